@@ -1,0 +1,261 @@
+#include "nacre/base/config.hpp"
+
+#include <yaml-cpp/yaml.h>
+
+#include <charconv>
+#include <cmath>
+#include <set>
+
+#include "nacre/base/file.hpp"
+
+namespace nacre {
+namespace {
+
+constexpr int kMaximumDepth = 64;
+constexpr int64_t kMaximumNodes = 1'000'000;
+constexpr uint64_t kMaximumBytes = 16 << 20;
+
+struct Converter {
+  const std::string& origin;
+  int64_t nodes = 0;
+
+  SourcePosition position(const YAML::Mark& mark) const {
+    if (mark.is_null()) return {origin, 0, 0};
+    return {origin, mark.line + 1, mark.column + 1};
+  }
+
+  ConfigNode convert(const YAML::Node& node, int depth) {
+    ConfigNode result;
+    result.position = position(node.Mark());
+    if (depth > kMaximumDepth) throw UserError(result.position, "nested deeper than " + std::to_string(kMaximumDepth));
+    if (++nodes > kMaximumNodes) throw UserError(result.position, "more than 1000000 nodes after expanding aliases");
+    if (node.IsScalar()) {
+      result.kind = ConfigNode::Kind::scalar;
+      result.scalar = node.Scalar();
+      result.quoted = node.Tag() == "!";
+    } else if (node.IsSequence()) {
+      result.kind = ConfigNode::Kind::sequence;
+      for (const YAML::Node& item : node) result.items.push_back(convert(item, depth + 1));
+    } else if (node.IsMap()) {
+      result.kind = ConfigNode::Kind::map;
+      std::set<std::string> seen;
+      for (const auto& entry : node) {
+        const SourcePosition key_position = position(entry.first.Mark());
+        if (!entry.first.IsScalar()) throw UserError(key_position, "expected a word as key");
+        std::string key = entry.first.Scalar();
+        if (!seen.insert(key).second) throw UserError(key_position, "key '" + key + "' stands here twice");
+        ConfigNode value = convert(entry.second, depth + 1);
+        value.key_position = key_position;
+        if (!value.position.known() || value.position.line == 0) value.position = key_position;
+        result.entries.emplace_back(std::move(key), std::move(value));
+      }
+    }
+    return result;
+  }
+};
+
+const char* kind_name(const ConfigNode& node) {
+  switch (node.kind) {
+    case ConfigNode::Kind::null: return "nothing";
+    case ConfigNode::Kind::scalar: return "a value";
+    case ConfigNode::Kind::sequence: return "a list";
+    case ConfigNode::Kind::map: return "a map";
+  }
+  return "?";
+}
+
+[[noreturn]] void fail_type(const ConfigNode& node, std::string_view what, const char* expected) {
+  const std::string found = node.kind == ConfigNode::Kind::scalar ? "'" + node.scalar.substr(0, 80) + "'" : kind_name(node);
+  throw UserError(node.position, std::string(what) + ": expected " + expected + ", found " + found);
+}
+
+bool parse_real(std::string text, double& value) {
+  std::erase(text, '_');
+  if (text == ".inf" || text == "inf") return value = INFINITY, true;
+  if (text == "-.inf" || text == "-inf") return value = -INFINITY, true;
+  const char* begin = text.data();
+  const char* end = begin + text.size();
+  if (begin != end && *begin == '+') ++begin;
+  if (begin == end || !(std::isdigit(static_cast<unsigned char>(*begin)) || *begin == '-' || *begin == '.')) return false;
+  const auto [last, error] = std::from_chars(begin, end, value);
+  return error == std::errc() && last == end;
+}
+
+bool parse_integer(const std::string& text, int64_t& value) {
+  std::string digits = text;
+  std::erase(digits, '_');
+  const char* begin = digits.data();
+  const char* end = begin + digits.size();
+  if (begin != end && *begin == '+') ++begin;
+  const auto [last, error] = std::from_chars(begin, end, value);
+  if (error == std::errc() && last == end) return true;
+  double real = 0;
+  if (!parse_real(text, real) || std::abs(real) > 9007199254740992.0 || real != std::floor(real)) return false;
+  value = static_cast<int64_t>(real);
+  return true;
+}
+
+bool is_plain_integer(const std::string& text) {
+  int64_t ignored = 0;
+  const char* begin = text.data();
+  const auto [last, error] = std::from_chars(begin, begin + text.size(), ignored);
+  return error == std::errc() && last == begin + text.size() && !text.empty();
+}
+
+}  // namespace
+
+const ConfigNode* ConfigNode::find(std::string_view key) const {
+  for (const auto& [name, value] : entries) {
+    if (name == key) return &value;
+  }
+  return nullptr;
+}
+
+const ConfigNode& ConfigNode::at(std::string_view key) const {
+  const ConfigNode* node = find(key);
+  NACRE_CHECK(node != nullptr, std::string(key));
+  return *node;
+}
+
+std::string ConfigNode::as_text(std::string_view what) const {
+  if (kind != Kind::scalar) fail_type(*this, what, "a word");
+  return scalar;
+}
+
+int64_t ConfigNode::as_integer(std::string_view what) const {
+  int64_t value = 0;
+  if (kind != Kind::scalar || quoted || !parse_integer(scalar, value)) fail_type(*this, what, "a whole number");
+  return value;
+}
+
+double ConfigNode::as_real(std::string_view what) const {
+  double value = 0;
+  if (kind != Kind::scalar || quoted || !parse_real(scalar, value)) fail_type(*this, what, "a number");
+  return value;
+}
+
+bool ConfigNode::as_boolean(std::string_view what) const {
+  if (kind == Kind::scalar && !quoted && (scalar == "true" || scalar == "True")) return true;
+  if (kind == Kind::scalar && !quoted && (scalar == "false" || scalar == "False")) return false;
+  fail_type(*this, what, "true or false");
+}
+
+Json ConfigNode::as_json() const {
+  switch (kind) {
+    case Kind::null: return nullptr;
+    case Kind::sequence: {
+      Json list = Json::array();
+      for (const ConfigNode& item : items) list.push_back(item.as_json());
+      return list;
+    }
+    case Kind::map: {
+      Json map = Json::object();
+      for (const auto& [key, value] : entries) map[key] = value.as_json();
+      return map;
+    }
+    case Kind::scalar: break;
+  }
+  if (quoted) return scalar;
+  if (scalar == "true" || scalar == "True") return true;
+  if (scalar == "false" || scalar == "False") return false;
+  if (scalar == "null" || scalar == "~" || scalar.empty()) return nullptr;
+  if (is_plain_integer(scalar)) return as_integer("value");
+  double real = 0;
+  if (parse_real(scalar, real)) return real;
+  return scalar;
+}
+
+ConfigNode parse_config(std::string_view yaml, const std::string& origin) {
+  if (yaml.size() > kMaximumBytes) throw UserError("'" + origin + "' is larger than 16 MiB");
+  try {
+    Converter converter{origin};
+    ConfigNode root = converter.convert(YAML::Load(std::string(yaml)), 0);
+    if (root.position.line == 0) root.position = {origin, 1, 1};
+    return root;
+  } catch (const YAML::Exception& error) {
+    const SourcePosition position = error.mark.is_null() ? SourcePosition{origin, 0, 0}
+                                                         : SourcePosition{origin, error.mark.line + 1, error.mark.column + 1};
+    throw UserError(position, "invalid YAML: " + std::string(error.msg));
+  }
+}
+
+ConfigNode load_config(const std::filesystem::path& path) {
+  return parse_config(read_file(path, kMaximumBytes), path.string());
+}
+
+void override_config(ConfigNode& root, std::string_view assignment) {
+  const size_t equals = assignment.find('=');
+  if (equals == std::string_view::npos || equals == 0) {
+    throw UserError("--set '" + std::string(assignment) + "': expected key=value, e.g. search.trials=32");
+  }
+  ConfigNode value = parse_config(assignment.substr(equals + 1), "--set " + std::string(assignment.substr(0, equals)));
+  ConfigNode* node = &root;
+  std::string_view path = assignment.substr(0, equals);
+  for (bool last = false; !last;) {
+    const size_t dot = path.find('.');
+    last = dot == std::string_view::npos;
+    const std::string key(path.substr(0, dot));
+    if (key.empty()) throw UserError("--set '" + std::string(assignment) + "': empty key");
+    if (!last) path.remove_prefix(dot + 1);
+    if (node->is_null()) node->kind = ConfigNode::Kind::map;
+    if (!node->is_map()) {
+      throw UserError("--set '" + std::string(assignment) + "': what holds '" + key + "' is " + kind_name(*node));
+    }
+    ConfigNode* child = nullptr;
+    for (auto& [name, existing] : node->entries) {
+      if (name == key) child = &existing;
+    }
+    if (child == nullptr) {
+      node->entries.emplace_back(key, ConfigNode{});
+      child = &node->entries.back().second;
+      child->position = child->key_position = value.position;
+    }
+    node = child;
+  }
+  value.key_position = value.position;
+  *node = std::move(value);
+}
+
+namespace {
+
+void emit(YAML::Emitter& out, const Json& value) {
+  if (value.is_object()) {
+    if (value.empty()) out << YAML::Flow;
+    out << YAML::BeginMap;
+    for (const auto& [key, item] : value.items()) {
+      out << YAML::Key << key << YAML::Value;
+      emit(out, item);
+    }
+    out << YAML::EndMap;
+  } else if (value.is_array()) {
+    bool flat = true;
+    for (const Json& item : value) flat = flat && !item.is_structured();
+    if (flat) out << YAML::Flow;
+    out << YAML::BeginSeq;
+    for (const Json& item : value) emit(out, item);
+    out << YAML::EndSeq;
+  } else if (value.is_string()) {
+    ConfigNode probe;
+    probe.kind = ConfigNode::Kind::scalar;
+    probe.scalar = value.get<std::string>();
+    if (probe.as_json().is_string()) {
+      out << probe.scalar;
+    } else {
+      out << YAML::DoubleQuoted << probe.scalar;
+    }
+  } else if (value.is_null()) {
+    out << YAML::Null;
+  } else {
+    out << value.dump();
+  }
+}
+
+}  // namespace
+
+std::string yaml_text(const Json& value) {
+  YAML::Emitter out;
+  emit(out, value);
+  return std::string(out.c_str()) + "\n";
+}
+
+}  // namespace nacre
