@@ -1,0 +1,39 @@
+// A search strategy: proposes candidates and learns from finished trials. It sees decisions and metrics; no network runs
+// in it. Its whole state follows from the sequence of calls, so a study is resumed by replaying its history.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nacre/base/random.hpp"
+#include "nacre/base/registry.hpp"
+#include "nacre/design/trial.hpp"
+#include "nacre/search/objective.hpp"
+#include "nacre/space/trace.hpp"
+
+namespace nacre {
+
+struct StrategyContext {
+  const Trace& trace;
+  ObjectiveSet objectives;  // what is optimised and the limits
+  int64_t trials = 0;       // planned, 0: until time is up
+};
+
+class Strategy {
+ public:
+  virtual ~Strategy() = default;
+  // The next candidate, or nothing when the space is exhausted (grid at its end). `number` counts asks from 0; all
+  // randomness comes from `random`, the stream of that number. May be called several times before the matching tells.
+  virtual std::optional<Candidate> ask(int64_t number, Random& random) = 0;
+  // A finished trial (any status). Called once per ask, in the order of ask numbers.
+  virtual void tell(const Trial& trial) = 0;
+};
+
+using StrategyFactory = std::function<std::unique_ptr<Strategy>(const Options& options, const StrategyContext& context)>;
+const Registry<StrategyFactory>& strategy_registry();
+
+}  // namespace nacre
