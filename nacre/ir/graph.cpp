@@ -95,20 +95,20 @@ ValueId Graph::add_value(Value value) {
 }
 
 ValueId Graph::add_input(std::string name, ElementType type, Shape shape) {
-  const ValueId id = add_value({.name = std::move(name), .type = type, .shape = shape});
+  const ValueId id = add_value({.name = std::move(name), .type = type, .shape = shape, .format = ""});
   inputs.push_back(id);
   return id;
 }
 
 ValueId Graph::add_initializer(std::string name, Tensor data, bool trainable) {
-  const ValueId id = add_value({.name = std::move(name), .type = data.type(), .shape = data.shape()});
+  const ValueId id = add_value({.name = std::move(name), .type = data.type(), .shape = data.shape(), .format = ""});
   values_.back().initializer = static_cast<int32_t>(initializers_.size());
   initializers_.push_back({.value = id, .data = std::make_shared<const Tensor>(std::move(data)), .distribution = {}, .trainable = trainable});
   return id;
 }
 
 ValueId Graph::add_parameter(std::string name, ElementType type, Shape shape, Distribution distribution, bool trainable) {
-  const ValueId id = add_value({.name = std::move(name), .type = type, .shape = shape});
+  const ValueId id = add_value({.name = std::move(name), .type = type, .shape = shape, .format = ""});
   values_.back().initializer = static_cast<int32_t>(initializers_.size());
   initializers_.push_back({.value = id, .data = nullptr, .distribution = distribution, .trainable = trainable});
   return id;

@@ -1,0 +1,24 @@
+#include "nacre/design/design.hpp"
+
+#include "nacre/base/error.hpp"
+#include "nacre/base/hash.hpp"
+#include "nacre/ir/hash.hpp"
+
+namespace nacre {
+
+const Graph& Design::graph() const {
+  NACRE_CHECK(graphs.size() == 1, "a design with one graph was expected");
+  return graphs.begin()->second;
+}
+
+Graph& Design::graph() { return const_cast<Graph&>(static_cast<const Design&>(*this).graph()); }
+
+std::string design_identity(const Design& design) {
+  Hash128 hash = hash_text(to_json(design.recipe).dump());
+  for (const auto& [task, graph] : design.graphs) {
+    hash = hash_combine(hash, hash_combine(hash_text(task), structure_hash(graph)));
+  }
+  return hash.hex();
+}
+
+}  // namespace nacre
