@@ -258,4 +258,21 @@ std::string yaml_text(const Json& value) {
   return std::string(out.c_str()) + "\n";
 }
 
+ConfigNode config_from_json(const Json& value, const std::string& origin) {
+  ConfigNode node;
+  node.position = {origin, 0, 0};
+  if (value.is_object()) {
+    node.kind = ConfigNode::Kind::map;
+    for (const auto& [key, item] : value.items()) node.entries.emplace_back(key, config_from_json(item, origin));
+  } else if (value.is_array()) {
+    node.kind = ConfigNode::Kind::sequence;
+    for (const Json& item : value) node.items.push_back(config_from_json(item, origin));
+  } else if (!value.is_null()) {
+    node.kind = ConfigNode::Kind::scalar;
+    node.quoted = value.is_string();
+    node.scalar = value.is_string() ? value.get<std::string>() : value.dump();
+  }
+  return node;
+}
+
 }  // namespace nacre

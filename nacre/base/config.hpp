@@ -48,6 +48,9 @@ ConfigNode load_config(const std::filesystem::path& path);
 // Applies "search.trials=32": the value is YAML, missing maps on the way are created. Positions become "--set".
 void override_config(ConfigNode& root, std::string_view assignment);
 
+// A JSON value as a tree without lines, so that a stored configuration is read by the same code as a file.
+ConfigNode config_from_json(const Json& value, const std::string& origin);
+
 // YAML text of a JSON value (block style), e.g. of a resolved configuration; parse_config reads it back equal.
 std::string yaml_text(const Json& value);
 

@@ -68,23 +68,6 @@ Json read_value(const Parameter& parameter, const ConfigNode& node, const std::s
   return list;
 }
 
-ConfigNode node_from_json(const Json& value, const std::string& origin) {
-  ConfigNode node;
-  node.position = {origin, 0, 0};
-  if (value.is_object()) {
-    node.kind = ConfigNode::Kind::map;
-    for (const auto& [key, item] : value.items()) node.entries.emplace_back(key, node_from_json(item, origin));
-  } else if (value.is_array()) {
-    node.kind = ConfigNode::Kind::sequence;
-    for (const Json& item : value) node.items.push_back(node_from_json(item, origin));
-  } else if (!value.is_null()) {
-    node.kind = ConfigNode::Kind::scalar;
-    node.quoted = value.is_string();
-    node.scalar = value.is_string() ? value.get<std::string>() : value.dump();
-  }
-  return node;
-}
-
 }  // namespace
 
 std::string_view parameter_type_name(ParameterType type) {
@@ -160,7 +143,7 @@ Options default_options(const std::vector<Parameter>& parameters, std::string_vi
 }
 
 Options options_from_json(const Json& values, const std::vector<Parameter>& parameters, std::string_view owner) {
-  return resolve_options(node_from_json(values, "stored " + std::string(owner)), parameters, owner);
+  return resolve_options(config_from_json(values, "stored " + std::string(owner)), parameters, owner);
 }
 
 std::string parameters_markdown(const std::vector<Parameter>& parameters) {
