@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "nacre/base/json.hpp"
 #include "nacre/base/random.hpp"
 #include "nacre/base/registry.hpp"
 #include "nacre/design/trial.hpp"
@@ -18,19 +19,23 @@
 namespace nacre {
 
 struct StrategyContext {
-  const Trace& trace;
-  ObjectiveSet objectives;  // what is optimised and the limits
+  const Trace& trace;       // must outlive the strategy
+  ObjectiveSet objectives;  // what is optimized and the limits
   int64_t trials = 0;       // planned, 0: until time is up
 };
 
 class Strategy {
  public:
   virtual ~Strategy() = default;
-  // The next candidate, or nothing when the space is exhausted (grid at its end). `number` counts asks from 0; all
+  // The next candidate, or nothing when every decision set of the space was proposed. `number` counts asks from 0; all
   // randomness comes from `random`, the stream of that number. May be called several times before the matching tells.
+  // No decision set is proposed twice (nor one that was told without being asked) while others remain.
   virtual std::optional<Candidate> ask(int64_t number, Random& random) = 0;
   // A finished trial (any status). Called once per ask, in the order of ask numbers.
   virtual void tell(const Trial& trial) = 0;
+  // Counters for the report and progress lines: proposals drawn again because they were known ("repeats_avoided"),
+  // restarts, generations.
+  virtual Json statistics() const { return Json::object(); }
 };
 
 using StrategyFactory = std::function<std::unique_ptr<Strategy>(const Options& options, const StrategyContext& context)>;

@@ -1,0 +1,14 @@
+// The strategies by name: one file each, one line here and one in register.cpp.
+#pragma once
+
+#include "nacre/search/strategy.hpp"
+
+namespace nacre {
+
+void add_random(Registry<StrategyFactory>& registry);
+void add_grid(Registry<StrategyFactory>& registry);
+void add_local_search(Registry<StrategyFactory>& registry);
+void add_regularized_evolution(Registry<StrategyFactory>& registry);
+void add_nsga2(Registry<StrategyFactory>& registry);
+
+}  // namespace nacre
