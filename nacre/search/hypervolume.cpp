@@ -155,13 +155,14 @@ double hypervolume(std::span<const Point> points, std::span<const double> refere
 
 std::vector<double> hypervolume_contributions(std::span<const Point> points, std::span<const double> reference) {
   std::vector<double> contributions(points.size(), 0.0);
-  std::vector<size_t> members;
-  for (const size_t index : pareto_front(points)) {
-    if (inside(points[index], reference)) members.push_back(index);
+  std::vector<size_t> counted;
+  for (size_t i = 0; i < points.size(); ++i) {
+    if (inside(points[i], reference)) counted.push_back(i);
   }
-  for (const size_t index : members) {
-    Points others;
-    for (const size_t other : members) {
+  for (const size_t index : pareto_front(points)) {
+    if (!inside(points[index], reference)) continue;
+    Points others;  // dominated ones too: they would show where this one is taken away
+    for (const size_t other : counted) {
       if (other != index) others.push_back(points[other]);
     }
     contributions[index] = std::max(0.0, exclusive_volume(points[index], others, reference));
