@@ -101,9 +101,13 @@ ValueId Graph::add_input(std::string name, ElementType type, Shape shape) {
 }
 
 ValueId Graph::add_initializer(std::string name, Tensor data, bool trainable) {
-  const ValueId id = add_value({.name = std::move(name), .type = data.type(), .shape = data.shape(), .format = ""});
+  return add_initializer(std::move(name), std::make_shared<const Tensor>(std::move(data)), trainable);
+}
+
+ValueId Graph::add_initializer(std::string name, std::shared_ptr<const Tensor> data, bool trainable) {
+  const ValueId id = add_value({.name = std::move(name), .type = data->type(), .shape = data->shape()});
   values_.back().initializer = static_cast<int32_t>(initializers_.size());
-  initializers_.push_back({.value = id, .data = std::make_shared<const Tensor>(std::move(data)), .distribution = {}, .trainable = trainable});
+  initializers_.push_back({.value = id, .data = std::move(data), .distribution = {}, .trainable = trainable});
   return id;
 }
 

@@ -83,13 +83,13 @@ struct Distribution {
 };
 
 struct Value {
-  std::string name;  // "" for a result without a name: the writer makes one from the producer's scope
+  std::string name = {};  // "" for a result without a name: the writer makes one from the producer's scope
   ElementType type = ElementType::float32;
-  std::optional<Shape> shape;  // nothing: rank unknown
+  std::optional<Shape> shape = std::nullopt;  // nothing: rank unknown
   NodeId producer = kNone;
   int32_t output_index = 0;    // which output of the producer
   int32_t initializer = kNone; // index into Graph::initializers()
-  std::string format;          // name of a number format ("int8", "mxfp4", ...), "" for the element type itself
+  std::string format = {};     // name of a number format ("int8", "mxfp4", ...), "" for the element type itself
 };
 
 struct Initializer {
@@ -164,6 +164,7 @@ class Graph {
   ValueId add_value(Value value);
   ValueId add_input(std::string name, ElementType type, Shape shape);
   ValueId add_initializer(std::string name, Tensor data, bool trainable = false);
+  ValueId add_initializer(std::string name, std::shared_ptr<const Tensor> data, bool trainable = false);
   ValueId add_parameter(std::string name, ElementType type, Shape shape, Distribution distribution, bool trainable = true);
   // Appends a node; its outputs are new values without shape (infer_shapes fills them). The schema is looked up by
   // (op, domain); an unknown operator becomes opaque. Throws InternalError for an input id that does not exist.

@@ -2,6 +2,8 @@
 // added. Parameters are absent (shape and distribution only) and named by scope: "stage1/0/expand/weight".
 #pragma once
 
+#include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -21,7 +23,7 @@ struct ConvolutionOptions {
   int64_t dilation = 1;
   int64_t groups = 1;
   bool bias = false;
-  std::optional<int64_t> padding;  // nothing: "same" for odd kernels, dilation * (kernel - 1) / 2
+  std::optional<int64_t> padding = std::nullopt;  // nothing: "same" for odd kernels, dilation * (kernel - 1) / 2
 };
 
 class GraphBuilder {
@@ -43,7 +45,8 @@ class GraphBuilder {
 
    private:
     GraphBuilder& builder_;
-    std::string outer_;
+    size_t outer_length_;  // of the path
+    int32_t outer_scope_;
   };
   [[nodiscard]] ScopeGuard scope(std::string_view name) { return ScopeGuard(*this, name); }
   const std::string& scope_path() const { return path_; }
@@ -83,6 +86,8 @@ class GraphBuilder {
 
  private:
   std::string scoped(std::string_view name) const;
+  ValueId shared_constant(std::string_view name, std::shared_ptr<const Tensor> value);
+  ValueId integers(std::string_view name, std::initializer_list<int64_t> values);
   Graph graph_;
   std::string path_;
 };

@@ -21,22 +21,42 @@ struct OperatorCost {
   int64_t flops = 0;
 };
 
+// What inference knows of a small tensor before anything runs: all of it, or, for integers, its elements one by one as
+// expressions over symbols ("7", "past+1"; "" for unknown). Shape -> Gather -> Concat -> Reshape chains are computed on it.
+struct KnownTensor {
+  std::vector<int64_t> extents;
+  std::optional<Tensor> tensor;           // all elements known
+  std::vector<std::string> expressions;   // else: one per element
+};
+
+// By following the producers of `id` backwards; nothing when not even the number of elements is known.
+std::optional<KnownTensor> known_tensor(const Graph& graph, ValueId id);
+
 // Shape inference of one node: reads types and shapes of the inputs, writes those of the outputs. Inputs that hold
 // constants can be read (the target of Reshape). UserError names node, expected and found.
 class InferenceContext {
  public:
   InferenceContext(Graph& graph, NodeId node) : graph_(graph), node_(node) {}
 
-  Graph& graph() { return graph_; }
+  Graph& graph() const { return graph_; }
   const Node& node() const { return graph_.node(node_); }
   NodeId node_id() const { return node_; }
+  const Attributes& attributes() const { return node().attributes; }
   int input_count() const { return static_cast<int>(node().inputs.size()); }
+  int output_count() const { return static_cast<int>(node().outputs.size()); }
   bool has_input(int index) const { return index < input_count() && node().inputs[static_cast<size_t>(index)] != kNone; }
   ElementType input_type(int index) const { return input(index).type; }
   const std::optional<Shape>& input_shape(int index) const { return input(index).shape; }
-  // Shape of a fixed rank input; UserError when the rank is known and differs.
-  const Tensor* input_constant(int index) const;
-  void set_output(int index, ElementType type, std::optional<Shape> shape);
+  // The shape of an input, or null when its rank is unknown; UserError when its rank is outside [minimum, maximum].
+  const Shape* ranked_input(int index, int minimum, int maximum = kMaximumRank) const;
+  // The bytes of an input that is an initialiser, or null.
+  const Tensor* input_constant(int index) const { return graph_.constant(node().inputs[static_cast<size_t>(index)]); }
+  // What is known of a small input; nothing for an omitted one.
+  std::optional<KnownTensor> known_input(int index) const;
+  // All elements of a small integer input, when all are known numbers.
+  std::optional<std::vector<int64_t>> known_integers(int index) const;
+  // Writes type and shape of a result. Dimensions left unknown keep what an imported model declared for them.
+  void set_output(int index, ElementType type, const std::optional<Shape>& shape);
   [[noreturn]] void fail(const std::string& message) const;  // UserError with the node's place
 
  private:
@@ -57,17 +77,20 @@ using ReferenceKernel = std::vector<Tensor> (*)(const Node& node, std::span<cons
 
 struct OperatorSchema {
   std::string name;
-  std::string domain;   // "" or "nacre"
-  std::string summary;  // one line
+  std::string domain = "";  // or "nacre"
+  std::string summary;      // one line
   int minimum_inputs = 1;
   int maximum_inputs = 1;  // INT_MAX: variadic
   int minimum_outputs = 1;
   int maximum_outputs = 1;
   std::vector<AttributeSchema> attributes = {};
   void (*infer)(InferenceContext&) = nullptr;
-  OperatorCost (*cost)(const Graph&, const Node&) = nullptr;  // precondition: shapes are fixed
+  OperatorCost (*cost)(const Graph&, const Node&) = nullptr;  // precondition: shapes are fixed; null: no arithmetic
   ReferenceKernel reference = nullptr;                        // null: the reference executor refuses it by name
   bool elementwise = false;  // unary or broadcast arithmetic: fusable, in-place capable
+  // Bit i: elements of input i are only moved, copied or dropped, never computed with, so that number formats and
+  // symbolic integers pass through. ~0u: all inputs.
+  uint32_t moved_inputs = 0;
 };
 
 // Null when nacre has no such operator.

@@ -58,6 +58,8 @@ class Shape {
   size_t size() const { return static_cast<size_t>(rank_); }
   Dim operator[](int axis) const { return dims_[static_cast<size_t>(axis)]; }
   Dim& operator[](int axis) { return dims_[static_cast<size_t>(axis)]; }
+  Dim* begin() { return dims_.data(); }
+  Dim* end() { return dims_.data() + rank_; }
   const Dim* begin() const { return dims_.data(); }
   const Dim* end() const { return dims_.data() + rank_; }
   // Throws UserError past kMaximumRank: it is the model that is too deep.

@@ -1,0 +1,163 @@
+// Convolutions: Conv and ConvTranspose over 1 to 6 spatial axes, with groups, dilations and asymmetric pads.
+#include "nacre/ir/dim_expression.hpp"
+#include "nacre/ir/operators/families.hpp"
+#include "nacre/ir/operators/shape_rules.hpp"
+#include "nacre/ir/operators/window.hpp"
+
+namespace nacre::operators {
+namespace {
+
+// The spatial extents of the weight (axes 2...), which the attribute kernel_shape may only repeat.
+std::vector<int64_t> kernel_extents(const InferenceContext& context, const Shape& weight) {
+  std::vector<int64_t> kernel;
+  const std::span<const int64_t> declared = context.attributes().integers("kernel_shape");
+  for (int axis = 2; axis < weight.rank(); ++axis) {
+    const size_t i = static_cast<size_t>(axis - 2);
+    if (!weight[axis].is_fixed()) {
+      if (i >= declared.size()) context.fail("the weight's spatial extents are not known");
+      kernel.push_back(declared[i]);
+      continue;
+    }
+    kernel.push_back(weight[axis].extent());
+    if (!declared.empty() && (declared.size() != static_cast<size_t>(weight.rank() - 2) || declared[i] != kernel.back())) {
+      context.fail("attribute 'kernel_shape' differs from the weight " + context.graph().shape_text(weight));
+    }
+  }
+  return kernel;
+}
+
+int64_t read_groups(const InferenceContext& context) {
+  const int64_t groups = context.attributes().integer("group", 1);
+  if (groups < 1) context.fail("attribute 'group' is " + std::to_string(groups) + ", expected at least 1");
+  return groups;
+}
+
+void check_bias(const InferenceContext& context, Dim channels) {
+  if (!context.has_input(2)) return;
+  if (const Shape* bias = context.ranked_input(2, 1, 1)) same_dim(context, (*bias)[0], channels, "bias and output channels");
+}
+
+void infer_conv(InferenceContext& context) {
+  require_same_type(context);
+  const Shape* x = context.ranked_input(0, 3);
+  const Shape* weight = context.ranked_input(1, 3);
+  if (x == nullptr || weight == nullptr) return context.set_output(0, context.input_type(0), std::nullopt);
+  if (x->rank() != weight->rank()) {
+    context.fail("input " + context.graph().shape_text(*x) + " and weight " + context.graph().shape_text(*weight) + " differ in rank");
+  }
+  const int64_t groups = read_groups(context);
+  const Dim in_channels = (*x)[1];
+  const Dim group_channels = (*weight)[1];
+  if (in_channels.is_fixed() && group_channels.is_fixed() && in_channels.extent() != group_channels.extent() * groups) {
+    context.fail("input has " + std::to_string(in_channels.extent()) + " channels, expected " +
+                 std::to_string(group_channels.extent() * groups) + " for weight " + context.graph().shape_text(*weight) + " and group " +
+                 std::to_string(groups));
+  }
+  const Dim out_channels = (*weight)[0];
+  if (out_channels.is_fixed() && out_channels.extent() % groups != 0) {
+    context.fail(std::to_string(out_channels.extent()) + " output channels do not divide into " + std::to_string(groups) + " groups");
+  }
+  check_bias(context, out_channels);
+  const std::vector<int64_t> kernel = kernel_extents(context, *weight);
+  Window window = read_window(context.attributes(), kernel);
+  Shape result = {(*x)[0], out_channels};
+  for (int axis = 0; axis < window.rank; ++axis) result.push_back(window_output(context.graph(), window, axis, (*x)[axis + 2]));
+  context.set_output(0, context.input_type(0), result);
+}
+
+// stride * (input - 1) + output_padding + reach - pads, unless output_shape names the extents (ONNX, ConvTranspose-11).
+void infer_conv_transpose(InferenceContext& context) {
+  require_same_type(context);
+  const Shape* x = context.ranked_input(0, 3);
+  const Shape* weight = context.ranked_input(1, 3);
+  if (x == nullptr || weight == nullptr) return context.set_output(0, context.input_type(0), std::nullopt);
+  if (x->rank() != weight->rank()) {
+    context.fail("input " + context.graph().shape_text(*x) + " and weight " + context.graph().shape_text(*weight) + " differ in rank");
+  }
+  const int64_t groups = read_groups(context);
+  same_dim(context, (*x)[1], (*weight)[0], "channels of input and weight");
+  if ((*weight)[0].is_fixed() && (*weight)[0].extent() % groups != 0) {
+    context.fail(std::to_string((*weight)[0].extent()) + " input channels do not divide into " + std::to_string(groups) + " groups");
+  }
+  const Dim out_channels = multiply_dims(context.graph(), (*weight)[1], Dim(groups));
+  check_bias(context, out_channels);
+  const std::vector<int64_t> kernel = kernel_extents(context, *weight);
+  const Window window = read_window(context.attributes(), kernel);
+  const std::span<const int64_t> declared = context.attributes().integers("output_shape");
+  const std::span<const int64_t> extra = context.attributes().integers("output_padding");
+  const bool same = window.auto_pad == Window::AutoPad::same_upper || window.auto_pad == Window::AutoPad::same_lower;
+  Shape result = {(*x)[0], out_channels};
+  for (int axis = 0; axis < window.rank; ++axis) {
+    const auto i = static_cast<size_t>(axis);
+    const WindowAxis& w = window.axes[i];
+    if (i < declared.size()) {
+      result.push_back(Dim(declared[i]));
+      continue;
+    }
+    const Dim scaled = multiply_dims(context.graph(), (*x)[axis + 2], Dim(w.stride));
+    const int64_t rest = same ? 0 : (i < extra.size() ? extra[i] : 0) + w.reach() - w.stride - w.pad_begin - w.pad_end;
+    const Dim extent = rest >= 0 ? add_dims(context.graph(), scaled, Dim(rest)) : subtract_dims(context.graph(), scaled, Dim(-rest));
+    if (scaled.is_fixed() && !extent.is_fixed()) context.fail("pads leave nothing of the result along spatial axis " + std::to_string(axis));
+    result.push_back(extent);
+  }
+  context.set_output(0, context.input_type(0), result);
+}
+
+OperatorCost convolution_cost(const Graph& graph, const Node& node, int64_t positions, int64_t output) {
+  const Shape& weight = fixed_shape(graph, node.inputs[1]);
+  // MACs = positions * elements of the weight per position; the weight holds one group's input channels.
+  int64_t taps = 1;
+  for (int axis = 1; axis < weight.rank(); ++axis) taps = saturating_multiply(taps, weight[axis].extent());
+  const int64_t macs = saturating_multiply(positions, taps);
+  const bool has_bias = node.inputs.size() > 2 && node.inputs[2] != kNone;
+  const int64_t products = saturating_multiply(2, macs);
+  return {.macs = macs, .flops = has_bias && products < kMaximumCount ? products + output : products};
+}
+
+OperatorCost cost_conv(const Graph& graph, const Node& node) {
+  const int64_t output = output_elements(graph, node);
+  return convolution_cost(graph, node, output, output);
+}
+
+OperatorCost cost_conv_transpose(const Graph& graph, const Node& node) {
+  // Every input element meets weight[c, :, ...]: the taps past axis 0.
+  return convolution_cost(graph, node, input_elements(graph, node), output_elements(graph, node));
+}
+
+std::vector<AttributeSchema> conv_attributes() {
+  return {
+    {"auto_pad", "string", "NOTSET (pads are given), VALID, SAME_UPPER or SAME_LOWER"},
+    {"dilations", "ints", "distance between taps, per spatial axis; 1"},
+    {"group", "int", "number of groups; 1"},
+    {"kernel_shape", "ints", "spatial extents of the weight"},
+    {"pads", "ints", "all begins, then all ends; 0"},
+    {"strides", "ints", "per spatial axis; 1"}};
+}
+
+std::vector<AttributeSchema> transpose_attributes() {
+  std::vector<AttributeSchema> attributes = conv_attributes();
+  attributes.push_back({"output_padding", "ints", "added to the end of the result, per spatial axis; 0"});
+  attributes.push_back({"output_shape", "ints", "spatial extents of the result; pads follow from them"});
+  return attributes;
+}
+
+}  // namespace
+
+std::vector<OperatorSchema> convolution_operators() {
+  return {{.name = "Conv",
+           .summary = "convolution of X [N,C,...] with W [M,C/group,...], plus B [M]",
+           .minimum_inputs = 2,
+           .maximum_inputs = 3,
+           .attributes = conv_attributes(),
+           .infer = infer_conv,
+           .cost = cost_conv},
+          {.name = "ConvTranspose",
+           .summary = "transposed convolution of X [N,C,...] with W [C,M/group,...], plus B [M]",
+           .minimum_inputs = 2,
+           .maximum_inputs = 3,
+           .attributes = transpose_attributes(),
+           .infer = infer_conv_transpose,
+           .cost = cost_conv_transpose}};
+}
+
+}  // namespace nacre::operators
