@@ -4,7 +4,7 @@
 // early has seen one corner of the space. `spread` visits index i x stride modulo the count, the stride being the number
 // nearest to count / golden ratio that shares no factor with the count: still each exactly once, and every beginning of
 // the order covers the range of indices evenly (the three-distance theorem).
-#include "nacre/search/proposals.hpp"
+#include "nacre/base/error.hpp"
 #include "nacre/search/strategies.hpp"
 
 namespace nacre {
@@ -21,29 +21,24 @@ Count golden_stride(const Count& count) {
 class Grid final : public Strategy {
  public:
   Grid(const Options& options, const StrategyContext& context)
-      : trace_(context.trace),
-        stride_(options.text("enumeration") == "spread" ? golden_stride(context.trace.count()) : Count(1)),
-        proposals_(context.trace) {}
+      : trace_(context.trace), stride_(options.text("order") == "spread" ? golden_stride(context.trace.count()) : Count(1)) {}
 
   std::optional<Candidate> ask(int64_t, Random&) override {
-    while (next_ < trace_.count()) {
-      const Count index = next_ * stride_ % trace_.count();
-      ++next_;
-      Candidate candidate;
-      candidate.decisions = trace_.at(index);
-      candidate.made_by = "grid index " + index.get_str();
-      if (proposals_.remember(candidate.decisions)) return candidate;
-    }
-    return std::nullopt;
+    if (asked_ >= trace_.count()) return std::nullopt;
+    const Count index = asked_ * stride_ % trace_.count();
+    ++asked_;
+    Candidate candidate;
+    candidate.decisions = trace_.at(index);
+    candidate.made_by = "grid index " + index.get_str();
+    return candidate;
   }
 
-  void tell(const Trial& trial) override { proposals_.remember_told(trial.candidate); }
+  void tell(const Trial&) override {}
 
  private:
   const Trace& trace_;
   Count stride_;
-  Count next_ = 0;
-  Proposals proposals_;
+  Count asked_ = 0;
 };
 
 }  // namespace
@@ -52,12 +47,12 @@ void add_grid(Registry<StrategyFactory>& registry) {
   registry.add({.name = "grid",
                 .summary = "every network of the space once, in the order of its enumeration",
                 .source = "",
-                .parameters = {{.name = "enumeration",
+                .parameters = {{.name = "order",
                                 .type = ParameterType::text,
                                 .description = "sequential: by index; spread: each beginning of the order covers the space evenly",
                                 .default_value = "sequential",
                                 .choices = {"sequential", "spread"}}},
-                .example = "strategy: grid\nenumeration: spread"},
+                .example = "strategy: grid\norder: spread"},
                [](const Options& options, const StrategyContext& context) { return std::make_unique<Grid>(options, context); });
 }
 

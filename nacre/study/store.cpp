@@ -285,14 +285,9 @@ bool Store::heartbeat_device(DeviceLease& lease, double duration_s) {
 void Store::release_device(const DeviceLease& lease) {
   transaction([&] {
     const std::optional<DeviceLease> held = read_device(lease.device);
-    if (!held || held->token == 0 || held->token != lease.token) return;
+    if (!held || held->token != lease.token) return;
     record(EventKind::device_released, -1, {{"device", lease.device}, {"token", lease.token}});
   });
-}
-
-std::vector<DeviceLease> Store::devices() {
-  const std::lock_guard lock(mutex_);
-  return read_devices();
 }
 
 void Store::register_artifact(const Artifact& artifact) {

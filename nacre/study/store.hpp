@@ -148,7 +148,6 @@ class Store {
   std::optional<DeviceLease> lease_device(const std::string& device, const std::string& holder, double duration_s);
   bool heartbeat_device(DeviceLease& lease, double duration_s);
   void release_device(const DeviceLease& lease);
-  std::vector<DeviceLease> devices();  // those that were ever leased; token 0: free
 
   // --- artefacts
   void register_artifact(const Artifact& artifact);  // twice is harmless

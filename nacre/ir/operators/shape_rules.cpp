@@ -70,6 +70,7 @@ void require_same_type(const InferenceContext& context, int first, int last) {
   for (int i = first; i < std::min(last, context.input_count()); ++i) {
     if (!context.has_input(i)) continue;
     const ElementType type = context.input_type(i);
+    if (type == ElementType::undefined) continue;  // the result of an opaque operator
     if (expected == ElementType::undefined) expected = type;
     if (type != expected) {
       context.fail("input " + std::to_string(i) + " is " + std::string(element_type_name(type)) + ", expected " +
@@ -80,7 +81,8 @@ void require_same_type(const InferenceContext& context, int first, int last) {
 
 void require_floating(const InferenceContext& context, int index) {
   const ElementType type = context.input_type(index);
-  if (!is_floating(type)) {
+  // The result of an opaque operator may have no known type.
+  if (type != ElementType::undefined && !is_floating(type)) {
     context.fail("input " + std::to_string(index) + " is " + std::string(element_type_name(type)) + ", expected a floating-point type");
   }
 }
