@@ -1,0 +1,22 @@
+// What lies where in the output folder of a study.
+//
+//   output_dir/
+//     study.sqlite         the record: configuration, trials, costs, events
+//     configuration.yaml   the resolved configuration, every key with its value
+//     artifacts/           trained weights by content hash
+//     front.csv, front.json
+//     models/*.onnx
+//     report.html
+#pragma once
+
+#include <filesystem>
+
+namespace nacre {
+
+inline std::filesystem::path study_file(const std::filesystem::path& output_dir) { return output_dir / "study.sqlite"; }
+inline std::filesystem::path configuration_file(const std::filesystem::path& output_dir) { return output_dir / "configuration.yaml"; }
+inline std::filesystem::path artifacts_folder(const std::filesystem::path& output_dir) { return output_dir / "artifacts"; }
+inline std::filesystem::path models_folder(const std::filesystem::path& output_dir) { return output_dir / "models"; }
+inline std::filesystem::path report_file(const std::filesystem::path& output_dir) { return output_dir / "report.html"; }
+
+}  // namespace nacre
