@@ -9,7 +9,7 @@
 namespace nacre {
 namespace {
 
-constexpr std::array<std::pair<EventKind, std::string_view>, 13> kNames{{
+constexpr std::array<std::pair<EventKind, std::string_view>, 14> kNames{{
     {EventKind::study_created, "study_created"},
     {EventKind::sitting_started, "sitting_started"},
     {EventKind::sitting_ended, "sitting_ended"},
@@ -20,6 +20,7 @@ constexpr std::array<std::pair<EventKind, std::string_view>, 13> kNames{{
     {EventKind::released, "released"},
     {EventKind::result, "result"},
     {EventKind::artifact, "artifact"},
+    {EventKind::followup, "followup"},
     {EventKind::device_leased, "device_leased"},
     {EventKind::device_heartbeat, "device_heartbeat"},
     {EventKind::device_released, "device_released"},

@@ -10,6 +10,7 @@
 //   released         {token, reason, counted}           given back without a result
 //   result           {token, result}                    token 0: decided without a lease (infeasible, cached, given up)
 //   artifact         {name, kind, bytes}
+//   followup         {name, body}                       done with a trial's network after the search
 //   device_leased    {device, holder, deadline_s}       the event's sequence is the fencing token
 //   device_heartbeat {device, token, deadline_s}
 //   device_released  {device, token}
@@ -35,6 +36,7 @@ enum class EventKind {
   released,
   result,
   artifact,
+  followup,
   device_leased,
   device_heartbeat,
   device_released,

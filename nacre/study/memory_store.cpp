@@ -16,6 +16,7 @@ struct Tables {
   std::map<std::string, int64_t> first_by_key;  // results that may be reused
   std::map<std::string, DeviceLease> devices;
   std::map<std::string, Artifact> artifacts;
+  std::map<std::string, Followup> followups;
   std::vector<Sitting> sittings;
 };
 
@@ -113,6 +114,16 @@ class MemoryStore final : public Store {
   std::optional<Artifact> read_artifact(const std::string& name) override {
     const auto found = tables_.artifacts.find(name);
     return found != tables_.artifacts.end() ? std::optional(found->second) : std::nullopt;
+  }
+  std::optional<Followup> read_followup(const std::string& name) override {
+    const auto found = tables_.followups.find(name);
+    return found != tables_.followups.end() ? std::optional(found->second) : std::nullopt;
+  }
+  void write_followup(const Followup& followup) override { tables_.followups.insert_or_assign(followup.name, followup); }
+  std::vector<Followup> read_followups() override {
+    std::vector<Followup> result;
+    for (const auto& [name, followup] : tables_.followups) result.push_back(followup);
+    return result;
   }
   void insert_artifact(const Artifact& artifact) override { tables_.artifacts.emplace(artifact.name, artifact); }
   std::vector<Artifact> read_artifacts() override {

@@ -58,6 +58,7 @@ CREATE TABLE metrics (
   spread REAL,
   PRIMARY KEY (trial, name)) WITHOUT ROWID;
 CREATE TABLE devices (device TEXT PRIMARY KEY, holder TEXT NOT NULL, token INTEGER NOT NULL, deadline_s REAL NOT NULL) WITHOUT ROWID;
+CREATE TABLE followups (name TEXT PRIMARY KEY, trial INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE artifacts (name TEXT PRIMARY KEY, kind TEXT NOT NULL, trial INTEGER NOT NULL, bytes INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE sittings (
   number INTEGER PRIMARY KEY,
@@ -170,7 +171,7 @@ class SqliteStore final : public Store {
 
   void clear_tables() override {
     database_.execute(
-        "DELETE FROM study; DELETE FROM trials; DELETE FROM metrics; DELETE FROM devices; DELETE FROM artifacts; "
+        "DELETE FROM study; DELETE FROM trials; DELETE FROM metrics; DELETE FROM devices; DELETE FROM artifacts; DELETE FROM followups; "
         "DELETE FROM sittings;");
   }
 
@@ -241,6 +242,31 @@ class SqliteStore final : public Store {
     std::vector<DeviceLease> result;
     SqliteStatement row = database_.prepare("SELECT device, holder, token, deadline_s FROM devices ORDER BY device");
     while (row.step()) result.push_back({row.text(0), row.text(1), row.integer(2), row.real(3)});
+    return result;
+  }
+
+  static Followup followup_from(const SqliteStatement& row) {
+    return {row.text(0), row.integer(1), Json::parse(row.text(2))};
+  }
+
+  std::optional<Followup> read_followup(const std::string& name) override {
+    SqliteStatement row = database_.prepare("SELECT name, trial, body FROM followups WHERE name = ?");
+    row.bind(1, name);
+    return row.step() ? std::optional(followup_from(row)) : std::nullopt;
+  }
+
+  void write_followup(const Followup& followup) override {
+    database_.prepare("INSERT OR REPLACE INTO followups (name, trial, body) VALUES (?, ?, ?)")
+        .bind(1, followup.name)
+        .bind(2, followup.trial)
+        .bind(3, followup.body.dump())
+        .run();
+  }
+
+  std::vector<Followup> read_followups() override {
+    std::vector<Followup> result;
+    SqliteStatement row = database_.prepare("SELECT name, trial, body FROM followups ORDER BY name");
+    while (row.step()) result.push_back(followup_from(row));
     return result;
   }
 

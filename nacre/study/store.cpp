@@ -301,6 +301,15 @@ void Store::register_artifact(const Artifact& artifact) {
   });
 }
 
+void Store::record_followup(const Followup& followup) {
+  transaction([&] { record(EventKind::followup, followup.trial, {{"name", followup.name}, {"body", followup.body}}); });
+}
+
+std::optional<Followup> Store::followup(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  return read_followup(name);
+}
+
 std::vector<Artifact> Store::artifacts() {
   const std::lock_guard lock(mutex_);
   return read_artifacts();

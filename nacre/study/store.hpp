@@ -72,6 +72,16 @@ struct Artifact {
   bool operator==(const Artifact&) const = default;
 };
 
+// What was done with a trial's network after the search: a final training, a test, an export. Named by its content
+// ("final_training 12 seed 0 ..."), so that work done once is found again on resume.
+struct Followup {
+  std::string name;
+  int64_t trial = -1;
+  Json body;
+
+  bool operator==(const Followup&) const = default;
+};
+
 // From start to end of one process that drove the study.
 struct Sitting {
   int64_t number = 0;  // counts from 1
@@ -153,6 +163,10 @@ class Store {
   void register_artifact(const Artifact& artifact);  // twice is harmless
   std::vector<Artifact> artifacts();
 
+  // --- follow-ups
+  void record_followup(const Followup& followup);  // a later one of the same name replaces it
+  std::optional<Followup> followup(const std::string& name);
+
   // --- reading; never waits for the disk to flush
   int64_t trial_count();  // asked so far
   std::optional<TrialRow> trial(int64_t number);
@@ -207,6 +221,10 @@ class Store {
   virtual std::optional<Artifact> read_artifact(const std::string& name) = 0;
   virtual void insert_artifact(const Artifact& artifact) = 0;
   virtual std::vector<Artifact> read_artifacts() = 0;      // by name
+
+  virtual std::optional<Followup> read_followup(const std::string& name) = 0;
+  virtual void write_followup(const Followup& followup) = 0;
+  virtual std::vector<Followup> read_followups() = 0;      // by name
   virtual void write_sitting(const Sitting& sitting) = 0;  // by number: inserted or replaced
   virtual std::vector<Sitting> read_sittings() = 0;        // by number
 

@@ -41,6 +41,9 @@ void Store::apply_event(const Event& event) {
       insert_artifact({payload.at("name").get<std::string>(), payload.at("kind").get<std::string>(), event.trial,
                        payload.at("bytes").get<uint64_t>()});
       return;
+    case EventKind::followup:
+      write_followup({payload.at("name").get<std::string>(), event.trial, payload.at("body")});
+      return;
     case EventKind::device_leased:
     case EventKind::device_heartbeat:
     case EventKind::device_released:
@@ -154,6 +157,9 @@ std::string Store::tables_text() {
   });
   for (const DeviceLease& device : read_devices()) {
     line(fmt::format("device {} {} {} {}", device.device, device.holder, device.token, device.deadline_s));
+  }
+  for (const Followup& followup : read_followups()) {
+    line(fmt::format("followup {} {} {}", followup.name, followup.trial, followup.body.dump()));
   }
   for (const Artifact& artifact : read_artifacts()) {
     line(fmt::format("artifact {} {} {} {}", artifact.name, artifact.kind, artifact.trial, artifact.bytes));

@@ -323,6 +323,17 @@ TEST_P(StoreContract, RegistersEachArtifactOnce) {
   expect_rebuild_changes_nothing();
 }
 
+TEST_P(StoreContract, FollowupsAreFoundByNameAndTheLastOneCounts) {
+  EXPECT_EQ(store_->followup("final 3"), std::nullopt);
+  store_->record_followup({"final 3", 3, {{"accuracy", 0.5}}});
+  store_->record_followup({"final 4", 4, {{"accuracy", 0.25}}});
+  store_->record_followup({"final 3", 3, {{"accuracy", 0.75}}});
+  ASSERT_TRUE(store_->followup("final 3").has_value());
+  EXPECT_EQ(store_->followup("final 3")->body, (Json{{"accuracy", 0.75}}));
+  EXPECT_EQ(store_->followup("final 4")->trial, 4);
+  expect_rebuild_changes_nothing();
+}
+
 // --- the log and transactions
 
 TEST_P(StoreContract, TheLogKeepsTheOrderOfAsksAndTells) {
