@@ -1,5 +1,8 @@
 // Convolutions: Conv and ConvTranspose over 1 to 6 spatial axes, with groups, dilations and asymmetric pads.
+#include <algorithm>
+
 #include "nacre/ir/dim_expression.hpp"
+#include "nacre/ir/operators/elements.hpp"
 #include "nacre/ir/operators/families.hpp"
 #include "nacre/ir/operators/shape_rules.hpp"
 #include "nacre/ir/operators/window.hpp"
@@ -141,6 +144,144 @@ std::vector<AttributeSchema> transpose_attributes() {
   return attributes;
 }
 
+// --- reference ----------------------------------------------------------------------------------------------------
+
+// Pairs of flat offsets: the position within a channel of the image, and the tap within a channel of the weight.
+struct Tap {
+  int64_t image = 0;
+  int64_t weight = 0;
+};
+
+// Taps of the window at `position` that fall inside an image of the given spatial extents.
+std::vector<Tap> taps_at(const Window& window, std::span<const int64_t> position, std::span<const int64_t> extents, const Extents& kernel) {
+  const Extents strides = strides_of(extents);
+  std::vector<Tap> taps;
+  Extents offset(kernel.size(), 0);
+  int64_t flat = 0;
+  do {
+    int64_t image = 0;
+    bool inside = true;
+    for (size_t axis = 0; axis < kernel.size(); ++axis) {
+      const WindowAxis& w = window.axes[axis];
+      const int64_t at = position[axis] * w.stride - w.pad_begin + offset[axis] * w.dilation;
+      inside = inside && at >= 0 && at < extents[axis];
+      image += at * strides[axis];
+    }
+    if (inside) taps.push_back({.image = image, .weight = flat});
+    ++flat;
+  } while (next_position(offset, kernel));
+  return taps;
+}
+
+Extents spatial(const Tensor& tensor) { return {tensor.extents().begin() + 2, tensor.extents().end()}; }
+
+// y[n, m, p] = b[m] + sum over c of the group and taps t: x[n, c, p * stride - pad + t * dilation] * w[m, c, t]
+std::vector<Tensor> reference_conv(const Node& node, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  const Tensor& weight = input_at(inputs, 1);
+  const Extents image = spatial(x);
+  const Extents kernel = spatial(weight);
+  Window window = read_window(node.attributes, kernel);
+  Extents output;
+  for (size_t axis = 0; axis < image.size(); ++axis) output.push_back(window_output(window, static_cast<int>(axis), image[axis]));
+  const int64_t batch = x.extents()[0];
+  const int64_t in_channels = x.extents()[1];
+  const int64_t out_channels = weight.extents()[0];
+  const int64_t group_in = weight.extents()[1];
+  const int64_t group_out = out_channels / node.attributes.integer("group", 1);
+  const std::vector<double> xs = load<double>(x);
+  const std::vector<double> ws = load<double>(weight);
+  const Tensor* bias = optional_input(inputs, 2);
+  const std::vector<double> bs = bias == nullptr ? std::vector<double>(static_cast<size_t>(out_channels)) : load<double>(*bias);
+  const int64_t image_size = count_of(image);
+  const int64_t kernel_size = count_of(kernel);
+  const int64_t output_size = count_of(output);
+  Extents extents = {batch, out_channels};
+  extents.insert(extents.end(), output.begin(), output.end());
+  std::vector<double> result(static_cast<size_t>(count_of(extents)));
+  Extents position(output.size(), 0);
+  for (int64_t p = 0; p < output_size; ++p, next_position(position, output)) {
+    const std::vector<Tap> taps = taps_at(window, position, image, kernel);
+    for (int64_t n = 0; n < batch; ++n) {
+      for (int64_t m = 0; m < out_channels; ++m) {
+        double sum = bs[static_cast<size_t>(m)];
+        for (int64_t c = 0; c < group_in; ++c) {
+          const double* x_channel = xs.data() + (n * in_channels + m / group_out * group_in + c) * image_size;
+          const double* w_channel = ws.data() + (m * group_in + c) * kernel_size;
+          for (const Tap& tap : taps) sum += x_channel[tap.image] * w_channel[tap.weight];
+        }
+        result[static_cast<size_t>((n * out_channels + m) * output_size + p)] = sum;
+      }
+    }
+  }
+  return {store(x.type(), extents, result)};
+}
+
+// Extents of the result; where output_shape or auto_pad give them, the pads follow.
+Extents transposed_extents(const Attributes& attributes, Window& window, std::span<const int64_t> image) {
+  const std::span<const int64_t> declared = attributes.integers("output_shape");
+  const std::span<const int64_t> extra = attributes.integers("output_padding");
+  const bool same = window.auto_pad == Window::AutoPad::same_upper || window.auto_pad == Window::AutoPad::same_lower;
+  Extents result;
+  for (size_t axis = 0; axis < image.size(); ++axis) {
+    WindowAxis& w = window.axes[axis];
+    const int64_t full = w.stride * (image[axis] - 1) + w.reach() + (axis < extra.size() ? extra[axis] : 0);
+    if (axis < declared.size() || same) {
+      result.push_back(axis < declared.size() ? declared[axis] : image[axis] * w.stride);
+      const int64_t pads = std::max<int64_t>(0, full - result.back());
+      w.pad_begin = window.auto_pad == Window::AutoPad::same_upper ? pads / 2 : pads - pads / 2;
+      w.pad_end = pads - w.pad_begin;
+    } else {
+      result.push_back(full - w.pad_begin - w.pad_end);
+    }
+    if (result.back() < 0) throw UserError("pads leave nothing of the result along spatial axis " + std::to_string(axis));
+  }
+  return result;
+}
+
+// The taps of a convolution read backwards: what it would have read at p, x[p] is now added to.
+std::vector<Tensor> reference_conv_transpose(const Node& node, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  const Tensor& weight = input_at(inputs, 1);
+  const Extents image = spatial(x);
+  const Extents kernel = spatial(weight);
+  Window window = read_window(node.attributes, kernel);
+  const Extents output = transposed_extents(node.attributes, window, image);
+  const int64_t batch = x.extents()[0];
+  const int64_t in_channels = x.extents()[1];
+  const int64_t groups = node.attributes.integer("group", 1);
+  const int64_t group_in = in_channels / groups;
+  const int64_t group_out = weight.extents()[1];
+  const int64_t out_channels = group_out * groups;
+  const std::vector<double> xs = load<double>(x);
+  const std::vector<double> ws = load<double>(weight);
+  const int64_t image_size = count_of(image);
+  const int64_t kernel_size = count_of(kernel);
+  const int64_t output_size = count_of(output);
+  Extents extents = {batch, out_channels};
+  extents.insert(extents.end(), output.begin(), output.end());
+  std::vector<double> result(static_cast<size_t>(count_of(extents)));
+  if (const Tensor* bias = optional_input(inputs, 2)) {
+    const std::vector<double> bs = load<double>(*bias);
+    for (size_t i = 0; i < result.size(); ++i) result[i] = bs[i / static_cast<size_t>(output_size) % static_cast<size_t>(out_channels)];
+  }
+  Extents position(image.size(), 0);
+  for (int64_t p = 0; p < image_size; ++p, next_position(position, image)) {
+    const std::vector<Tap> taps = taps_at(window, position, output, kernel);
+    for (int64_t n = 0; n < batch; ++n) {
+      for (int64_t c = 0; c < in_channels; ++c) {
+        const double value = xs[static_cast<size_t>((n * in_channels + c) * image_size + p)];
+        for (int64_t m = 0; m < group_out; ++m) {
+          double* y_channel = result.data() + (n * out_channels + c / group_in * group_out + m) * output_size;
+          const double* w_channel = ws.data() + (c * group_out + m) * kernel_size;
+          for (const Tap& tap : taps) y_channel[tap.image] += value * w_channel[tap.weight];
+        }
+      }
+    }
+  }
+  return {store(x.type(), extents, result)};
+}
+
 }  // namespace
 
 std::vector<OperatorSchema> convolution_operators() {
@@ -150,14 +291,16 @@ std::vector<OperatorSchema> convolution_operators() {
            .maximum_inputs = 3,
            .attributes = conv_attributes(),
            .infer = infer_conv,
-           .cost = cost_conv},
+           .cost = cost_conv,
+           .reference = reference_conv},
           {.name = "ConvTranspose",
            .summary = "transposed convolution of X [N,C,...] with W [C,M/group,...], plus B [M]",
            .minimum_inputs = 2,
            .maximum_inputs = 3,
            .attributes = transpose_attributes(),
            .infer = infer_conv_transpose,
-           .cost = cost_conv_transpose}};
+           .cost = cost_conv_transpose,
+           .reference = reference_conv_transpose}};
 }
 
 }  // namespace nacre::operators

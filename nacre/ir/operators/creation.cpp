@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "nacre/ir/operators/creation.hpp"
+#include "nacre/ir/operators/elements.hpp"
 #include "nacre/ir/operators/families.hpp"
 #include "nacre/ir/operators/shape_rules.hpp"
 
@@ -73,6 +74,44 @@ void infer_shape_operator(InferenceContext& context) {
 
 void infer_size(InferenceContext& context) { context.set_output(0, ElementType::int64, Shape{}); }
 
+// --- reference ----------------------------------------------------------------------------------------------------
+
+std::vector<Tensor> reference_constant(const Node& node, Inputs) { return {constant_value(node)}; }
+
+std::vector<Tensor> reference_constant_of_shape(const Node& node, Inputs inputs) {
+  const Tensor* given = node.attributes.tensor("value");
+  const Tensor fill = given != nullptr ? *given : Tensor::scalar(0.0F);
+  const Extents extents = input_at(inputs, 0).integers();
+  return {pick_elements(fill, extents, std::vector<int64_t>(static_cast<size_t>(count_of(extents)), 0))};
+}
+
+std::vector<Tensor> reference_range(const Node&, Inputs inputs) {
+  const Tensor& start = input_at(inputs, 0);
+  if (start.elements() != 1 || input_at(inputs, 1).elements() != 1 || input_at(inputs, 2).elements() != 1) {
+    throw UserError("start, limit and delta must have one element each");
+  }
+  const int64_t length = range_length(start.number_at(0), inputs[1]->number_at(0), inputs[2]->number_at(0));
+  return with_number_type(start.type(), [&]<class T>(T) {
+    const T first = load<T>(start)[0];
+    const T delta = load<T>(*inputs[2])[0];
+    std::vector<T> result;
+    for (int64_t i = 0; i < length; ++i) result.push_back(first + static_cast<T>(i) * delta);
+    return std::vector<Tensor>{store<T>(start.type(), Extents{length}, result)};
+  });
+}
+
+std::vector<Tensor> reference_shape(const Node& node, Inputs inputs) {
+  const Extents& extents = input_at(inputs, 0).extents();
+  const auto rank = static_cast<int64_t>(extents.size());
+  const auto clamped = [&](int64_t axis) { return std::clamp<int64_t>(axis < 0 ? axis + rank : axis, 0, rank); };
+  const int64_t begin = clamped(node.attributes.integer("start", 0));
+  const int64_t end = std::max(begin, clamped(node.attributes.integer("end", rank)));
+  const Extents part(extents.begin() + begin, extents.begin() + end);
+  return {Tensor::of<int64_t>(Extents{end - begin}, part)};
+}
+
+std::vector<Tensor> reference_size(const Node&, Inputs inputs) { return {Tensor::scalar<int64_t>(input_at(inputs, 0).elements())}; }
+
 }  // namespace
 
 int64_t range_length(double start, double limit, double delta) {
@@ -94,17 +133,20 @@ std::vector<OperatorSchema> creation_operators() {
                           {"value_ints", "ints", "a vector"},
                           {"value_string", "string", "a scalar"},
                           {"value_strings", "strings", "a vector"}},
-           .infer = infer_constant},
+           .infer = infer_constant,
+           .reference = reference_constant},
           {.name = "ConstantOfShape",
            .summary = "a tensor of the given shape, filled with one value",
            .attributes = {{"value", "tensor", "the value, one element; 0 of float32"}},
-           .infer = infer_constant_of_shape},
-          {.name = "Range", .summary = "start, start + delta, ... below limit", .minimum_inputs = 3, .maximum_inputs = 3, .infer = infer_range},
+           .infer = infer_constant_of_shape,
+           .reference = reference_constant_of_shape},
+          {.name = "Range", .summary = "start, start + delta, ... below limit", .minimum_inputs = 3, .maximum_inputs = 3, .infer = infer_range, .reference = reference_range},
           {.name = "Shape",
            .summary = "the extents of a tensor",
            .attributes = {{"end", "int", "axis after the last; rank"}, {"start", "int", "first axis; 0"}},
-           .infer = infer_shape_operator},
-          {.name = "Size", .summary = "the number of elements of a tensor", .infer = infer_size}};
+           .infer = infer_shape_operator,
+           .reference = reference_shape},
+          {.name = "Size", .summary = "the number of elements of a tensor", .infer = infer_size, .reference = reference_size}};
 }
 
 }  // namespace nacre::operators

@@ -1,7 +1,12 @@
 // The same elements under another shape, order or type: Reshape, Transpose, Squeeze, Cast and their kin.
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
 
 #include "nacre/ir/dim_expression.hpp"
+#include "nacre/ir/operators/elements.hpp"
 #include "nacre/ir/operators/families.hpp"
 #include "nacre/ir/operators/shape_rules.hpp"
 
@@ -191,6 +196,175 @@ void infer_space_to_depth(InferenceContext& context) {
   context.set_output(0, context.input_type(0), result);
 }
 
+// --- reference ----------------------------------------------------------------------------------------------------
+
+std::vector<Tensor> reference_reshape(const Node& node, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  const bool allow_zero = node.attributes.integer("allowzero", 0) != 0;
+  Extents extents = input_at(inputs, 1).integers();
+  int64_t known = 1;
+  std::optional<size_t> free_axis;
+  for (size_t axis = 0; axis < extents.size(); ++axis) {
+    if (extents[axis] == 0 && !allow_zero) {
+      if (axis >= x.extents().size()) throw UserError("0 at axis " + std::to_string(axis) + " copies a dimension the input lacks");
+      extents[axis] = x.extents()[axis];
+    }
+    if (extents[axis] == -1) free_axis = axis;
+    else known *= extents[axis];
+  }
+  if (free_axis.has_value()) extents[*free_axis] = known == 0 ? 0 : x.elements() / known;
+  if (count_of(extents) != x.elements()) throw UserError("the target shape has another number of elements than the input");
+  return {x.reshaped(extents)};
+}
+
+std::vector<Tensor> reference_flatten(const Node& node, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  const int64_t axis = node.attributes.integer("axis", 1);
+  const auto split = static_cast<size_t>(axis < 0 ? axis + x.rank() : axis);
+  const std::span<const int64_t> all = x.extents();
+  const Extents extents = {count_of(all.first(split)), count_of(all.subspan(split))};
+  return {x.reshaped(extents)};
+}
+
+// The tensor with its axes in the given order.
+Tensor transposed(const Tensor& x, std::span<const int> order) {
+  const Extents strides = strides_of(x.extents());
+  Extents extents;
+  Extents steps;
+  for (const int axis : order) {
+    extents.push_back(x.extents()[static_cast<size_t>(axis)]);
+    steps.push_back(strides[static_cast<size_t>(axis)]);
+  }
+  std::vector<int64_t> source(static_cast<size_t>(x.elements()));
+  Extents index(extents.size(), 0);
+  for (int64_t& position : source) {
+    position = 0;
+    for (size_t axis = 0; axis < index.size(); ++axis) position += index[axis] * steps[axis];
+    next_position(index, extents);
+  }
+  return pick_elements(x, extents, source);
+}
+
+std::vector<Tensor> reference_transpose(const Node& node, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  std::vector<int> order = resolve_axes(node.attributes.integers("perm"), x.rank());
+  for (int axis = x.rank(); order.size() < static_cast<size_t>(x.rank());) order.push_back(--axis);
+  return {transposed(x, order)};
+}
+
+std::vector<Tensor> reference_squeeze(const Node&, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  const Tensor* axes = optional_input(inputs, 1);
+  uint32_t dropped = 0;
+  if (axes != nullptr) {
+    for (const int axis : resolve_axes(axes->integers(), x.rank())) dropped |= 1U << axis;
+  }
+  Extents extents;
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    const int64_t extent = x.extents()[static_cast<size_t>(axis)];
+    const bool drop = axes == nullptr ? extent == 1 : (dropped >> axis & 1U) != 0;
+    if (drop && extent != 1) throw UserError("axis " + std::to_string(axis) + " of extent " + std::to_string(extent) + " is not 1");
+    if (!drop) extents.push_back(extent);
+  }
+  return {x.reshaped(extents)};
+}
+
+std::vector<Tensor> reference_unsqueeze(const Node&, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  const std::vector<int64_t> axes = input_at(inputs, 1).integers();
+  const int rank = x.rank() + static_cast<int>(axes.size());
+  Extents extents(static_cast<size_t>(rank), 0);
+  for (const int axis : resolve_axes(axes, rank)) extents[static_cast<size_t>(axis)] = 1;
+  auto from = x.extents().begin();
+  for (int64_t& extent : extents) {
+    if (extent == 0) extent = *from++;
+  }
+  return {x.reshaped(extents)};
+}
+
+std::vector<Tensor> reference_identity(const Node&, Inputs inputs) { return {input_at(inputs, 0)}; }
+
+std::vector<Tensor> reference_dropout(const Node&, Inputs inputs) {
+  const Tensor* training = optional_input(inputs, 2);
+  if (training != nullptr && training->number_at(0) != 0) {
+    throw UserError("Dropout in training mode is not run by the reference executor; set training_mode to false");
+  }
+  const Tensor& x = input_at(inputs, 0);
+  const std::vector<Wide> kept(static_cast<size_t>(x.elements()), 1);
+  return {x, store<Wide>(ElementType::boolean, x.extents(), kept)};
+}
+
+Tensor strings_to_numbers(const Tensor& x, ElementType type) {
+  std::vector<double> numbers;
+  for (const std::string& text : x.strings()) {
+    char* end = nullptr;
+    numbers.push_back(std::strtod(text.c_str(), &end));
+    if (text.empty() || end != text.c_str() + text.size()) throw UserError("the string '" + text + "' is no number");
+  }
+  const Tensor real = store(ElementType::float64, x.extents(), numbers);
+  return is_floating(type) ? store(type, x.extents(), numbers) : store(type, x.extents(), load<Wide>(real));
+}
+
+Tensor numbers_to_strings(const Tensor& x) {
+  std::vector<std::string> strings;
+  if (!is_floating(x.type())) {
+    for (const Wide number : load<Wide>(x)) strings.push_back(number < 0 ? std::to_string(static_cast<int64_t>(number)) : std::to_string(static_cast<uint64_t>(number)));
+    return Tensor::of_strings(x.extents(), std::move(strings));
+  }
+  for (const double number : load<double>(x)) {
+    std::array<char, 64> buffer = {};  // the shortest text that reads back as the same number
+    const auto end = x.type() == ElementType::float64 ? std::to_chars(buffer.data(), buffer.data() + buffer.size(), number).ptr
+                                                      : std::to_chars(buffer.data(), buffer.data() + buffer.size(), static_cast<float>(number)).ptr;
+    strings.push_back(std::isnan(number) ? "NaN" : std::isinf(number) ? (number < 0 ? "-INF" : "INF") : std::string(buffer.data(), end));
+  }
+  return Tensor::of_strings(x.extents(), std::move(strings));
+}
+
+// Real numbers become integers by cutting toward zero, integers wrap, anything but 0 is true.
+Tensor cast_to(const Tensor& x, ElementType type) {
+  if (x.type() == type) return x;
+  if (x.type() == ElementType::string) return strings_to_numbers(x, type);
+  if (type == ElementType::string) return numbers_to_strings(x);
+  if (type == ElementType::boolean && is_floating(x.type())) {
+    std::vector<Wide> truths;
+    for (const double number : load<double>(x)) truths.push_back(number != 0 ? 1 : 0);
+    return store<Wide>(type, x.extents(), truths);
+  }
+  if (is_floating(x.type()) && is_floating(type)) return store(type, x.extents(), load<double>(x));
+  return store(type, x.extents(), load<Wide>(x));
+}
+
+std::vector<Tensor> reference_cast(const Node& node, Inputs inputs) {
+  return {cast_to(input_at(inputs, 0), static_cast<ElementType>(node.attributes.integer("to", 0)))};
+}
+
+std::vector<Tensor> reference_cast_like(const Node&, Inputs inputs) { return {cast_to(input_at(inputs, 0), input_at(inputs, 1).type())}; }
+
+// [N, C, H, W] with C split into blocks before (DCR) or behind (CRD) the remaining channels.
+std::vector<Tensor> reference_depth_to_space(const Node& node, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  const int64_t b = node.attributes.integer("blocksize", 1);
+  const int64_t n = x.extents().at(0);
+  const int64_t c = x.extents().at(1) / (b * b);
+  const int64_t h = x.extents().at(2);
+  const int64_t w = x.extents().at(3);
+  const bool depth_first = node.attributes.text("mode", "DCR") == "DCR";
+  const Tensor parts = x.reshaped(depth_first ? Extents{n, b, b, c, h, w} : Extents{n, c, b, b, h, w});
+  const std::array<int, 6> order = depth_first ? std::array{0, 3, 4, 1, 5, 2} : std::array{0, 1, 4, 2, 5, 3};
+  return {transposed(parts, order).reshaped(Extents{n, c, h * b, w * b})};
+}
+
+std::vector<Tensor> reference_space_to_depth(const Node& node, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  const int64_t b = node.attributes.integer("blocksize", 1);
+  const int64_t n = x.extents().at(0);
+  const int64_t c = x.extents().at(1);
+  const int64_t h = x.extents().at(2) / b;
+  const int64_t w = x.extents().at(3) / b;
+  const Tensor parts = x.reshaped(Extents{n, c, h, b, w, b});
+  return {transposed(parts, std::array{0, 3, 5, 1, 2, 4}).reshaped(Extents{n, c * b * b, h, w})};
+}
+
 }  // namespace
 
 std::vector<OperatorSchema> layout_operators() {
@@ -200,45 +374,53 @@ std::vector<OperatorSchema> layout_operators() {
            .maximum_inputs = 2,
            .attributes = {{"allowzero", "int", "1: a 0 in the target is an extent of 0; 0"}},
            .infer = infer_reshape,
+           .reference = reference_reshape,
            .moved_inputs = 1},
           {.name = "Flatten",
            .summary = "a matrix: axes before `axis` by axes from it",
            .attributes = {{"axis", "int", "first axis of the columns; 1"}},
            .infer = infer_flatten,
+           .reference = reference_flatten,
            .moved_inputs = 1},
           {.name = "Transpose",
            .summary = "axes in another order; reversed when none is given",
            .attributes = {{"perm", "ints", "input axis of each result axis"}},
            .infer = infer_transpose,
+           .reference = reference_transpose,
            .moved_inputs = 1},
-          {.name = "Squeeze", .summary = "drops axes of extent 1", .maximum_inputs = 2, .infer = infer_squeeze, .moved_inputs = 1},
-          {.name = "Unsqueeze", .summary = "adds axes of extent 1", .minimum_inputs = 2, .maximum_inputs = 2, .infer = infer_unsqueeze, .moved_inputs = 1},
-          {.name = "Identity", .summary = "the input", .infer = infer_same_as_input, .moved_inputs = 1},
+          {.name = "Squeeze", .summary = "drops axes of extent 1", .maximum_inputs = 2, .infer = infer_squeeze, .reference = reference_squeeze, .moved_inputs = 1},
+          {.name = "Unsqueeze", .summary = "adds axes of extent 1", .minimum_inputs = 2, .maximum_inputs = 2, .infer = infer_unsqueeze, .reference = reference_unsqueeze, .moved_inputs = 1},
+          {.name = "Identity", .summary = "the input", .infer = infer_same_as_input, .reference = reference_identity, .moved_inputs = 1},
           {.name = "Dropout",
            .summary = "the input, outside training; optionally a mask",
            .maximum_inputs = 3,
            .maximum_outputs = 2,
            .attributes = {{"seed", "int", "of the mask in training"}},
-           .infer = infer_dropout},
+           .infer = infer_dropout,
+           .reference = reference_dropout},
           {.name = "Cast",
            .summary = "another element type",
            .attributes = {{"saturate", "int", "1 clamps in conversions to 8-bit floats; 1"}, {"to", "int", "ONNX number of the type", true}},
-           .infer = infer_cast},
+           .infer = infer_cast,
+           .reference = reference_cast},
           {.name = "CastLike",
            .summary = "the element type of another tensor",
            .minimum_inputs = 2,
            .maximum_inputs = 2,
            .attributes = {{"saturate", "int", "1 clamps in conversions to 8-bit floats; 1"}},
-           .infer = infer_cast_like},
+           .infer = infer_cast_like,
+           .reference = reference_cast_like},
           {.name = "DepthToSpace",
            .summary = "blocks of channels become blocks of pixels",
            .attributes = {{"blocksize", "int", "edge of a block", true}, {"mode", "string", "DCR or CRD: which part of the channels is the block; DCR"}},
            .infer = infer_depth_to_space,
+           .reference = reference_depth_to_space,
            .moved_inputs = 1},
           {.name = "SpaceToDepth",
            .summary = "blocks of pixels become channels",
            .attributes = {{"blocksize", "int", "edge of a block", true}},
            .infer = infer_space_to_depth,
+           .reference = reference_space_to_depth,
            .moved_inputs = 1}};
 }
 

@@ -1,5 +1,8 @@
 // Normalisation by statistics of the batch (BatchNormalization), of the features (LayerNormalization), of the image
 // (InstanceNormalization) and of groups of channels (GroupNormalization).
+#include <cmath>
+
+#include "nacre/ir/operators/elements.hpp"
 #include "nacre/ir/operators/families.hpp"
 #include "nacre/ir/operators/shape_rules.hpp"
 
@@ -52,6 +55,102 @@ void infer_group_normalization(InferenceContext& context) {
   infer_same_as_input(context);
 }
 
+// --- reference ----------------------------------------------------------------------------------------------------
+
+std::vector<Tensor> reference_batch_normalization(const Node& node, Inputs inputs) {
+  if (node.attributes.integer("training_mode", 0) != 0) {
+    throw UserError("BatchNormalization in training mode is not run by the reference executor; set training_mode to 0");
+  }
+  const Tensor& x = input_at(inputs, 0);
+  const double epsilon = node.attributes.real("epsilon", 1e-5F);
+  std::vector<double> values = load<double>(x);
+  const std::vector<double> scale = load<double>(input_at(inputs, 1));
+  const std::vector<double> bias = load<double>(input_at(inputs, 2));
+  const std::vector<double> mean = load<double>(input_at(inputs, 3));
+  const std::vector<double> variance = load<double>(input_at(inputs, 4));
+  const AxisView view = x.rank() < 2 ? AxisView{.outer = 1, .extent = 1, .inner = x.elements()} : view_axis(x.extents(), 1);
+  for (size_t i = 0; i < values.size(); ++i) {
+    const auto c = static_cast<size_t>(static_cast<int64_t>(i) / view.inner % view.extent);
+    values[i] = (values[i] - mean[c]) / std::sqrt(variance[c] + epsilon) * scale[c] + bias[c];
+  }
+  return {store(x.type(), x.extents(), values)};
+}
+
+struct Moments {
+  double mean = 0;
+  double inverse_deviation = 0;
+};
+
+// Normalises each run of `length` consecutive elements in place; returns what it divided by.
+std::vector<Moments> normalize_runs(std::vector<double>& values, int64_t length, double epsilon) {
+  std::vector<Moments> all;
+  const auto size = static_cast<size_t>(length);
+  for (size_t begin = 0; size != 0 && begin < values.size(); begin += size) {
+    double sum = 0;
+    for (size_t i = begin; i < begin + size; ++i) sum += values[i];
+    const double mean = sum / static_cast<double>(size);
+    double squares = 0;
+    for (size_t i = begin; i < begin + size; ++i) squares += (values[i] - mean) * (values[i] - mean);
+    const double inverse = 1.0 / std::sqrt(squares / static_cast<double>(size) + epsilon);
+    for (size_t i = begin; i < begin + size; ++i) values[i] = (values[i] - mean) * inverse;
+    all.push_back({.mean = mean, .inverse_deviation = inverse});
+  }
+  return all;
+}
+
+std::vector<Tensor> reference_layer_normalization(const Node& node, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  const int axis = resolve_axis(node.attributes.integer("axis", -1), x.rank());
+  std::vector<double> values = load<double>(x);
+  Extents statistic = x.extents();
+  int64_t length = 1;
+  for (size_t i = static_cast<size_t>(axis); i < statistic.size(); ++i) {
+    length *= statistic[i];
+    statistic[i] = 1;
+  }
+  std::vector<Moments> moments = normalize_runs(values, length, node.attributes.real("epsilon", 1e-5F));
+  const Tensor& scale = input_at(inputs, 1);
+  const std::vector<double> scales = load<double>(scale);
+  const std::vector<int64_t> at_scale = broadcast_positions(scale.extents(), x.extents());
+  for (size_t i = 0; i < values.size(); ++i) values[i] *= scales[static_cast<size_t>(at_scale[i])];
+  if (const Tensor* bias = optional_input(inputs, 2)) {
+    const std::vector<double> biases = load<double>(*bias);
+    const std::vector<int64_t> at_bias = broadcast_positions(bias->extents(), x.extents());
+    for (size_t i = 0; i < values.size(); ++i) values[i] += biases[static_cast<size_t>(at_bias[i])];
+  }
+  moments.resize(static_cast<size_t>(count_of(statistic)));  // runs of no elements have none
+  std::vector<double> means;
+  std::vector<double> inverses;
+  for (const Moments& m : moments) {
+    means.push_back(m.mean);
+    inverses.push_back(m.inverse_deviation);
+  }
+  return {store(x.type(), x.extents(), values), store(ElementType::float32, statistic, means), store(ElementType::float32, statistic, inverses)};
+}
+
+// InstanceNormalization is GroupNormalization with a group per channel.
+std::vector<Tensor> normalize_groups(const Node& node, Inputs inputs, int64_t groups) {
+  const Tensor& x = input_at(inputs, 0);
+  std::vector<double> values = load<double>(x);
+  const AxisView view = view_axis(x.extents(), 1);
+  normalize_runs(values, view.extent / groups * view.inner, node.attributes.real("epsilon", 1e-5F));
+  const std::vector<double> scale = load<double>(input_at(inputs, 1));
+  const std::vector<double> bias = load<double>(input_at(inputs, 2));
+  for (size_t i = 0; i < values.size(); ++i) {
+    const auto c = static_cast<size_t>(static_cast<int64_t>(i) / view.inner % view.extent);
+    values[i] = values[i] * scale[c] + bias[c];
+  }
+  return {store(x.type(), x.extents(), values)};
+}
+
+std::vector<Tensor> reference_instance_normalization(const Node& node, Inputs inputs) {
+  return normalize_groups(node, inputs, input_at(inputs, 0).extents()[1]);
+}
+
+std::vector<Tensor> reference_group_normalization(const Node& node, Inputs inputs) {
+  return normalize_groups(node, inputs, node.attributes.integer("num_groups", 1));
+}
+
 }  // namespace
 
 std::vector<OperatorSchema> normalization_operators() {
@@ -64,7 +163,8 @@ std::vector<OperatorSchema> normalization_operators() {
                           {"momentum", "float", "weight of the old running statistic in training; 0.9"},
                           {"training_mode", "int", "1 normalises by the batch and returns new statistics; 0"}},
            .infer = infer_batch_normalization,
-           .cost = cost_per_output<2>},
+           .cost = cost_per_output<2>,
+           .reference = reference_batch_normalization},
           {.name = "LayerNormalization",
            .summary = "zero mean and unit variance over axes [axis, rank), then scale and shift",
            .minimum_inputs = 2,
@@ -74,14 +174,16 @@ std::vector<OperatorSchema> normalization_operators() {
                           {"epsilon", "float", "added to the variance; 1e-5"},
                           {"stash_type", "int", "element type of the statistics; 1 (float32)"}},
            .infer = infer_layer_normalization,
-           .cost = cost_per_output<7>},
+           .cost = cost_per_output<7>,
+           .reference = reference_layer_normalization},
           {.name = "InstanceNormalization",
            .summary = "zero mean and unit variance of each channel of each sample, then scale and shift",
            .minimum_inputs = 3,
            .maximum_inputs = 3,
            .attributes = {{"epsilon", "float", "added to the variance; 1e-5"}},
            .infer = infer_instance_normalization,
-           .cost = cost_per_output<7>},
+           .cost = cost_per_output<7>,
+           .reference = reference_instance_normalization},
           {.name = "GroupNormalization",
            .summary = "zero mean and unit variance of each group of channels, then scale and shift per channel",
            .minimum_inputs = 3,
@@ -90,7 +192,8 @@ std::vector<OperatorSchema> normalization_operators() {
                           {"num_groups", "int", "groups that the channels divide into", true},
                           {"stash_type", "int", "element type of the statistics; 1 (float32)"}},
            .infer = infer_group_normalization,
-           .cost = cost_per_output<7>}};
+           .cost = cost_per_output<7>,
+           .reference = reference_group_normalization}};
 }
 
 }  // namespace nacre::operators

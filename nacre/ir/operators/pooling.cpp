@@ -1,4 +1,8 @@
 // Pooling: windows (MaxPool, AveragePool) and whole images (GlobalMaxPool, GlobalAveragePool).
+#include <algorithm>
+#include <limits>
+
+#include "nacre/ir/operators/elements.hpp"
 #include "nacre/ir/operators/families.hpp"
 #include "nacre/ir/operators/shape_rules.hpp"
 #include "nacre/ir/operators/window.hpp"
@@ -49,6 +53,126 @@ std::vector<AttributeSchema> with(std::vector<AttributeSchema> attributes, Attri
   return attributes;
 }
 
+// --- reference ----------------------------------------------------------------------------------------------------
+
+// The positions a window covers: flat offsets into a channel, and how many positions of the padded image it spans.
+struct Cover {
+  std::vector<int64_t> offsets;
+  int64_t padded = 0;
+};
+
+Cover cover_at(const Window& window, std::span<const int64_t> position, std::span<const int64_t> image, std::span<const int64_t> kernel) {
+  const Extents strides = strides_of(image);
+  Cover cover;
+  Extents tap(kernel.size(), 0);
+  do {
+    int64_t offset = 0;
+    bool inside = true;
+    bool in_padded = true;
+    for (size_t axis = 0; axis < kernel.size(); ++axis) {
+      const WindowAxis& w = window.axes[axis];
+      const int64_t at = position[axis] * w.stride - w.pad_begin + tap[axis] * w.dilation;
+      inside = inside && at >= 0 && at < image[axis];
+      in_padded = in_padded && at < image[axis] + w.pad_end;  // ceil_mode may reach past it
+      offset += at * strides[axis];
+    }
+    if (inside) cover.offsets.push_back(offset);
+    cover.padded += in_padded ? 1 : 0;
+  } while (next_position(tap, kernel));
+  return cover;
+}
+
+struct Pooling {
+  Window window;
+  Extents kernel;
+  Extents image;   // spatial extents of the input
+  Extents output;  // of the result
+  Extents extents; // of the result, all
+  int64_t planes = 0;  // batch * channels
+
+  Pooling(const Node& node, const Tensor& x) : image(x.extents().begin() + 2, x.extents().end()), extents(x.extents().begin(), x.extents().begin() + 2) {
+    const std::span<const int64_t> list = node.attributes.integers("kernel_shape");
+    kernel.assign(list.begin(), list.end());
+    window = read_window(node.attributes, kernel);
+    for (size_t axis = 0; axis < image.size(); ++axis) output.push_back(window_output(window, static_cast<int>(axis), image[axis]));
+    planes = extents[0] * extents[1];
+    extents.insert(extents.end(), output.begin(), output.end());
+  }
+
+  // Calls function(cell of the result, first element of the plane, cover) for every window of every plane.
+  template <class Function>
+  void for_each_window(Function function) const {
+    const int64_t output_size = count_of(output);
+    const int64_t image_size = count_of(image);
+    Extents position(output.size(), 0);
+    for (int64_t p = 0; p < output_size; ++p, next_position(position, output)) {
+      const Cover cover = cover_at(window, position, image, kernel);
+      for (int64_t plane = 0; plane < planes; ++plane) function(static_cast<size_t>(plane * output_size + p), plane * image_size, cover);
+    }
+  }
+};
+
+// Row-major flat index to the column-major one of MaxPool's storage_order 1 (within the spatial axes).
+int64_t column_major(int64_t offset, std::span<const int64_t> image) {
+  const Extents strides = strides_of(image);
+  int64_t result = 0;
+  int64_t step = 1;
+  for (size_t axis = 0; axis < image.size(); ++axis) {
+    result += offset / strides[axis] % image[axis] * step;
+    step *= image[axis];
+  }
+  return result;
+}
+
+std::vector<Tensor> reference_max_pool(const Node& node, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  const Pooling pooling(node, x);
+  const bool by_columns = node.attributes.integer("storage_order", 0) != 0;
+  const std::vector<double> xs = load<double>(x);
+  std::vector<double> largest(static_cast<size_t>(count_of(pooling.extents)), -std::numeric_limits<double>::infinity());
+  Tensor indices(ElementType::int64, pooling.extents);
+  const std::span<int64_t> index = indices.mutable_values<int64_t>();
+  pooling.for_each_window([&](size_t cell, int64_t plane, const Cover& cover) {
+    for (const int64_t offset : cover.offsets) {
+      const double value = xs[static_cast<size_t>(plane + offset)];
+      if (!(value > largest[cell]) && offset != cover.offsets.front()) continue;
+      largest[cell] = value;
+      index[cell] = plane + (by_columns ? column_major(offset, pooling.image) : offset);
+    }
+  });
+  return {store(x.type(), pooling.extents, largest), std::move(indices)};
+}
+
+std::vector<Tensor> reference_average_pool(const Node& node, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  const Pooling pooling(node, x);
+  const bool count_padding = node.attributes.integer("count_include_pad", 0) != 0;
+  const std::vector<double> xs = load<double>(x);
+  std::vector<double> means(static_cast<size_t>(count_of(pooling.extents)), 0.0);
+  pooling.for_each_window([&](size_t cell, int64_t plane, const Cover& cover) {
+    const auto count = count_padding ? cover.padded : static_cast<int64_t>(cover.offsets.size());
+    for (const int64_t offset : cover.offsets) means[cell] += xs[static_cast<size_t>(plane + offset)];
+    if (count != 0) means[cell] /= static_cast<double>(count);
+  });
+  return {store(x.type(), pooling.extents, means)};
+}
+
+template <bool Maximum>
+std::vector<Tensor> reference_global_pool(const Node&, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  Extents extents(x.extents().size(), 1);
+  std::copy_n(x.extents().begin(), 2, extents.begin());
+  const std::vector<double> xs = load<double>(x);
+  std::vector<double> result(static_cast<size_t>(count_of(extents)));
+  const size_t size = result.empty() ? 0 : xs.size() / result.size();
+  for (size_t plane = 0; plane < result.size(); ++plane) {
+    double value = Maximum ? -std::numeric_limits<double>::infinity() : 0.0;
+    for (size_t i = plane * size; i < (plane + 1) * size; ++i) value = Maximum ? std::max(value, xs[i]) : value + xs[i];
+    result[plane] = Maximum ? value : value / static_cast<double>(size);
+  }
+  return {store(x.type(), extents, result)};
+}
+
 }  // namespace
 
 std::vector<OperatorSchema> pooling_operators() {
@@ -57,14 +181,16 @@ std::vector<OperatorSchema> pooling_operators() {
            .maximum_outputs = 2,
            .attributes = with(pool_attributes(), {"storage_order", "int", "1 counts the indices column-major; 0"}),
            .infer = infer_pool,
-           .cost = cost_pool},
+           .cost = cost_pool,
+           .reference = reference_max_pool},
           {.name = "AveragePool",
            .summary = "mean of each window",
            .attributes = with(pool_attributes(), {"count_include_pad", "int", "1 counts padded positions as zeros; 0"}),
            .infer = infer_pool,
-           .cost = cost_pool},
-          {.name = "GlobalAveragePool", .summary = "mean over all spatial axes, kept as 1", .infer = infer_global_pool, .cost = cost_per_input<1>},
-          {.name = "GlobalMaxPool", .summary = "maximum over all spatial axes, kept as 1", .infer = infer_global_pool, .cost = cost_per_input<1>}};
+           .cost = cost_pool,
+           .reference = reference_average_pool},
+          {.name = "GlobalAveragePool", .summary = "mean over all spatial axes, kept as 1", .infer = infer_global_pool, .cost = cost_per_input<1>, .reference = reference_global_pool<false>},
+          {.name = "GlobalMaxPool", .summary = "maximum over all spatial axes, kept as 1", .infer = infer_global_pool, .cost = cost_per_input<1>, .reference = reference_global_pool<true>}};
 }
 
 }  // namespace nacre::operators

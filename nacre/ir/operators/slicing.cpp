@@ -1,7 +1,9 @@
 // Parts and assemblies along axes: Concat, Split, Slice, Pad, Tile, Expand.
 #include <algorithm>
+#include <numeric>
 
 #include "nacre/ir/dim_expression.hpp"
+#include "nacre/ir/operators/elements.hpp"
 #include "nacre/ir/operators/families.hpp"
 #include "nacre/ir/operators/shape_rules.hpp"
 #include "nacre/ir/operators/slice_range.hpp"
@@ -153,6 +155,156 @@ void infer_expand(InferenceContext& context) {
   context.set_output(0, context.input_type(0), broadcast_shapes(context.graph(), *x, shape));
 }
 
+// --- reference ----------------------------------------------------------------------------------------------------
+
+std::vector<Tensor> reference_concat(const Node& node, Inputs inputs) {
+  const Tensor& first = input_at(inputs, 0);
+  const int axis = resolve_axis(node.attributes.integer("axis", 0), first.rank());
+  Extents extents = first.extents();
+  extents[static_cast<size_t>(axis)] = 0;
+  for (const Tensor* input : inputs) {
+    Extents expected = extents;
+    expected[static_cast<size_t>(axis)] = input->rank() == first.rank() ? input->extents()[static_cast<size_t>(axis)] : -1;
+    if (expected != input->extents()) throw UserError("inputs differ in extents beside the axis along which they follow");
+    extents[static_cast<size_t>(axis)] += expected[static_cast<size_t>(axis)];
+  }
+  const AxisView all = view_axis(extents, axis);
+  std::vector<Pick> picks;
+  for (int64_t o = 0; o < all.outer; ++o) {
+    for (size_t source = 0; source < inputs.size(); ++source) {
+      const int64_t run = inputs[source]->extents()[static_cast<size_t>(axis)] * all.inner;
+      for (int64_t i = 0; i < run; ++i) picks.push_back({.source = static_cast<int32_t>(source), .index = o * run + i});
+    }
+  }
+  return {pick_elements(inputs, extents, picks)};
+}
+
+// Elements along each axis of x by lists of indices, one list per axis.
+Tensor take(const Tensor& x, const std::vector<Extents>& along) {
+  Extents extents;
+  for (const Extents& list : along) extents.push_back(static_cast<int64_t>(list.size()));
+  const Extents strides = strides_of(x.extents());
+  std::vector<int64_t> source(static_cast<size_t>(count_of(extents)));
+  Extents index(extents.size(), 0);
+  for (int64_t& position : source) {
+    position = 0;
+    for (size_t axis = 0; axis < index.size(); ++axis) position += along[axis][static_cast<size_t>(index[axis])] * strides[axis];
+    next_position(index, extents);
+  }
+  return pick_elements(x, extents, source);
+}
+
+// All indices of every axis, in order.
+std::vector<Extents> whole_of(const Tensor& x) {
+  std::vector<Extents> along;
+  for (const int64_t extent : x.extents()) {
+    along.emplace_back(static_cast<size_t>(extent));
+    std::iota(along.back().begin(), along.back().end(), 0);
+  }
+  return along;
+}
+
+std::vector<Tensor> reference_split(const Node& node, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  const auto axis = static_cast<size_t>(resolve_axis(node.attributes.integer("axis", 0), x.rank()));
+  const Tensor* given = optional_input(inputs, 1);
+  std::vector<int64_t> sizes;
+  if (given != nullptr) {
+    sizes = given->integers();
+  } else {
+    const auto count = static_cast<int64_t>(node.outputs.size());
+    for (int64_t i = 0; i < count; ++i) sizes.push_back(equal_part(x.extents()[axis], count, i));
+  }
+  std::vector<Extents> along = whole_of(x);
+  const Extents all = along[axis];
+  std::vector<Tensor> parts;
+  auto begin = all.begin();
+  for (const int64_t size : sizes) {
+    if (size < 0 || size > all.end() - begin) throw UserError("the parts do not add to the extent of the axis");
+    along[axis].assign(begin, begin + size);
+    begin += size;
+    parts.push_back(take(x, along));
+  }
+  return parts;
+}
+
+std::vector<Tensor> reference_slice(const Node&, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  const auto list = [&](size_t index) {
+    const Tensor* tensor = optional_input(inputs, index);
+    return tensor == nullptr ? std::vector<int64_t>{} : tensor->integers();
+  };
+  std::vector<Extents> along = whole_of(x);
+  for (const auto& [axis, range] : read_slices(list(1), list(2), list(3), list(4), x.rank())) {
+    const ResolvedSlice slice = resolve_slice(range, x.extents()[static_cast<size_t>(axis)]);
+    Extents& indices = along[static_cast<size_t>(axis)];
+    indices.clear();
+    for (int64_t i = 0; i < slice.count; ++i) indices.push_back(slice.start + i * slice.step);
+  }
+  return {take(x, along)};
+}
+
+// The index inside [0, extent) that stands at `at` outside of it; -1 for the constant.
+int64_t padded_index(int64_t at, int64_t extent, std::string_view mode) {
+  if (at >= 0 && at < extent) return at;
+  if (mode == "constant") return -1;
+  if (extent == 0) throw UserError("an axis of extent 0 has nothing to pad with");
+  if (mode == "edge") return std::clamp<int64_t>(at, 0, extent - 1);
+  if (mode == "wrap") return (at % extent + extent) % extent;
+  if (mode != "reflect") throw UserError("attribute 'mode' is '" + std::string(mode) + "', expected constant, reflect, edge or wrap");
+  if (extent == 1) return 0;
+  const int64_t period = 2 * (extent - 1);
+  const int64_t folded = (at % period + period) % period;
+  return std::min(folded, period - folded);
+}
+
+std::vector<Tensor> reference_pad(const Node& node, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  const Tensor* axes = optional_input(inputs, 3);
+  const std::vector<AxisPads> pads =
+      read_pads(input_at(inputs, 1).integers(), axes == nullptr ? std::nullopt : std::optional(axes->integers()), x.rank());
+  const std::string_view mode = node.attributes.text("mode", "constant");
+  const Tensor* given = optional_input(inputs, 2);
+  const Tensor fill = given != nullptr ? *given : x.type() == ElementType::string ? Tensor::of_strings({}, {""}) : Tensor(x.type(), {});
+  if (fill.elements() != 1) throw UserError("the padding value has " + std::to_string(fill.elements()) + " elements, expected 1");
+  Extents extents;
+  for (size_t axis = 0; axis < pads.size(); ++axis) {
+    extents.push_back(x.extents()[axis] + pads[axis].begin + pads[axis].end);
+    if (extents.back() < 0) throw UserError("pads leave nothing of axis " + std::to_string(axis));
+  }
+  const Extents strides = strides_of(x.extents());
+  std::vector<Pick> picks(static_cast<size_t>(count_of(extents)));
+  Extents index(extents.size(), 0);
+  for (Pick& pick : picks) {
+    for (size_t axis = 0; axis < index.size() && pick.source == 0; ++axis) {
+      const int64_t at = padded_index(index[axis] - pads[axis].begin, x.extents()[axis], mode);
+      pick = at < 0 ? Pick{.source = 1, .index = 0} : Pick{.source = 0, .index = pick.index + at * strides[axis]};
+    }
+    next_position(index, extents);
+  }
+  const Tensor* sources[] = {&x, &fill};
+  return {pick_elements(sources, extents, picks)};
+}
+
+std::vector<Tensor> reference_tile(const Node&, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  const std::vector<int64_t> repeats = input_at(inputs, 1).integers();
+  if (repeats.size() != x.extents().size()) throw UserError("one repeat per axis is expected: " + std::to_string(x.rank()));
+  std::vector<Extents> along = whole_of(x);
+  for (size_t axis = 0; axis < along.size(); ++axis) {
+    const Extents once = along[axis];
+    along[axis].clear();
+    for (int64_t i = 0; i < repeats[axis]; ++i) along[axis].insert(along[axis].end(), once.begin(), once.end());
+  }
+  return {take(x, along)};
+}
+
+std::vector<Tensor> reference_expand(const Node&, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  const Extents extents = broadcast_extents(x.extents(), input_at(inputs, 1).integers());
+  return {pick_elements(x, extents, broadcast_positions(x.extents(), extents))};
+}
+
 }  // namespace
 
 std::vector<OperatorSchema> slicing_operators() {
@@ -162,6 +314,7 @@ std::vector<OperatorSchema> slicing_operators() {
            .maximum_inputs = kVariadic,
            .attributes = {{"axis", "int", "the axis along which they follow", true}},
            .infer = infer_concat,
+           .reference = reference_concat,
            .moved_inputs = ~0U},
           {.name = "Split",
            .summary = "consecutive parts along an axis, of given or equal sizes",
@@ -169,12 +322,14 @@ std::vector<OperatorSchema> slicing_operators() {
            .maximum_outputs = kVariadic,
            .attributes = {{"axis", "int", "0"}, {"num_outputs", "int", "equal parts; the last is smaller where they do not divide"}},
            .infer = infer_split,
+           .reference = reference_split,
            .moved_inputs = 1},
           {.name = "Slice",
            .summary = "elements from start to end by step along axes; negatives count from the back",
            .minimum_inputs = 3,
            .maximum_inputs = 5,
            .infer = infer_slice,
+           .reference = reference_slice,
            .moved_inputs = 1},
           {.name = "Pad",
            .summary = "a border around the tensor: constant, reflected, repeated edge or wrapped",
@@ -182,13 +337,15 @@ std::vector<OperatorSchema> slicing_operators() {
            .maximum_inputs = 4,
            .attributes = {{"mode", "string", "constant, reflect, edge or wrap; constant"}},
            .infer = infer_pad,
+           .reference = reference_pad,
            .moved_inputs = 0b101},
-          {.name = "Tile", .summary = "the tensor repeated along each axis", .minimum_inputs = 2, .maximum_inputs = 2, .infer = infer_tile, .moved_inputs = 1},
+          {.name = "Tile", .summary = "the tensor repeated along each axis", .minimum_inputs = 2, .maximum_inputs = 2, .infer = infer_tile, .reference = reference_tile, .moved_inputs = 1},
           {.name = "Expand",
            .summary = "broadcast to a shape",
            .minimum_inputs = 2,
            .maximum_inputs = 2,
            .infer = infer_expand,
+           .reference = reference_expand,
            .moved_inputs = 1}};
 }
 
