@@ -2,68 +2,73 @@
 // definition gives sampling, replay, the trace (counting, uniform sampling, mutation, crossover, encoding) and, in the
 // supernet module, the weight-sharing network.
 //
-//   int/width     choose.pick("width", {16, 24, 32})            a symbolic Choice: value plus the expression it came from
+//   a number      choose.pick("width", {16, 24, 32})             a symbolic Choice: value plus the expression it came from
 //   one of        choose.layer("op", b, x, {{"k3", f}, {"skip", g}})
 //   how many      choose.repeat("depth", b, x, {2, 3, 4}, body)
-//   which         choose.subset("edges", {"a", "b", "c"}, 2)     k of n
-//   grammar       choose.recurse("block", max_depth, rule)
+//   which         choose.subset("edges", {"a", "b", "c"}, 2)      k of n
+//   grammar       choose.recurse("block", max_depth, b, x, rule)
+//   a part        choose.block("cell", b, x, body)                 no decision of its own; bounds what a structural one redoes
 //
 // A decision's key is its scope path plus its name: the same key twice is the same decision (a repeated cell), another
 // scope is another decision (a searched layer). Asking a Choice for its plain .value() marks the decision structural: the
-// trace then branches on it. Everything a search needs is in the trace; the order in which decisions are asked is not.
+// trace then branches on it. What has one alternative is no decision.
+//
+// Rules for definitions, since a trace and a supernet run every branch: closures depend on nothing but their arguments and
+// the chooser, may be run several times, change nothing outside, and add nodes only to the builder they are given.
 #pragma once
 
 #include <cstdint>
 #include <functional>
-#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "nacre/design/candidate.hpp"
 #include "nacre/ir/graph_builder.hpp"
+#include "nacre/space/choice.hpp"
 
 namespace nacre {
 
-class Chooser;
-
-// A number that knows which decisions it came from. Arithmetic keeps the expression; there is no silent conversion.
-// Elastic numbers may go where layers take sizes (space/elastic.hpp wraps GraphBuilder for that); control flow needs
-// .value().
-class Choice {
- public:
-  struct Expression;  // constant | decision | operator over expressions; immutable, shared
-
-  Choice(int64_t constant);  // NOLINT: a number is a choice without alternatives
-  Choice(Chooser& owner, std::shared_ptr<const Expression> expression, int64_t current);
-
-  // The value under the current decisions; does not mark anything. For layer sizes only: the trace assumes that no
-  // control flow depends on it.
-  int64_t elastic() const { return current_; }
-  // The plain value; marks every decision in the expression structural.
-  int64_t value() const;
-  bool is_constant() const;
-  const std::shared_ptr<const Expression>& expression() const { return expression_; }
-  std::string text() const;  // "make_divisible(width * e, 8)"
-
-  friend Choice operator+(const Choice& a, const Choice& b);
-  friend Choice operator-(const Choice& a, const Choice& b);
-  friend Choice operator*(const Choice& a, const Choice& b);
-  friend Choice operator/(const Choice& a, const Choice& b);  // rounds down
-  friend Choice make_divisible(const Choice& x, int64_t divisor);  // nearest multiple, at least divisor and 0.9 x (Sandler et al.)
-
- private:
-  Chooser* owner_ = nullptr;
-  std::shared_ptr<const Expression> expression_;
-  int64_t current_ = 0;
-};
+class ElasticTable;  // space/elastic.hpp
 
 // One alternative of a layer.
 struct Branch {
   std::string label;
   std::function<ValueId(GraphBuilder&, ValueId)> build;
 };
+
+// One production of a grammar. At the depth limit only terminal ones remain.
+struct Production {
+  std::string label;
+  bool terminal = false;
+  std::function<ValueId(GraphBuilder&, ValueId)> build;
+};
+
+using LayerBody = std::function<ValueId(GraphBuilder&, ValueId)>;
+using RepeatBody = std::function<ValueId(GraphBuilder&, ValueId, int64_t index)>;
+using GrammarRule = std::function<std::vector<Production>(int64_t depth)>;
+
+// What a decision chooses from, by reference: texts are made only where people read them.
+struct Alternatives {
+  DecisionKind kind = DecisionKind::number;
+  int64_t count = 0;
+  std::span<const int64_t> integers = {};           // number, repeat
+  std::span<const double> reals = {};               // real
+  std::span<const std::string> words = {};          // word; subset: the labels
+  const std::vector<Branch>* branches = nullptr;    // layer
+  int64_t subset_size = 0;                          // subset
+
+  std::vector<std::string> texts() const;
+  std::vector<double> numbers() const;  // of number, real and repeat; else empty
+};
+
+// Number of subsets of k of n; nothing when it passes `limit`.
+std::optional<int64_t> count_subsets(int64_t n, int64_t k, int64_t limit);
+// The `rank`-th subset of k of 0..n-1 in lexicographic order, ascending.
+std::vector<int64_t> subset_at(int64_t n, int64_t k, int64_t rank);
+
+inline constexpr int64_t kSubsetLimit = 100'000;  // alternatives of one subset decision
 
 class Chooser {
  public:
@@ -74,7 +79,7 @@ class Chooser {
   Choice pick(std::string_view name, std::initializer_list<int64_t> alternatives) {
     return pick(name, std::span<const int64_t>(alternatives.begin(), alternatives.size()));
   }
-  // For recipes and other plain values; numbers and words do not shape the graph and are never structural.
+  // For recipes and other plain values; they do not shape the graph and are never structural.
   double pick_real(std::string_view name, std::span<const double> alternatives);
   std::string pick_word(std::string_view name, std::span<const std::string> alternatives);
 
@@ -82,22 +87,23 @@ class Chooser {
   virtual ValueId layer(std::string_view name, GraphBuilder& builder, ValueId x, const std::vector<Branch>& branches) = 0;
   // Applies body(builder, x, i) for i = 0 .. n-1, n one of `counts` (ascending). Decisions of body i exist only where n > i.
   virtual ValueId repeat(std::string_view name, GraphBuilder& builder, ValueId x, std::span<const int64_t> counts,
-                         const std::function<ValueId(GraphBuilder&, ValueId, int64_t)>& body) = 0;
-  // k of the n labels, in order; structural.
+                         const RepeatBody& body) = 0;
+  ValueId repeat(std::string_view name, GraphBuilder& builder, ValueId x, std::initializer_list<int64_t> counts,
+                 const RepeatBody& body) {
+    return repeat(name, builder, x, std::span<const int64_t>(counts.begin(), counts.size()), body);
+  }
+  // Indices of k of the n labels, ascending; structural.
   virtual std::vector<int64_t> subset(std::string_view name, std::span<const std::string> labels, int64_t k) = 0;
-  // One production of a grammar: a layer whose branches may recurse. At `max_depth` only branches marked terminal remain.
-  struct Production {
-    std::string label;
-    bool terminal = false;
-    std::function<ValueId(GraphBuilder&, ValueId)> build;
-  };
-  ValueId recurse(std::string_view name, int64_t max_depth, GraphBuilder& builder, ValueId x,
-                  const std::function<std::vector<Production>(int64_t depth)>& rule);
+  // Runs body in the scope `name` as a part of its own: what is structural inside is settled inside.
+  virtual ValueId block(std::string_view name, GraphBuilder& builder, ValueId x, const LayerBody& body) = 0;
+  // A layer whose branches may recurse, each in the scope `name`. rule(depth) gives the productions, depth counting the
+  // calls of recurse (of any name) around this one; from max_depth on only terminal ones remain.
+  ValueId recurse(std::string_view name, int64_t max_depth, GraphBuilder& builder, ValueId x, const GrammarRule& rule);
 
   // Enters a scope of decision keys (and of node names in `builder`, when given) for the lifetime of the guard.
   class ScopeGuard {
    public:
-    ScopeGuard(Chooser& chooser, std::string_view name);
+    ScopeGuard(Chooser& chooser, std::string path, GraphBuilder* builder, std::string_view node_scope);
     ~ScopeGuard();
     ScopeGuard(const ScopeGuard&) = delete;
     ScopeGuard& operator=(const ScopeGuard&) = delete;
@@ -105,18 +111,30 @@ class Chooser {
    private:
     Chooser& chooser_;
     std::string outer_;
+    std::optional<GraphBuilder::ScopeGuard> builder_scope_;
   };
-  [[nodiscard]] ScopeGuard scope(std::string_view name) { return ScopeGuard(*this, name); }
+  [[nodiscard]] ScopeGuard scope(std::string_view name) { return ScopeGuard(*this, key(name), nullptr, ""); }
+  [[nodiscard]] ScopeGuard scope(std::string_view name, GraphBuilder& builder) { return ScopeGuard(*this, key(name), &builder, name); }
+  // Leaves the current scope path for `path`: the decisions inside are shared by all who enter it (a repeated cell).
+  [[nodiscard]] ScopeGuard shared_scope(std::string_view path) { return ScopeGuard(*this, std::string(path), nullptr, ""); }
   const std::string& scope_path() const { return path_; }
 
+  // Where elastic sizes are recorded (space/elastic.hpp); null in choosers that do not record.
+  virtual ElasticTable* elastic_table() { return nullptr; }
+
  protected:
-  // The index chosen among `alternatives` (their texts) for the decision `key`.
-  virtual int64_t choose(const std::string& key, const std::vector<std::string>& alternatives) = 0;
-  // Called when control flow asked for the plain value.
+  // The index chosen among the alternatives, of which there are at least two. `key` stays valid during the call only.
+  virtual int64_t choose(const std::string& key, const Alternatives& alternatives) = 0;
+  // Called when control flow asked for the plain value of a decision made by pick.
   virtual void mark_structural(const std::string& key) = 0;
   std::string key(std::string_view name) const;
+  // Precondition checks shared by all choosers; UserErrors that name the decision.
+  void check_repeat(std::string_view name, std::span<const int64_t> counts) const;
+  int64_t check_subset(std::string_view name, std::span<const std::string> labels, int64_t k) const;  // number of subsets
+  void check_alternatives(std::string_view name, int64_t count) const;
   friend class Choice;
 
+ private:
   std::string path_;
   int64_t depth_ = 0;  // of recurse
 };

@@ -1,18 +1,18 @@
 // A search space: one build function, and everything that follows from tracing it once.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
-#include <vector>
 
 #include "nacre/base/registry.hpp"
 #include "nacre/design/design.hpp"
 #include "nacre/design/task.hpp"
 #include "nacre/space/chooser.hpp"
+#include "nacre/space/trace.hpp"
 
 namespace nacre {
-
-class Trace;  // space/trace.hpp: the and/or graph of decisions as data
 
 class Space {
  public:
@@ -21,14 +21,15 @@ class Space {
   // Pure: the same decisions give the same design. Parameters are absent (drawn at training).
   virtual Design build(Chooser& choose) const = 0;
 
-  // Traced at the first call; UserError when the definition breaks the rules of Chooser.
+  // Traced at the first call (threads wait for it); UserError when the definition breaks the rules of Chooser.
   const Trace& trace() const;
-  // Replays decisions; missing keys are drawn from `random` (the first alternative when it is null), unused ones are dropped. `resolved` receives the
-  // complete decisions when not null.
+  // Replays decisions; missing keys are drawn from `random` (the first alternative when it is null), unused ones are
+  // dropped. `resolved` receives the complete decisions when not null.
   Design build(const Decisions& decisions, Random* random = nullptr, Decisions* resolved = nullptr) const;
 
  private:
-  mutable std::shared_ptr<const Trace> trace_;
+  mutable std::mutex trace_mutex_;
+  mutable std::unique_ptr<const Trace> trace_;
 };
 
 // What a space is made for: the network's inputs and outputs, and the recipe that decisions may alter.

@@ -1,0 +1,41 @@
+// Blocks that several spaces are made of. Sizes may be Choices (space/elastic.hpp). Each enters no scope of its own.
+#pragma once
+
+#include <cstdint>
+
+#include "nacre/space/elastic.hpp"
+
+namespace nacre {
+
+// Inverted residual (Sandler et al., arXiv 1801.04381) in the form of FBNet (arXiv 1812.03443, section 3.1): 1x1 expansion,
+// depthwise k x k, 1x1 projection, each with batch-norm; the input is added where shapes agree. The expansion is left out
+// where it would not widen; with groups it is followed by a channel shuffle.
+struct InvertedResidual {
+  Choice kernel = 3;
+  Choice expansion = 6;
+  int64_t groups = 1;  // of the two 1x1 convolutions
+  int64_t stride = 1;
+  bool bias = false;   // of the convolutions, as in FBNet's released networks
+  Activation activation = Activation::relu;
+  bool squeeze_excite = false;  // on the middle channels, reduced to a quarter
+};
+ValueId inverted_residual(Chooser& choose, GraphBuilder& builder, ValueId x, const Choice& out_channels, const InvertedResidual& options);
+
+// The identity where shapes agree; else a strided 1x1 convolution with batch-norm and activation.
+ValueId skip_connection(Chooser& choose, GraphBuilder& builder, ValueId x, const Choice& out_channels, int64_t stride,
+                        Activation activation = Activation::relu);
+
+// Residual blocks of He et al. (arXiv 1512.03385, figure 5): basic k x k, k x k; bottleneck 1x1 to a quarter, k x k, 1x1.
+struct ResidualBlock {
+  Choice kernel = 3;
+  int64_t stride = 1;
+  bool project = false;  // a 1x1 convolution on the shortcut even where shapes agree
+  Activation activation = Activation::relu;
+};
+ValueId basic_block(Chooser& choose, GraphBuilder& builder, ValueId x, const Choice& out_channels, const ResidualBlock& options);
+ValueId bottleneck_block(Chooser& choose, GraphBuilder& builder, ValueId x, const Choice& out_channels, const ResidualBlock& options);
+
+// Global average, flattened: [N, C, H, W] to [N, C].
+ValueId pooled_features(Chooser& choose, GraphBuilder& builder, ValueId x);
+
+}  // namespace nacre

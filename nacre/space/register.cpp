@@ -1,0 +1,21 @@
+#include "nacre/space/space.hpp"
+#include "nacre/space/spaces/mbconv.hpp"
+#include "nacre/space/spaces/mlp.hpp"
+#include "nacre/space/spaces/nasbench201.hpp"
+#include "nacre/space/spaces/resnet.hpp"
+
+namespace nacre {
+
+const Registry<SpaceFactory>& space_registry() {
+  static const Registry<SpaceFactory> kRegistry = [] {
+    Registry<SpaceFactory> registry("space", "spaces");
+    registry.add(mbconv_record(), make_mbconv_space);
+    registry.add(resnet_record(), make_resnet_space);
+    registry.add(mlp_record(), make_mlp_space);
+    registry.add(nasbench201_record(), make_nasbench201_space);
+    return registry;
+  }();
+  return kRegistry;
+}
+
+}  // namespace nacre
