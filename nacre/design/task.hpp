@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "nacre/base/json.hpp"
 #include "nacre/base/random.hpp"
 #include "nacre/design/metrics.hpp"
 #include "nacre/ir/reference_executor.hpp"
@@ -68,6 +69,9 @@ class Task {
   virtual std::string identity() const = 0;
   // Reads of the test split are counted, so that a search can prove it made none.
   virtual int64_t test_reads() const = 0;
+  // What load() does to raw data, for the metadata of an exported model: {"inputs": [{"name", "axis", "scale", "shift"}],
+  // "classes": [...], "outputs": ...}: network input = raw * scale + shift along `axis`.
+  virtual Json preprocessing() const { return Json::object(); }
 };
 
 }  // namespace nacre

@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "data_test_support.hpp"
+#include "tests/data/data_test_support.hpp"
 #include "nacre/data/csv_scanner.hpp"
 
 namespace nacre {

@@ -35,6 +35,7 @@ class TemporaryFolder {
   }
   std::filesystem::path write_gzip(const std::string& name, std::string_view content) const {
     const std::filesystem::path file = path_ / name;
+    std::filesystem::create_directories(file.parent_path());
     gzFile stream = gzopen(file.c_str(), "wb");
     gzwrite(stream, content.data(), static_cast<unsigned>(content.size()));
     gzclose(stream);

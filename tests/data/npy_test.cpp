@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "data_test_support.hpp"
+#include "tests/data/data_test_support.hpp"
 #include "nacre/data/zip_archive.hpp"
 
 namespace nacre {

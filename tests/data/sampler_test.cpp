@@ -11,7 +11,7 @@
 #include <set>
 #include <tuple>
 
-#include "data_test_support.hpp"
+#include "tests/data/data_test_support.hpp"
 
 namespace nacre {
 namespace {

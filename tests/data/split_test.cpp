@@ -7,7 +7,7 @@
 #include <numeric>
 #include <set>
 
-#include "data_test_support.hpp"
+#include "tests/data/data_test_support.hpp"
 #include "nacre/base/random.hpp"
 
 namespace nacre {
