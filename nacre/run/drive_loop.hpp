@@ -77,8 +77,11 @@ struct DriveSettings {
   ObjectiveSet objectives;
   ReuseContext reuse;             // target identities are added by the loop
   LeasePolicy lease;
-  int64_t repeats_in_a_row = 200; // cached answers without one evaluation between: stop
-  int64_t asks_per_trial = 20;    // asks beyond max(200, so many times `trials`): stop
+  // A strategy that does not get anywhere is stopped: so many repetitions one after another, or in all so many times
+  // `trials` (at least 200 of repetitions, 1000 of candidates that their costs reject).
+  int64_t repeats_in_a_row = 200;
+  int64_t repeats_per_trial = 20;
+  int64_t rejections_per_trial = 100;
 };
 
 // The parts that the loop drives; all outlive it.
