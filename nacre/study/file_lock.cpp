@@ -80,6 +80,11 @@ std::filesystem::path DeviceLock::folder() {
   return std::filesystem::temp_directory_path() / ("nacre-locks-" + std::to_string(getuid()));
 }
 
+bool DeviceLock::is_wanted(const std::string& device) {
+  std::filesystem::create_directories(folder());
+  return !FileLock::try_lock(folder() / (device + ".turnstile"), FileLock::Mode::shared).has_value();
+}
+
 DeviceLock::DeviceLock(const std::string& device, FileLock::Mode mode, const std::function<bool()>& interrupted) {
   NACRE_CHECK(!device.empty() && device.find('/') == std::string::npos, "a device's name is a plain word");
   std::filesystem::create_directories(folder());

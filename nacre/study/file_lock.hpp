@@ -40,6 +40,8 @@ class DeviceLock {
   DeviceLock(const std::string& device, FileLock::Mode mode,
              const std::function<bool()>& interrupted = [] { return false; });
 
+  // True when somebody waits for the device: a shared holder should let go for a moment.
+  static bool is_wanted(const std::string& device);
   // Where the lock files of this machine stand: $NACRE_LOCK_DIR, else a folder of the user in the system's folder for
   // temporary files.
   static std::filesystem::path folder();

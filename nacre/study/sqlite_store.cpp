@@ -171,8 +171,8 @@ class SqliteStore final : public Store {
 
   void clear_tables() override {
     database_.execute(
-        "DELETE FROM study; DELETE FROM trials; DELETE FROM metrics; DELETE FROM devices; DELETE FROM artifacts; DELETE FROM followups; "
-        "DELETE FROM sittings;");
+        "DELETE FROM study; DELETE FROM trials; DELETE FROM metrics; DELETE FROM devices; DELETE FROM artifacts; "
+        "DELETE FROM followups; DELETE FROM sittings;");
   }
 
   Json json_column(const SqliteStatement& row, int column) {
@@ -245,9 +245,7 @@ class SqliteStore final : public Store {
     return result;
   }
 
-  static Followup followup_from(const SqliteStatement& row) {
-    return {row.text(0), row.integer(1), Json::parse(row.text(2))};
-  }
+  Followup followup_from(const SqliteStatement& row) { return {row.text(0), row.integer(1), json_column(row, 2)}; }
 
   std::optional<Followup> read_followup(const std::string& name) override {
     SqliteStatement row = database_.prepare("SELECT name, trial, body FROM followups WHERE name = ?");
@@ -256,10 +254,11 @@ class SqliteStore final : public Store {
   }
 
   void write_followup(const Followup& followup) override {
+    const std::string body = followup.body.dump();
     database_.prepare("INSERT OR REPLACE INTO followups (name, trial, body) VALUES (?, ?, ?)")
         .bind(1, followup.name)
         .bind(2, followup.trial)
-        .bind(3, followup.body.dump())
+        .bind(3, body)
         .run();
   }
 

@@ -285,9 +285,14 @@ bool Store::heartbeat_device(DeviceLease& lease, double duration_s) {
 void Store::release_device(const DeviceLease& lease) {
   transaction([&] {
     const std::optional<DeviceLease> held = read_device(lease.device);
-    if (!held || held->token != lease.token) return;
+    if (!held || held->token == 0 || held->token != lease.token) return;
     record(EventKind::device_released, -1, {{"device", lease.device}, {"token", lease.token}});
   });
+}
+
+std::vector<DeviceLease> Store::devices() {
+  const std::lock_guard lock(mutex_);
+  return read_devices();
 }
 
 void Store::register_artifact(const Artifact& artifact) {
@@ -308,6 +313,11 @@ void Store::record_followup(const Followup& followup) {
 std::optional<Followup> Store::followup(const std::string& name) {
   const std::lock_guard lock(mutex_);
   return read_followup(name);
+}
+
+std::vector<Followup> Store::followups() {
+  const std::lock_guard lock(mutex_);
+  return read_followups();
 }
 
 std::vector<Artifact> Store::artifacts() {

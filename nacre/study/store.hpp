@@ -158,6 +158,7 @@ class Store {
   std::optional<DeviceLease> lease_device(const std::string& device, const std::string& holder, double duration_s);
   bool heartbeat_device(DeviceLease& lease, double duration_s);
   void release_device(const DeviceLease& lease);
+  std::vector<DeviceLease> devices();  // those that were ever leased; token 0: free
 
   // --- artefacts
   void register_artifact(const Artifact& artifact);  // twice is harmless
@@ -166,6 +167,7 @@ class Store {
   // --- follow-ups
   void record_followup(const Followup& followup);  // a later one of the same name replaces it
   std::optional<Followup> followup(const std::string& name);
+  std::vector<Followup> followups();
 
   // --- reading; never waits for the disk to flush
   int64_t trial_count();  // asked so far
@@ -221,10 +223,9 @@ class Store {
   virtual std::optional<Artifact> read_artifact(const std::string& name) = 0;
   virtual void insert_artifact(const Artifact& artifact) = 0;
   virtual std::vector<Artifact> read_artifacts() = 0;      // by name
-
   virtual std::optional<Followup> read_followup(const std::string& name) = 0;
-  virtual void write_followup(const Followup& followup) = 0;
-  virtual std::vector<Followup> read_followups() = 0;      // by name
+  virtual void write_followup(const Followup& followup) = 0;  // by name: inserted or replaced
+  virtual std::vector<Followup> read_followups() = 0;         // by name
   virtual void write_sitting(const Sitting& sitting) = 0;  // by number: inserted or replaced
   virtual std::vector<Sitting> read_sittings() = 0;        // by number
 

@@ -334,6 +334,29 @@ TEST_P(StoreContract, FollowupsAreFoundByNameAndTheLastOneCounts) {
   expect_rebuild_changes_nothing();
 }
 
+TEST_P(StoreContract, KeepsFollowupsTheNewestOfAName) {
+  ask(2);
+  EXPECT_FALSE(store_->followup("final 0").has_value());
+  store_->record_followup({"final 0", 0, {{"accuracy", 0.5}}});
+  store_->record_followup({"final 1", 1, {{"accuracy", 0.25}}});
+  store_->record_followup({"final 0", 0, {{"accuracy", 0.75}}});
+  const Followup newest{"final 0", 0, {{"accuracy", 0.75}}};
+  EXPECT_EQ(store_->followup("final 0"), newest);
+  EXPECT_THAT(store_->followups(), testing::ElementsAre(newest, Followup{"final 1", 1, {{"accuracy", 0.25}}}));
+  expect_rebuild_changes_nothing();
+}
+
+TEST_P(StoreContract, ListsDevicesFreeOnesToo) {
+  const std::optional<DeviceLease> lease = store_->lease_device("host", "a", 10);
+  store_->lease_device("board", "b", 10);
+  store_->release_device(*lease);
+  const std::vector<DeviceLease> devices = store_->devices();
+  ASSERT_EQ(devices.size(), 2u);
+  EXPECT_EQ(devices[0].device, "board");
+  EXPECT_NE(devices[0].token, 0);
+  EXPECT_EQ(devices[1].token, 0);
+}
+
 // --- the log and transactions
 
 TEST_P(StoreContract, TheLogKeepsTheOrderOfAsksAndTells) {
