@@ -1,63 +1,15 @@
 #include "nacre/study/machine.hpp"
 
 #include <fmt/format.h>
-#include <sched.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
-#include <fstream>
-#include <thread>
 
 #include "nacre/base/error.hpp"
+#include "nacre/base/processor.hpp"
 
 namespace nacre {
-namespace {
-
-// Value of the first line "key : value" of /proc/cpuinfo, "" when absent.
-std::string cpuinfo_value(std::string_view key) {
-  std::ifstream stream("/proc/cpuinfo");
-  for (std::string line; std::getline(stream, line);) {
-    const size_t colon = line.find(':');
-    if (colon == std::string::npos) continue;
-    const size_t end = line.find_last_not_of(" \t", colon == 0 ? 0 : colon - 1);
-    if (end == std::string::npos || line.substr(0, end + 1) != key) continue;
-    const size_t begin = line.find_first_not_of(" \t", colon + 1);
-    return begin == std::string::npos ? "" : line.substr(begin);
-  }
-  return "";
-}
-
-std::string widest_vector_extension() {
-  struct Level {
-    std::string_view flag;
-    std::string_view name;
-  };
-  constexpr std::array<Level, 7> kLevels{{{"amx_tile", "amx"},
-                                          {"avx512f", "avx512"},
-                                          {"avx2", "avx2"},
-                                          {"avx", "avx"},
-                                          {"sse4_2", "sse4.2"},
-                                          {"sve", "sve"},
-                                          {"asimd", "neon"}}};
-  std::string flags = cpuinfo_value("flags");
-  if (flags.empty()) flags = cpuinfo_value("Features");
-  flags = " " + flags + " ";
-  for (const auto& [flag, name] : kLevels) {
-    if (flags.find(" " + std::string(flag) + " ") != std::string::npos) return std::string(name);
-  }
-  return "baseline";
-}
-
-int64_t usable_cpus() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
-  return std::max(1u, std::thread::hardware_concurrency());
-}
-
-}  // namespace
 
 std::string MachineFacts::numerics_class() const {
   std::string text = cpu_model + "; " + cpu_capability;
@@ -68,10 +20,9 @@ std::string MachineFacts::numerics_class() const {
 
 MachineFacts read_machine_facts() {
   MachineFacts facts;
-  facts.cpu_model = cpuinfo_value("model name");
-  if (facts.cpu_model.empty()) facts.cpu_model = cpuinfo_value("CPU part");
+  facts.cpu_model = processor_model();
   facts.cpu_capability = widest_vector_extension();
-  facts.logical_cpus = usable_cpus();
+  facts.logical_cpus = usable_processors();
   utsname names{};
   if (uname(&names) == 0) {
     facts.host = names.nodename;
