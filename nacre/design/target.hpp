@@ -15,7 +15,7 @@ namespace nacre {
 struct Deployment {
   int64_t batch = 1;
   int64_t threads = 1;
-  SymbolBindings symbols;  // e.g. past=1024; "batch" is bound from `batch`
+  SymbolBindings symbols = {};  // e.g. past=1024; "batch" is bound from `batch`
 };
 
 // Rates per node that a cost may depend on (sparsity, exits taken, spikes), by scope path; absent: dense and always run.
