@@ -31,8 +31,10 @@ ExpectedBest expected_best_of(const std::vector<double>& values, size_t total, d
   const double n = static_cast<double>(total), k = static_cast<double>(draws);
   double probability = k / n;  // that the very best is drawn; then C(r-1, k-1) / C(r, k-1) = (r-k+1) / r
   double sum = 0, squares = 0;
+  std::vector<double> as_good;  // that the best drawn is the i-th of all or better
   for (size_t i = 0; i < values.size() && probability > 0; ++i) {
     result.probability_usable += probability;
+    as_good.push_back(result.probability_usable);
     const double offset = values[i] - values[0];  // keeps the variance from cancelling
     sum += probability * offset;
     squares += probability * offset * offset;
@@ -45,6 +47,12 @@ ExpectedBest expected_best_of(const std::vector<double>& values, size_t total, d
   squares /= result.probability_usable;
   result.mean = values[0] + sum;
   result.spread = std::sqrt(std::max(0.0, squares - sum * sum));
+  const auto quantile = [&](double share) {
+    const auto found = std::ranges::lower_bound(as_good, share * as_good.back() * (1 - 1e-12));
+    return values[static_cast<size_t>(found - as_good.begin())];
+  };
+  result.better = quantile(0.1);
+  result.worse = quantile(0.9);
   return result;
 }
 

@@ -25,6 +25,8 @@ struct ExpectedBest {
   double probability_usable = 0;  // that at least one draw has a usable result
   std::optional<double> mean;     // of the best draw's value, given that one is usable; nothing when none can be
   double spread = 0;              // its standard deviation
+  double worse = 0;               // its quantiles on the worse and the better side: it lies between them, ends included,
+  double better = 0;              //   in at least 80 % of cases (one in ten may be worse than `worse`, one in ten better)
   double cost = 0;                // expected cost of all draws: draws x mean cost
 };
 

@@ -12,7 +12,9 @@ namespace {
 
 // All subsets of k results, one by one.
 ExpectedBest reference_best(const std::vector<RandomResult>& results, Direction direction, int64_t draws) {
-  ExpectedBest expected{.draws = draws, .mean = std::nullopt};
+  ExpectedBest expected;
+  expected.draws = draws;
+  std::vector<double> all;
   double subsets = 0, usable = 0, sum = 0, squares = 0, cost = 0;
   for (uint64_t subset = 0; subset < uint64_t{1} << results.size(); ++subset) {
     if (__builtin_popcountll(subset) != draws) continue;
@@ -27,12 +29,18 @@ ExpectedBest reference_best(const std::vector<RandomResult>& results, Direction 
     }
     if (!best) continue;
     ++usable;
+    all.push_back(*best);
     sum += *best;
     squares += *best * *best;
   }
   expected.probability_usable = usable / subsets;
   expected.cost = cost / subsets;
   if (usable > 0) {
+    std::ranges::sort(all);
+    if (direction == Direction::maximize) std::ranges::reverse(all);
+    const auto quantile = [&](double share) { return all[static_cast<size_t>(std::ceil(share * usable - 1e-9)) - 1]; };
+    expected.better = quantile(0.1);
+    expected.worse = quantile(0.9);
     expected.mean = sum / usable;
     expected.spread = std::sqrt(std::max(0.0, squares / usable - *expected.mean * *expected.mean));
   }
@@ -57,6 +65,8 @@ TEST(RandomBaseline, EqualsTheMeanOverAllSubsets) {
       if (!found.mean) continue;
       EXPECT_NEAR(*found.mean, *expected.mean, 1e-12);
       EXPECT_NEAR(found.spread, expected.spread, 1e-7);
+      EXPECT_EQ(found.better, expected.better);
+      EXPECT_EQ(found.worse, expected.worse);
     }
   }
 }

@@ -1,0 +1,419 @@
+// Draws the plots of a report and makes its tables sortable. Everything comes from the JSON in #report-data, which
+// nacre/app/report/plot_data.cpp writes; nothing is loaded. Text enters the page by textContent only.
+"use strict";
+(() => {
+  const data = JSON.parse(document.getElementById("report-data").textContent);
+  const quality = data.quality;  // {name, unit, maximize, description}, like each of data.costs
+
+  // --- small tools ---------------------------------------------------------------------------------------------------
+
+  const SVG = "http://www.w3.org/2000/svg";  // a name, not an address: nothing is fetched
+
+  function make(tag, attributes = {}, text = null, parent = null) {
+    const node = document.createElement(tag);
+    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+    if (text !== null) node.textContent = text;
+    if (parent) parent.append(node);
+    return node;
+  }
+
+  function draw(tag, attributes, parent, text = null) {
+    const node = document.createElementNS(SVG, tag);
+    for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
+    if (text !== null) node.textContent = text;
+    parent.append(node);
+    return node;
+  }
+
+  const isShare = (spec) => spec.name.includes("accuracy");
+
+  // The unit that fits numbers up to `size`: [scale, suffix].
+  function unitFor(spec, size) {
+    if (isShare(spec)) return [0.01, "%"];
+    const steps = spec.unit === "s" ? [[3600, "h"], [60, "min"], [1, "s"], [1e-3, "ms"], [1e-6, "µs"], [1e-9, "ns"]]
+      : spec.unit === "J" ? [[1, "J"], [1e-3, "mJ"], [1e-6, "µJ"], [1e-9, "nJ"]]
+      : spec.unit === "B" ? [[1 << 30, "GiB"], [1 << 20, "MiB"], [1 << 10, "KiB"], [1, "B"]]
+      : spec.unit === "" ? [[1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""]] : [[1, spec.unit]];
+    return steps.find(([scale]) => size >= 2 * scale) || (spec.unit === "" ? [1, ""] : steps[steps.length - 1]);
+  }
+
+  function numberText(spec, value, size = Math.abs(value)) {
+    const [scale, suffix] = unitFor(spec, size);
+    return `${+(value / scale).toPrecision(4)}${suffix ? " " + suffix : ""}`;
+  }
+
+  // Axes: maps values to pixels and gives ticks, round numbers in the unit shown. Logarithmic when asked for, all values are
+  // positive, and they span a factor of 20.
+  function axis(spec, values, from, to, { logarithmic = false, count = 5, padding = 0.05 } = {}) {
+    let low = Math.min(...values), high = Math.max(...values);
+    const isLog = logarithmic && low > 0 && high / low > 20;
+    const forth = isLog ? Math.log : (x) => x;
+    if (low === high) { const pad = Math.abs(low) * 0.1 || 1; low -= pad; high += pad; }
+    let [a, b] = [forth(low), forth(high)];
+    [a, b] = [a - padding * (b - a), b + padding * (b - a)];
+    const map = (value) => from + (forth(value) - a) / (b - a) * (to - from);
+    const size = Math.max(Math.abs(low), Math.abs(high)), [scale] = unitFor(spec, size);
+    const ticks = [];
+    if (isLog) {
+      const factors = (b - a) > Math.log(200) ? [1] : [1, 2, 5];
+      for (let power = Math.floor(a / Math.LN10); power <= Math.ceil(b / Math.LN10); ++power) {
+        for (const factor of factors) ticks.push(factor * 10 ** power);
+      }
+    } else {
+      const raw = (b - a) / scale / count, power = 10 ** Math.floor(Math.log10(raw));
+      const step = [1, 2, 2.5, 5, 10].map((f) => f * power).find((s) => s >= raw);
+      for (let i = Math.ceil(a / scale / step); i * step * scale <= b; ++i) ticks.push(i * step * scale);
+    }
+    const text = isLog ? (value) => numberText(spec, value) : (value) => numberText(spec, value, size);
+    return { map, low, high, text, ticks: ticks.filter((t) => forth(t) >= a && forth(t) <= b) };
+  }
+
+  function quantile(values, share) {
+    const sorted = [...values].sort((x, y) => x - y);
+    return sorted[Math.floor(share * (sorted.length - 1))];
+  }
+
+  // --- the frame of a plot -------------------------------------------------------------------------------------------
+
+  function symbol(kind, x, y, parent, size = 5) {
+    if (kind === "random") {
+      return draw("path", { class: "mark-random", d: `M${x} ${y - size}l${size} ${size}l${-size} ${size}l${-size} ${-size}z` }, parent);
+    }
+    return draw("circle", { class: kind === "front" ? "mark-front" : "mark-trial", cx: x, cy: y, r: kind === "front" ? size + 0.5 : size - 2 }, parent);
+  }
+
+  const legendDrawings = {
+    front: (svg) => symbol("front", 11, 6, svg),
+    random: (svg) => symbol("random", 11, 6, svg),
+    trial: (svg) => symbol("trial", 11, 6, svg),
+    step: (svg) => draw("path", { class: "step", d: "M1 9H11V3H21" }, svg),
+    faint: (svg) => draw("path", { class: "step-faint", d: "M1 9H11V3H21" }, svg),
+    limit: (svg) => draw("path", { class: "limit", d: "M1 6H21" }, svg),
+    randomLine: (svg) => draw("path", { class: "random-line", d: "M1 6H21" }, svg),
+    curveFront: (svg) => draw("path", { class: "curve-front", d: "M1 6H21" }, svg),
+    curveFinal: (svg) => draw("path", { class: "curve-front curve-final", d: "M1 6H21" }, svg),
+    curveOther: (svg) => draw("path", { class: "curve-other", d: "M1 6H21" }, svg),
+  };
+
+  function legend(holder, entries) {
+    const list = make("ul", { class: "legend" }, null, holder);
+    for (const [kind, text] of entries) {
+      const item = make("li", {}, null, list);
+      legendDrawings[kind](draw("svg", { viewBox: "0 0 22 12", "aria-hidden": "true" }, item));
+      item.append(text);
+    }
+  }
+
+  // Draws axes and returns the drawing area. `options`: x, y (specs), xs, ys (values that must be seen), height, label.
+  function frame(holder, options) {
+    const width = Math.max(260, holder.clientWidth), height = options.height || Math.round(Math.min(340, Math.max(230, width * 0.62)));
+    const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "group", "aria-label": options.label }, holder);
+    const box = { left: 54, right: width - 10, top: 24, bottom: height - 40 };
+    const x = axis(options.x, options.xs, box.left, box.right, { logarithmic: true, count: width < 420 ? 4 : 6, padding: options.padX ?? 0.05 });
+    const y = axis(options.y, options.ys, box.bottom, box.top, { count: 5 });
+    const grid = draw("g", { class: "grid", "aria-hidden": "true" }, svg);
+    let right = -Infinity;
+    for (const tick of x.ticks) {
+      const at = x.map(tick), text = x.text(tick), half = text.length * 3.3;
+      draw("line", { x1: at, x2: at, y1: box.top, y2: box.bottom }, grid);
+      if (at - half < right + 8) continue;  // would touch the one before
+      draw("text", { x: Math.min(at, width - half), y: box.bottom + 16, "text-anchor": "middle" }, grid, text);
+      right = at + half;
+    }
+    for (const tick of y.ticks) {
+      const at = y.map(tick);
+      draw("line", { x1: box.left, x2: box.right, y1: at, y2: at }, grid);
+      draw("text", { x: box.left - 7, y: at + 4, "text-anchor": "end" }, grid, y.text(tick));
+    }
+    draw("rect", { class: "frame", x: box.left, y: box.top, width: box.right - box.left, height: box.bottom - box.top }, svg);
+    draw("text", { class: "axis-title", x: 0, y: 12 }, svg, options.yTitle || options.y.name);
+    draw("text", { class: "axis-title", x: box.right, y: height - 5, "text-anchor": "end" }, svg, options.xTitle || options.x.name);
+    return { svg, x, y, box, width, height };
+  }
+
+  // What a mark is, beside it. One tip per plot; `area` gives its place.
+  function tipFor(holder) {
+    const tip = make("div", { class: "tip", role: "status", hidden: "" }, null, holder);
+    return {
+      show(fill, x, y, width) {
+        tip.replaceChildren();
+        fill(tip);
+        tip.hidden = false;
+        const offset = holder.querySelector(":scope > svg").offsetTop || holder.querySelector(":scope > svg").getBoundingClientRect().top - holder.getBoundingClientRect().top;
+        const left = x + 14 + tip.offsetWidth > width ? Math.max(0, x - 14 - tip.offsetWidth) : x + 14;
+        tip.style.left = `${left}px`;
+        tip.style.top = `${offset + Math.max(0, y - tip.offsetHeight / 2)}px`;
+      },
+      hide() { tip.hidden = true; },
+    };
+  }
+
+  // Follows the pointer: the nearest of `marks` ({x, y, fill}) within reach is circled and described.
+  function follow(area, marks, tip) {
+    const cursor = draw("circle", { class: "cursor", r: 8, visibility: "hidden" }, area.svg);
+    const show = (mark) => {
+      cursor.setAttribute("cx", mark.x);
+      cursor.setAttribute("cy", mark.y);
+      cursor.setAttribute("visibility", "visible");
+      tip.show(mark.fill, mark.x, mark.y, area.width);
+    };
+    const hide = () => { cursor.setAttribute("visibility", "hidden"); tip.hide(); };
+    const nearest = (event) => {
+      const place = area.svg.getBoundingClientRect(), scale = area.width / place.width;
+      const x = (event.clientX - place.left) * scale, y = (event.clientY - place.top) * scale;
+      let best = null, least = 28 ** 2;
+      for (const mark of marks) {
+        const distance = (mark.x - x) ** 2 + (mark.y - y) ** 2 - (mark.weight || 0);
+        if (distance < least) { least = distance; best = mark; }
+      }
+      if (best) show(best); else hide();
+    };
+    area.svg.addEventListener("pointermove", nearest);
+    area.svg.addEventListener("pointerdown", nearest);
+    area.svg.addEventListener("pointerleave", hide);
+    return { show, hide };
+  }
+
+  function describe(tip, title, rows, text) {
+    make("strong", {}, title, tip);
+    const list = make("dl", {}, null, tip);
+    for (const [name, value] of rows) {
+      make("dt", {}, name, list);
+      make("dd", {}, value, list);
+    }
+    if (text) make("p", { class: "decisions" }, text, tip);
+  }
+
+  // Draws again when the width changes. `paint(holder)` fills an empty holder.
+  function responsive(holder, paint) {
+    let width = -1;
+    const again = () => {
+      if (holder.clientWidth === width || holder.clientWidth === 0) return;
+      width = holder.clientWidth;
+      holder.replaceChildren();
+      paint(holder);
+    };
+    new ResizeObserver(again).observe(holder);
+    again();
+    return () => { width = -1; again(); };
+  }
+
+  // --- quality against each cost -------------------------------------------------------------------------------------
+
+  function pointTitle(point) {
+    const name = point.network ? `network ${point.network}, trial ${point.trial}` : point.kind === "random" && !data.random.own ? `random network ${point.trial}` : `trial ${point.trial}`;
+    return point.feasible ? name : `${name} (beyond a limit)`;
+  }
+
+  function pointRows(point) {
+    const rows = [quality, ...data.costs].filter((spec) => point.metrics[spec.name]).map((spec) => [spec.name, point.metrics[spec.name][1]]);
+    if (point.made_by) rows.push(["made by", point.made_by]);
+    if (point.also_random && point.kind === "front") rows.push(["random search", "found it too"]);
+    return rows;
+  }
+
+  function paintFront(holder, cost) {
+    const points = data.points.filter((p) => p.metrics[cost.name] && p.metrics[quality.name]);
+    const valueX = (p) => p.metrics[cost.name][0], valueY = (p) => p.metrics[quality.name][0];
+    make("h3", {}, `${quality.name} against ${cost.name}`, holder);
+    const entries = [["front", "network of the front"], ["faint", "not beaten in these two"]];
+    if (points.some((p) => p.kind === "random" || p.also_random)) entries.push(["random", "random search"]);
+    if (points.some((p) => p.kind === "trial")) entries.push(["trial", "other trial"]);
+    if (cost.limit !== undefined) entries.push(["limit", "limit"]);
+    legend(holder, entries);
+
+    // Few bad networks should not squeeze the others: the axis begins at a low quantile, those behind it lie on the border.
+    const ys = points.map(valueY), front = points.filter((p) => p.kind === "front").map(valueY);
+    const border = quality.maximize ? Math.min(quantile(ys, 0.1), ...front) : Math.max(quantile(ys, 0.9), ...front);
+    const inside = ys.filter((v) => quality.maximize ? v >= border : v <= border);
+    const xs = points.map(valueX);
+    const reach = cost.limit !== undefined && cost.limit > 0 && cost.limit < 3 * Math.max(...xs) ? [cost.limit] : [];
+    const area = frame(holder, { x: cost, y: quality, xs: [...xs, ...reach], ys: inside, label: `${quality.name} against ${cost.name}: ${points.length} networks; the numbers are in the table of networks and of trials` });
+    const { svg, x, y, box } = area;
+
+    if (cost.limit !== undefined && cost.limit >= x.low && cost.limit <= x.high) {
+      const at = x.map(cost.limit), side = cost.at_least ? [box.left, at - box.left] : [at, box.right - at];
+      draw("rect", { class: "beyond", x: side[0], y: box.top, width: side[1], height: box.bottom - box.top }, svg);
+      draw("line", { class: "limit", x1: at, x2: at, y1: box.top, y2: box.bottom }, svg);
+      draw("text", { class: "limit-label", x: at + (cost.at_least ? 5 : -5), y: box.bottom - 6, "text-anchor": cost.at_least ? "start" : "end" }, svg, `limit ${area.x.text(cost.limit)}`);
+    }
+    if (cost.staircase.length > 1) {
+      const clampY = (v) => Math.min(box.bottom, Math.max(box.top, y.map(v)));
+      const [first, ...rest] = cost.staircase;
+      let path = `M${x.map(first[0])} ${clampY(first[1])}`;
+      for (const [c, q] of rest) path += cost.maximize ? `V${clampY(q)}H${x.map(c)}` : `H${x.map(c)}V${clampY(q)}`;
+      draw("path", { class: "step-faint", d: path }, svg);
+    }
+    const tip = tipFor(holder), marks = [];
+    const order = { trial: 0, random: 1, front: 2 };
+    const layer = draw("g", {}, svg);
+    for (const point of [...points].sort((p, q) => order[p.kind] - order[q.kind])) {
+      const outside = quality.maximize ? valueY(point) < border : valueY(point) > border;
+      const px = x.map(valueX(point)), py = outside ? (quality.maximize ? box.bottom : box.top) : y.map(valueY(point));
+      if (point.kind === "front" && point.also_random) symbol("random", px, py, layer, 9);
+      const node = symbol(point.kind, px, py, layer);
+      if (!point.feasible) node.classList.add("infeasible");
+      const mark = { x: px, y: py, weight: point.kind === "front" ? 60 : 0, fill: (box) => describe(box, pointTitle(point), pointRows(point), point.text) };
+      marks.push(mark);
+      if (point.kind !== "front") continue;
+      mark.node = node;
+      node.setAttribute("tabindex", "0");
+      node.setAttribute("role", "img");
+      node.setAttribute("aria-label", `${pointTitle(point)}: ${pointRows(point).map((row) => row.join(" ")).join(", ")}`);
+    }
+    const pointer = follow(area, marks, tip);
+    for (const mark of marks.filter((m) => m.node)) {
+      mark.node.addEventListener("focus", () => pointer.show(mark));
+      mark.node.addEventListener("blur", pointer.hide);
+    }
+    const hidden = ys.length - inside.length;
+    const notes = [hidden > 0 ? `${hidden} of ${ys.length} networks are worse than the axis shows and lie on its border.` : "", data.notes.points || ""].filter(Boolean);
+    if (notes.length) make("figcaption", {}, notes.join(" "), holder);
+  }
+
+  const frontHolder = document.getElementById("front-plots");
+  if (frontHolder) {
+    for (const cost of data.costs) {
+      if (!data.points.some((p) => p.metrics[cost.name])) continue;
+      const figure = make("figure", {}, null, frontHolder);
+      responsive(make("div", { class: "plot" }, null, figure), (holder) => paintFront(holder, cost));
+    }
+  }
+
+  // --- progress beside random search ---------------------------------------------------------------------------------
+
+  // data.progress: [evaluations, seconds, value, best so far, trial]; data.random.curve: [draws, seconds,
+  // mean, 10 % and 90 % quantile].
+  function paintProgress(holder, byTime) {
+    const column = byTime ? 1 : 0;
+    const curve = data.random.curve.filter((p) => p[2] !== null);
+    const entries = [["step", "this search, best so far"], ["trial", "its trials"]];
+    if (curve.length) entries.push(["randomLine", "random search, expected best and range of 80 % of cases"]);
+    legend(holder, entries);
+    const best = data.progress.filter((p) => p[3] !== null);
+    const trials = data.progress.filter((p) => p[2] !== null);
+    if (!best.length) { make("p", { class: "muted" }, "No trial within the limits yet.", holder); return; }
+    const values = trials.map((p) => p[2]);
+    const border = quality.maximize ? Math.min(quantile(values, 0.15), best[0][3]) : Math.max(quantile(values, 0.85), best[0][3]);
+    const shown = [...values, ...curve.flatMap((p) => p.slice(2))].filter((v) => quality.maximize ? v >= border : v <= border);
+    const spec = byTime ? { name: "evaluation time", unit: "s" } : { name: "evaluations", unit: "" };
+    const xs = [...data.progress.map((p) => p[column]), ...curve.map((p) => p[column])];
+    const area = frame(holder, { x: spec, y: quality, xs: [0, ...xs], ys: shown, padX: 0.01, yTitle: `best ${quality.name}`, height: Math.max(260, Math.min(360, holder.clientWidth * 0.5)), label: `best ${quality.name} so far over ${spec.name}` });
+    const { svg, x, y, box } = area;
+    const clampY = (v) => Math.min(box.bottom, Math.max(box.top, y.map(v)));
+    for (const p of trials) {
+      if (quality.maximize ? p[2] < border : p[2] > border) continue;
+      symbol("trial", x.map(p[column]), y.map(p[2]), svg);
+    }
+    if (curve.length > 1) {
+      const top = curve.map((p) => `${x.map(p[column])} ${clampY(p[4])}`), low = curve.map((p) => `${x.map(p[column])} ${clampY(p[3])}`);
+      draw("path", { class: "random-band", d: `M${top.join("L")}L${low.reverse().join("L")}Z` }, svg);
+      draw("path", { class: "random-line", d: `M${curve.map((p) => `${x.map(p[column])} ${clampY(p[2])}`).join("L")}` }, svg);
+    }
+    let path = `M${x.map(best[0][column])} ${clampY(best[0][3])}`;
+    for (const p of best.slice(1)) path += `H${x.map(p[column])}V${clampY(p[3])}`;
+    draw("path", { class: "step", d: path }, svg);
+    const marks = best.map((p) => ({
+      x: x.map(p[column]), y: clampY(p[3]),
+      fill: (tip) => describe(tip, `after ${p[0]} evaluations`, [["evaluation time", numberText({ name: "", unit: "s" }, p[1])], ["best so far", area.y.text(p[3])], [`trial ${p[4]}`, p[2] === null ? "beyond limits or failed" : area.y.text(p[2])]]),
+    }));
+    for (const p of curve) {
+      marks.push({
+        x: x.map(p[column]), y: clampY(p[2]),
+        fill: (tip) => describe(tip, `random search, ${p[0]} evaluations`, [["expected best", area.y.text(p[2])], ["80 % of cases", `${area.y.text(p[3])} … ${area.y.text(p[4])}`], ["evaluation time", numberText({ name: "", unit: "s" }, p[1])]]),
+      });
+    }
+    follow(area, marks, tipFor(holder));
+  }
+
+  function choices(holder, names, current, chosen) {
+    const bar = make("div", { class: "choices" });
+    const buttons = names.map((name) => make("button", { type: "button", "aria-pressed": String(name === current) }, name, bar));
+    buttons.forEach((button, i) => button.addEventListener("click", () => {
+      buttons.forEach((other) => other.setAttribute("aria-pressed", String(other === button)));
+      chosen(names[i]);
+    }));
+    holder.before(bar);
+  }
+
+  const progressHolder = document.getElementById("progress-plot");
+  if (progressHolder) {
+    let byTime = false;
+    const again = responsive(progressHolder, (holder) => paintProgress(holder, byTime));
+    if (data.progress.some((p) => p[1] > 0)) {
+      choices(progressHolder, ["by evaluations", "by time"], "by evaluations", (name) => { byTime = name === "by time"; again(); });
+    }
+  }
+
+  // --- training curves -----------------------------------------------------------------------------------------------
+
+  // data.curves: {label, front, final, series: {metric: [[epoch, value], ...]}}; front networks last.
+  function paintCurves(holder, metric) {
+    const curves = data.curves.filter((c) => c.series[metric]);
+    const entries = [["curveFront", "network of the front"]];
+    if (curves.some((c) => c.final)) entries.push(["curveFinal", "its final training"]);
+    if (curves.some((c) => !c.front)) entries.push(["curveOther", "other trial"]);
+    legend(holder, entries);
+    const all = curves.flatMap((c) => c.series[metric]);
+    const ys = all.map((p) => p[1]), finals = curves.map((c) => c.series[metric][c.series[metric].length - 1][1]);
+    const low = Math.min(quantile(ys, 0.02), ...finals), high = Math.max(quantile(ys, 0.98), ...finals);
+    const spec = { name: metric, unit: "" };
+    const area = frame(holder, { x: { name: "epoch", unit: "" }, y: spec, xs: [0, ...all.map((p) => p[0])], ys: [low, high], padX: 0.01, height: Math.max(260, Math.min(360, holder.clientWidth * 0.5)), label: `${metric} over epochs, ${curves.length} trainings` });
+    const { svg, x, y, box } = area, marks = [];
+    const clampY = (v) => Math.min(box.bottom, Math.max(box.top, y.map(v)));
+    for (const curve of curves) {
+      const points = curve.series[metric];
+      const path = points.map((p) => `${x.map(p[0])} ${clampY(p[1])}`).join("L");
+      draw("path", { class: curve.front ? `curve-front${curve.final ? " curve-final" : ""}` : "curve-other", d: `M${path}` }, svg);
+      for (const p of points) {
+        marks.push({ x: x.map(p[0]), y: clampY(p[1]), weight: curve.front ? 40 : 0, fill: (tip) => describe(tip, curve.label, [["epoch", String(+p[0].toPrecision(4))], [metric, area.y.text(p[1])]]) });
+      }
+    }
+    follow(area, marks, tipFor(holder));
+    if (data.notes.curves) make("figcaption", {}, data.notes.curves, holder);
+  }
+
+  const curvesHolder = document.getElementById("curves-plot");
+  if (curvesHolder) {
+    const names = [...new Set(data.curves.flatMap((c) => Object.keys(c.series)))].sort((a, b) => (b === quality.name) - (a === quality.name) || a.localeCompare(b));
+    if (names.length) {
+      let metric = names[0];
+      const again = responsive(curvesHolder, (holder) => paintCurves(holder, metric));
+      if (names.length > 1) choices(curvesHolder, names, metric, (name) => { metric = name; again(); });
+    }
+  }
+
+  // --- tables: a click on a heading sorts ----------------------------------------------------------------------------
+
+  function sortKey(cell) {
+    const value = cell.querySelector("data");
+    const number = parseFloat(value ? value.value : cell.textContent);
+    return Number.isNaN(number) ? cell.textContent : number;
+  }
+
+  for (const table of document.querySelectorAll("table[data-sortable]")) {
+    const headings = [...table.tHead.rows[0].cells];
+    headings.forEach((heading, column) => {
+      const button = make("button", { type: "button", class: "sort" });
+      button.append(...heading.childNodes);
+      heading.append(button);
+      button.addEventListener("click", () => {
+        const rising = heading.getAttribute("aria-sort") !== "ascending";
+        headings.forEach((other) => other.removeAttribute("aria-sort"));
+        heading.setAttribute("aria-sort", rising ? "ascending" : "descending");
+        const rows = [...table.tBodies[0].rows].map((row, i) => [sortKey(row.cells[column]), i, row]);
+        const compare = (a, b) => typeof a === typeof b ? (typeof a === "number" ? a - b : a.localeCompare(b)) : (typeof a === "number" ? -1 : 1);
+        rows.sort((p, q) => (rising ? 1 : -1) * compare(p[0], q[0]) || p[1] - q[1]);
+        table.tBodies[0].append(...rows.map((row) => row[2]));
+      });
+    });
+  }
+
+  // A link to a network opens its part.
+  function openTarget() {
+    const target = location.hash && document.getElementById(location.hash.slice(1));
+    if (target && target.tagName === "DETAILS") target.open = true;
+  }
+  addEventListener("hashchange", openTarget);
+  openTarget();
+})();

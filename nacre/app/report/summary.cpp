@@ -1,0 +1,168 @@
+// The top of the report: what was found, whether the limits are kept, what it took.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "nacre/app/report/analysis.hpp"
+#include "nacre/app/report/html.hpp"
+#include "nacre/app/report/sections.hpp"
+
+namespace nacre {
+namespace {
+
+using html::element;
+using html::escape;
+using html::quantity_of;
+
+std::string tile(const std::string& label, const std::string& value, const std::string& note) {
+  return element("div", "class=tile",
+                 element("div", "class=tile-label", label) + element("div", "class=tile-value", value) +
+                     element("div", "class=tile-note", note)) +
+         "\n";
+}
+
+// "validation split, 12 epochs", for the note below a number.
+std::string origin_note(const Metrics& metrics, const std::string& name) {
+  const auto found = metrics.find(name);
+  if (found == metrics.end() || found->second.origin == Origin::unknown) return "";
+  const std::string& source = found->second.source;
+  return escape(std::string(origin_name(found->second.origin)) + (source.empty() ? "" : ": " + source));
+}
+
+std::string limit_value(const ReportData& data, const Limit& limit, double value) {
+  for (const MetricSpec& spec : data.metrics) {
+    if (spec.name == limit.metric) return html::quantity(value, spec.name, spec.unit);
+  }
+  return html::quantity(value, limit.metric, "");
+}
+
+// How much of the limit is used: value / bound of an upper one, bound / value of a lower one.
+std::optional<double> used_share(const Limit& limit, const Metrics& metrics) {
+  const std::optional<double> value = metric_value(metrics, limit.metric);
+  if (!value || limit.bound <= 0 || *value <= 0) return std::nullopt;
+  return limit.at_least ? limit.bound / *value : *value / limit.bound;
+}
+
+// The limit nearest to its bound is the one that binds.
+const Limit* tightest_limit(const ReportData& data, const Metrics& metrics) {
+  if (const Limit* broken = data.objectives.binding_limit(metrics)) return broken;
+  const Limit* tightest = nullptr;
+  double most = 0;
+  for (const Limit& limit : data.objectives.limits) {
+    const std::optional<double> share = used_share(limit, metrics);
+    if (share && *share > most) {
+      most = *share;
+      tightest = &limit;
+    }
+  }
+  return tightest;
+}
+
+int64_t trials_stopped_by(const ReportData& data, const Limit& limit) {
+  int64_t count = 0;
+  for (const ReportTrial& row : data.trials) {
+    if (!row.trial.is_complete() || !metric_value(row.trial.metrics, limit.metric)) continue;
+    count += limit.relative_excess(row.trial.metrics) > 0;
+  }
+  return count;
+}
+
+std::string limits_table(const ReportData& data, const Metrics& best) {
+  if (data.objectives.limits.empty()) return element("p", "No limits were set.");
+  html::Table table("Limits", {{"limit"}, {"bound", true}, {"best network", true}, {"used", true}, {"kept"}, {"trials beyond", true}});
+  const Limit* binding = tightest_limit(data, best);
+  for (const Limit& limit : data.objectives.limits) {
+    const std::optional<double> value = metric_value(best, limit.metric);
+    const bool kept = limit.relative_excess(best) == 0;
+    const std::optional<double> share = used_share(limit, best);
+    std::string name = escape(limit.metric);
+    if (&limit == binding) name += element("span", "class=tag", "binding");
+    table.add({name, (limit.at_least ? "≥ " : "≤ ") + limit_value(data, limit, limit.bound),
+               value ? limit_value(data, limit, *value) : html::quantity(std::nullopt, "", ""),
+               share ? element("data", fmt::format("value=\"{}\"", *share), fmt::format("{:.3g} %", 100 * *share)) : "",
+               element("span", kept ? "class=good" : "class=bad", kept ? "✓ kept" : "✗ broken"),
+               std::to_string(trials_stopped_by(data, limit))});
+  }
+  return table.text("class=compact");
+}
+
+std::string answer(const ReportData& data, const TrialCounts& counts) {
+  if (data.front.empty()) {
+    const std::string why = counts.asked == 0 ? "No trial was made yet." : "No trial has given a usable result yet.";
+    return element("p", "class=\"answer warning\"", why + " " + escape(data.stop_reason));
+  }
+  const ReportTrial* best = find_trial(data, data.front[0].trial);
+  const Metrics metrics = best == nullptr ? Metrics{} : best->trial.metrics;
+  std::string text;
+  if (data.limits_met) {
+    text = element("strong", "The best network within the limits") + " is " + element("a", "href=\"#network-1\"", "network 1");
+    if (data.objectives.limits.empty()) text = element("strong", "The best network") + " is " + element("a", "href=\"#network-1\"", "network 1");
+  } else {
+    text = element("strong", "No network keeps the limits.") + " " + escape(data.binding) +
+           (data.binding.empty() || data.binding.ends_with('.') ? " " : ". ") + "The nearest is " +
+           element("a", "href=\"#network-1\"", "network 1");
+  }
+  text += fmt::format(" (trial {}): {} {}", data.front[0].trial, escape(data.quality.name), quantity_of(metrics, data.quality));
+  if (!data.costs.empty()) text += ", " + escape(data.costs[0].name) + " " + quantity_of(metrics, data.costs[0]);
+  text += data.limits_met && !data.objectives.limits.empty() ? ". All limits are kept." : ".";
+  if (const Limit* binding = tightest_limit(data, metrics); binding != nullptr && data.limits_met) {
+    text += " " + element("code", escape(binding->metric)) + " is the limit it comes nearest to.";
+  }
+  return element("p", data.limits_met ? "class=answer" : "class=\"answer warning\"", text);
+}
+
+std::string tiles(const ReportData& data, const TrialCounts& counts) {
+  std::string text;
+  if (!data.front.empty()) {
+    const ReportTrial* best = find_trial(data, data.front[0].trial);
+    const Metrics metrics = best == nullptr ? Metrics{} : best->trial.metrics;
+    text += tile(escape(data.quality.name), quantity_of(metrics, data.quality), origin_note(metrics, data.quality.name));
+    if (!data.costs.empty()) {
+      text += tile(escape(data.costs[0].name), quantity_of(metrics, data.costs[0]), origin_note(metrics, data.costs[0].name));
+    }
+    for (const auto& [name, metric] : data.front[0].final_metrics) {
+      if (name.find(data.quality.name) == std::string::npos) continue;
+      text += tile(escape(name) + ", final training", html::quantity(metric, name), origin_note(data.front[0].final_metrics, name));
+      break;
+    }
+    const std::string limits = data.objectives.limits.empty() ? "none set" : data.limits_met ? "✓ kept" : "✗ not met";
+    text += tile("limits", element("span", data.limits_met ? "class=good" : "class=bad", limits),
+                 counted(static_cast<int64_t>(data.objectives.limits.size()), "limit", "limits"));
+    text += tile(data.limits_met ? "front" : "nearest", std::to_string(data.front.size()),
+                 data.limits_met ? "networks no other one beats in all objectives" : "networks, by how little they miss the limits");
+  }
+  text += tile("evaluations", std::to_string(counts.evaluated),
+               counted(counts.asked, "candidate", "candidates") + " proposed, " + std::to_string(counts.infeasible) + " beyond limits, " +
+                   std::to_string(counts.failed) + " failed");
+  text += tile("time", html::quantity(data.spent_s, "time_s", "s"),
+               "evaluation: " + html::quantity_in_words(counts.evaluation_s, "time_s", "s") + " summed over trials");
+  return element("div", "class=tiles", "\n" + text);
+}
+
+}  // namespace
+
+std::string counted(int64_t count, const std::string& singular, const std::string& plural) {
+  return std::to_string(count) + " " + (count == 1 ? singular : plural);
+}
+
+std::string network_name(size_t rank) { return "network " + std::to_string(rank + 1); }
+
+std::string summary_section(const ReportData& data) {
+  const TrialCounts counts = count_trials(data);
+  const ReportTrial* best = data.front.empty() ? nullptr : find_trial(data, data.front[0].trial);
+  std::string text = answer(data, counts) + "\n" + tiles(data, counts);
+  if (best != nullptr) text += limits_table(data, best->trial.metrics);
+  html::Table about("What was searched", {{"what"}, {"how"}});
+  const auto add = [&](const char* what, const std::string& how) {
+    if (!how.empty()) about.add({what, escape(how)});
+  };
+  add("task", data.task);
+  add("space", data.space);
+  add("target", data.target);
+  add("strategy", data.strategy);
+  add("ended", data.stop_reason);
+  if (!about.empty()) text += about.text("class=compact");
+  return element("section", "id=summary", element("h2", "Summary") + "\n" + text);
+}
+
+}  // namespace nacre
