@@ -288,6 +288,14 @@ TEST(ReportAnalysis, RandomComparisonIsTheExactExpectation) {
       << "all of them find what the search had found with them";
 }
 
+TEST(ReportAnalysis, TheCurveOfTheSearchIsNoFinalTraining) {
+  ReportData data = example::study();
+  EXPECT_TRUE(was_trained_anew(data, data.front[0]));
+  data.front[0].final_curve = data.trials[static_cast<size_t>(data.front[0].trial)].trial.curve;
+  EXPECT_FALSE(was_trained_anew(data, data.front[0]));
+  EXPECT_THAT(plot_data(data).at("curves").dump(), Not(HasSubstr("network 1, final training")));
+}
+
 TEST(ReportAnalysis, StaircaseHoldsTheUnbeaten) {
   const ReportData data = example::study();
   const Json costs = plot_data(data).at("costs");

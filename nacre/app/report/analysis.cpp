@@ -90,6 +90,13 @@ TrialCounts count_trials(const ReportData& data) {
   return counts;
 }
 
+bool was_trained_anew(const ReportData& data, const ReportNetwork& network) {
+  if (network.final_curve.empty()) return false;
+  const ReportTrial* row = find_trial(data, network.trial);
+  const auto same = [](const CurvePoint& a, const CurvePoint& b) { return a.epoch == b.epoch && a.metrics == b.metrics; };
+  return row == nullptr || !std::ranges::equal(row->trial.curve, network.final_curve, same);
+}
+
 std::optional<size_t> front_rank(const ReportData& data, int64_t trial) {
   const auto found = std::ranges::find(data.front, trial, &ReportNetwork::trial);
   if (found == data.front.end()) return std::nullopt;

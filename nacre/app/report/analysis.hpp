@@ -40,6 +40,9 @@ struct TrialCounts {
 };
 TrialCounts count_trials(const ReportData& data);
 
+// A final training of its own: not the curve of the search again.
+bool was_trained_anew(const ReportData& data, const ReportNetwork& network);
+
 // The index in data.front of a trial, or nothing.
 std::optional<size_t> front_rank(const ReportData& data, int64_t trial);
 const ReportTrial* find_trial(const ReportData& data, int64_t number);

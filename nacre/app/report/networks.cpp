@@ -44,10 +44,12 @@ std::vector<MetricSpec> ordered_metrics(const ReportData& data, const std::set<s
 }
 
 std::string front_table(const ReportData& data) {
+  // Quality after final training; the exported model's costs stand among each network's numbers.
   std::set<std::string> final_names;
   for (const ReportNetwork& network : data.front) {
     for (const auto& [name, metric] : network.final_metrics) final_names.insert(name);
   }
+  for (const MetricSpec& cost : data.costs) final_names.erase(cost.name);
   const std::vector<MetricSpec> final_specs = ordered_metrics(data, final_names);
   std::vector<html::Column> columns = {{"network"}, {metric_header(data.quality), true}};
   for (const MetricSpec& cost : data.costs) columns.push_back({metric_header(cost), true});

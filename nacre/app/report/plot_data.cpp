@@ -164,7 +164,7 @@ Json curves_json(const ReportData& data) {
     const std::string label = "network " + std::to_string(i + 1);
     const ReportTrial* row = find_trial(data, data.front[i].trial);
     if (row != nullptr && !row->trial.curve.empty()) curves.push_back(curve_json(row->trial.curve, label, true, false));
-    if (!data.front[i].final_curve.empty()) {
+    if (was_trained_anew(data, data.front[i])) {
       curves.push_back(curve_json(data.front[i].final_curve, label + ", final training", true, true));
     }
   }

@@ -134,7 +134,7 @@ std::string curves_section(const ReportData& data) {
   for (const ReportTrial& row : data.trials) any = any || !row.trial.curve.empty();
   for (size_t i = 0; i < data.front.size(); ++i) {
     if (const ReportTrial* row = find_trial(data, data.front[i].trial)) add(i, "search", row->trial.curve);
-    add(i, "final training", data.front[i].final_curve);
+    if (was_trained_anew(data, data.front[i])) add(i, "final training", data.front[i].final_curve);
   }
   if (!any && table.empty()) return "";
   const std::string text = figure("curves-plot", "training curves; the table below has the last values",

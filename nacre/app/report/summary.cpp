@@ -111,6 +111,13 @@ std::string answer(const ReportData& data, const TrialCounts& counts) {
   return element("p", data.limits_met ? "class=answer" : "class=\"answer warning\"", text);
 }
 
+// Of the best network after final training: on the test split where there is one.
+Metrics::const_iterator final_quality_of(const ReportData& data) {
+  const Metrics& metrics = data.front[0].final_metrics;
+  const auto test = metrics.find("test_" + data.quality.name);
+  return test != metrics.end() ? test : metrics.find(data.quality.name);
+}
+
 std::string tiles(const ReportData& data, const TrialCounts& counts) {
   std::string text;
   if (!data.front.empty()) {
@@ -120,10 +127,9 @@ std::string tiles(const ReportData& data, const TrialCounts& counts) {
     if (!data.costs.empty()) {
       text += tile(escape(data.costs[0].name), quantity_of(metrics, data.costs[0]), origin_note(metrics, data.costs[0].name));
     }
-    for (const auto& [name, metric] : data.front[0].final_metrics) {
-      if (name.find(data.quality.name) == std::string::npos) continue;
-      text += tile(escape(name) + ", final training", html::quantity(metric, name), origin_note(data.front[0].final_metrics, name));
-      break;
+    if (const auto final_quality = final_quality_of(data); final_quality != data.front[0].final_metrics.end()) {
+      text += tile(escape(final_quality->first) + ", final training", html::quantity(final_quality->second, final_quality->first),
+                   origin_note(data.front[0].final_metrics, final_quality->first));
     }
     const std::string limits = data.objectives.limits.empty() ? "none set" : data.limits_met ? "✓ kept" : "✗ not met";
     text += tile("limits", element("span", data.limits_met ? "class=good" : "class=bad", limits),
