@@ -1,0 +1,142 @@
+// The same elements under other shapes, orders and types, on libtorch.
+#include <algorithm>
+#include <functional>
+
+#include "nacre/nn/operators/node_context.hpp"
+#include "nacre/nn/torch_types.hpp"
+
+namespace nacre::torch_operators {
+namespace {
+
+at::Tensor reshape(const at::Tensor& x, std::vector<int64_t> target, bool allow_zero) {
+  for (size_t i = 0; i < target.size(); ++i) {
+    if (target[i] == 0 && !allow_zero) target[i] = x.size(static_cast<int64_t>(i));
+  }
+  return at::reshape(x, target);
+}
+
+TorchKernel make_reshape(const NodeContext& context) {
+  const bool allow_zero = context.attributes().integer("allowzero", 0) != 0;
+  if (context.constant_input(1) == nullptr) {
+    return [=](NodeRun& run) { run.out(0, reshape(run.in(0), host_integers(run.in(1)), allow_zero)); };
+  }
+  const std::vector<int64_t> target = context.constant_integers(1);
+  return [=](NodeRun& run) { run.out(0, reshape(run.in(0), target, allow_zero)); };
+}
+
+TorchKernel make_flatten(const NodeContext& context) {
+  const int64_t axis = context.attributes().integer("axis", 1);
+  return [=](NodeRun& run) {
+    const at::Tensor& x = run.in(0);
+    const int64_t split = axis < 0 ? axis + x.dim() : axis;
+    int64_t rows = 1, columns = 1;
+    for (int64_t i = 0; i < x.dim(); ++i) (i < split ? rows : columns) *= x.size(i);
+    run.out(0, at::reshape(x, {rows, columns}));
+  };
+}
+
+TorchKernel make_transpose(const NodeContext& context) {
+  const std::span<const int64_t> given = context.attributes().integers("perm");
+  std::vector<int64_t> order(given.begin(), given.end());
+  return [=](NodeRun& run) {
+    if (!order.empty()) return run.out(0, run.in(0).permute(order));
+    std::vector<int64_t> reversed;
+    for (int64_t i = run.in(0).dim(); i-- > 0;) reversed.push_back(i);
+    run.out(0, run.in(0).permute(reversed));
+  };
+}
+
+// libtorch squeezes one axis at a time: from the last, so that the numbers of the others hold.
+TorchKernel make_squeeze(const NodeContext& context) {
+  const std::vector<int64_t> axes = context.constant_integers(1);
+  return [=](NodeRun& run) {
+    at::Tensor y = run.in(0);
+    if (axes.empty()) return run.out(0, y.squeeze());
+    std::vector<int64_t> order;
+    for (const int64_t axis : axes) order.push_back(axis < 0 ? axis + y.dim() : axis);
+    std::ranges::sort(order, std::greater<>());
+    for (const int64_t axis : order) y = y.squeeze(axis);
+    run.out(0, y);
+  };
+}
+
+TorchKernel make_unsqueeze(const NodeContext& context) {
+  const std::vector<int64_t> axes = context.constant_integers(1);
+  return [=](NodeRun& run) {
+    at::Tensor y = run.in(0);
+    std::vector<int64_t> order;
+    const int64_t rank = y.dim() + static_cast<int64_t>(axes.size());
+    for (const int64_t axis : axes) order.push_back(axis < 0 ? axis + rank : axis);
+    std::ranges::sort(order);
+    for (const int64_t axis : order) y = y.unsqueeze(axis);
+    run.out(0, y);
+  };
+}
+
+TorchKernel make_identity(const NodeContext&) {
+  return [](NodeRun& run) { run.out(0, run.in(0)); };
+}
+
+TorchKernel make_dropout(const NodeContext& context) {
+  if (context.output_count() > 1) context.fail("the mask of Dropout cannot be computed by the torch executor");
+  const std::vector<double> ratio = context.constant_numbers(1);
+  const double p = ratio.empty() ? 0.5 : ratio[0];
+  if (!(p >= 0 && p < 1)) context.fail("the ratio of Dropout is " + std::to_string(p) + ", expected 0 to 1");
+  return [=](NodeRun& run) {
+    if (!run.mode().training || p == 0) return run.out(0, run.in(0));
+    NACRE_CHECK(run.mode().generator.has_value(), "training with dropout needs a generator");
+    at::Tensor mask = at::empty_like(run.in(0).detach());
+    mask.bernoulli_(1 - p, *run.mode().generator).div_(1 - p);
+    run.out(0, run.in(0) * mask);
+  };
+}
+
+// Floating types that the run does not store (a Cast to float in double arithmetic) follow the run.
+TorchKernel make_cast(const NodeContext& context) {
+  const auto type = static_cast<ElementType>(context.attributes().integer("to", 1));
+  const at::ScalarType target = type == ElementType::float32 ? storage_type(context.numerics().arithmetic) : torch_type(type);
+  return [=](NodeRun& run) { run.out(0, run.in(0).to(target)); };
+}
+
+TorchKernel make_cast_like(const NodeContext&) {
+  return [](NodeRun& run) { run.out(0, run.in(0).to(run.in(1).scalar_type())); };
+}
+
+TorchKernel make_depth_to_space(const NodeContext& context) {
+  const int64_t b = context.attributes().integer("blocksize", 1);
+  const bool columns_first = context.attributes().text("mode", "DCR") == "CRD";
+  return [=](NodeRun& run) {
+    const at::Tensor& x = run.in(0);
+    const int64_t n = x.size(0), c = x.size(1) / (b * b), h = x.size(2), w = x.size(3);
+    const at::Tensor y = columns_first ? at::reshape(x, {n, c, b, b, h, w}).permute({0, 1, 4, 2, 5, 3})
+                                       : at::reshape(x, {n, b, b, c, h, w}).permute({0, 3, 4, 1, 5, 2});
+    run.out(0, at::reshape(y, {n, c, h * b, w * b}));
+  };
+}
+
+TorchKernel make_space_to_depth(const NodeContext& context) {
+  const int64_t b = context.attributes().integer("blocksize", 1);
+  return [=](NodeRun& run) {
+    const at::Tensor& x = run.in(0);
+    const int64_t n = x.size(0), c = x.size(1), h = x.size(2) / b, w = x.size(3) / b;
+    run.out(0, at::reshape(at::reshape(x, {n, c, h, b, w, b}).permute({0, 3, 5, 1, 2, 4}), {n, c * b * b, h, w}));
+  };
+}
+
+}  // namespace
+
+std::vector<TorchOperator> layout_operators() {
+  return {{.name = "Reshape", .make = make_reshape, .constant_inputs = {1}},
+          {.name = "Flatten", .make = make_flatten},
+          {.name = "Transpose", .make = make_transpose},
+          {.name = "Squeeze", .make = make_squeeze, .constant_inputs = {1}},
+          {.name = "Unsqueeze", .make = make_unsqueeze, .constant_inputs = {1}},
+          {.name = "Identity", .make = make_identity},
+          {.name = "Dropout", .make = make_dropout, .constant_inputs = {1, 2}},
+          {.name = "Cast", .make = make_cast},
+          {.name = "CastLike", .make = make_cast_like},
+          {.name = "DepthToSpace", .make = make_depth_to_space},
+          {.name = "SpaceToDepth", .make = make_space_to_depth}};
+}
+
+}  // namespace nacre::torch_operators

@@ -1,0 +1,32 @@
+// The course of the learning rate over the steps of a training: linear warm-up from zero, then a registered shape.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+
+#include "nacre/base/registry.hpp"
+#include "nacre/design/recipe.hpp"
+
+namespace nacre {
+
+// Factor of the peak rate at `progress` in [0, 1], the share of the steps after warm-up that are done.
+using ScheduleShape = std::function<double(double progress)>;
+const Registry<ScheduleShape>& schedule_registry();
+
+class Schedule {
+ public:
+  // `steps_per_epoch` and `total_steps` of the whole training. Warm-up never takes more than a quarter of it, so that a
+  // training of low fidelity learns too.
+  Schedule(const Recipe& recipe, int64_t steps_per_epoch, int64_t total_steps);
+  // Learning rate of step 0 .. total_steps - 1.
+  double rate(int64_t step) const;
+  int64_t warmup_steps() const { return warmup_steps_; }
+
+ private:
+  ScheduleShape shape_;
+  double peak_;
+  int64_t warmup_steps_;
+  int64_t total_steps_;
+};
+
+}  // namespace nacre
