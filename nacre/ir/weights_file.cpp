@@ -135,7 +135,7 @@ Weights read_weights(const std::filesystem::path& path) { return read_weights_by
 
 std::string write_weights_artifact(const Weights& weights, const std::filesystem::path& folder) {
   const std::string bytes = write_weights_bytes(weights);
-  const std::string name = "weights-" + hash_text(bytes).hex() + ".safetensors";
+  const std::string name = hash_text(bytes).hex() + ".safetensors";
   if (!std::filesystem::exists(folder / name)) write_file_atomically(folder / name, bytes);
   return name;
 }

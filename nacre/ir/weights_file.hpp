@@ -26,7 +26,7 @@ std::string write_weights_bytes(const Weights& weights);
 Weights read_weights_bytes(std::string_view bytes, const std::string& origin);
 Weights read_weights(const std::filesystem::path& path);
 
-// Writes "weights-<hash of the content>.safetensors" into `folder`, atomically; returns the file's name. The same content
+// Writes "<hash of the content>.safetensors" into `folder`, atomically; returns the file's name. The same content
 // gives the same name, so that writing twice is harmless.
 std::string write_weights_artifact(const Weights& weights, const std::filesystem::path& folder);
 

@@ -1,0 +1,102 @@
+#include "nacre/app/study_report.hpp"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "nacre/app/report/report.hpp"
+#include "nacre/base/count.hpp"
+#include "nacre/base/file.hpp"
+#include "nacre/base/log.hpp"
+#include "nacre/run/output_folder.hpp"
+#include "nacre/run/search_run.hpp"
+#include "nacre/space/trace.hpp"
+#include "nacre/study/sqlite_store.hpp"
+
+namespace nacre {
+namespace {
+
+std::vector<ReportFact> machine_facts(const MachineFacts& machine) {
+  std::vector<ReportFact> facts = {{"processor", machine.cpu_model},
+                                   {"vector extension", machine.cpu_capability},
+                                   {"logical processors", std::to_string(machine.logical_cpus)},
+                                   {"operating system", machine.operating_system}};
+  if (machine.memory_bytes > 0) facts.push_back({"memory", fmt::format("{:.1f} GiB", static_cast<double>(machine.memory_bytes) / (1 << 30))});
+  for (const auto& [name, value] : machine.numerics) facts.push_back({name, value});
+  for (const auto& [name, value] : machine.decisions) facts.push_back({"decided: " + name, value.is_string() ? value.get<std::string>() : value.dump()});
+  return facts;
+}
+
+ReportNetwork network_of(const Json& body, const Trial& trial) {
+  const FinalNetwork final_network = final_network_from_json(body, trial);
+  ReportNetwork network;
+  network.trial = trial.number;
+  network.model_file = final_network.model_file;
+  network.final_metrics = final_network.metrics;
+  network.final_curve = final_network.curve;
+  network.facts = {{"structure hash", final_network.structure_hash}, {"ONNX opset", std::to_string(final_network.opset)}};
+  if (!final_network.within_limits) network.facts.push_back({"limit missed by the exported model", final_network.binding});
+  network.cost = final_network.cost;
+  return network;
+}
+
+std::vector<MetricSpec> cost_specs(const Plan& plan) {
+  std::vector<MetricSpec> costs;
+  const auto add = [&](const std::optional<MetricSpec>& spec) {
+    if (spec.has_value() && std::ranges::find(costs, spec->name, &MetricSpec::name) == costs.end()) costs.push_back(*spec);
+  };
+  for (size_t i = 1; i < plan.objectives.objectives.size(); ++i) add(plan.metric(plan.objectives.objectives[i].metric));
+  for (const Limit& limit : plan.objectives.limits) {
+    if (!limit.at_least) add(plan.metric(limit.metric));
+  }
+  for (const MetricSpec& spec : plan.target->metrics()) add(spec);
+  return costs;
+}
+
+}  // namespace
+
+ReportData gather_report(const std::filesystem::path& output_dir) {
+  const auto store = open_sqlite_store(study_file(output_dir), StoreMode::read_only);
+  const StoredStudy stored = read_stored_study(*store, output_dir);
+  Plan plan = make_plan_from_json(stored.configuration, stored.base_folder);
+  plan.output_dir = output_dir;
+  ReportData data;
+  data.study = output_dir.filename().empty() ? output_dir.parent_path().filename().string() : output_dir.filename().string();
+  data.made_at = fmt::format("{:%Y-%m-%d %H:%M}", fmt::localtime(std::time(nullptr)));
+  data.task = fmt::format("{} ({} training, {} validation, {} test samples)", plan.task->name(), plan.task->size(Split::train),
+                          plan.task->size(Split::validation), plan.task->size(Split::test));
+  data.space = fmt::format("{} ({} decision sets)", plan.space->name(), count_text(plan.space->trace().count()));
+  data.target = fmt::format("{} (batch {}, {} threads)", plan.target->name(), plan.deployment.batch, plan.deployment.threads);
+  data.strategy = plan.search.strategy;
+  data.quality = plan.metric(plan.objectives.objectives.at(0).metric).value();
+  data.costs = cost_specs(plan);
+  data.metrics = plan.metrics();
+  data.objectives = plan.objectives;
+  std::vector<Trial> trials = store->trials();
+  for (const Trial& trial : trials) data.trials.push_back({trial, plan.space->trace().text(trial.candidate.decisions)});
+  const Front front = extract_front(trials, plan.objectives);
+  data.limits_met = front.limits_met;
+  data.binding = front.binding;
+  for (const Trial& member : front.members) {
+    if (const auto followup = store->followup(fmt::format("network of trial {}", member.number))) {
+      data.front.push_back(network_of(followup->body, member));
+    }
+  }
+  if (const auto reason = store->followup("stop reason")) data.stop_reason = reason->body.get<std::string>();
+  if (const auto statistics = store->followup("strategy statistics")) data.strategy_statistics = statistics->body;
+  data.spent_s = store->spent_s();
+  data.random = leading_random_trials(data.trials);
+  data.configuration = stored.configuration;
+  data.machine = machine_facts(stored.machine);
+  data.versions = {{"nacre", store->study()->version}};
+  return data;
+}
+
+std::filesystem::path write_study_report(const std::filesystem::path& output_dir) {
+  write_file_atomically(report_file(output_dir), render_report(gather_report(output_dir)));
+  return report_file(output_dir);
+}
+
+}  // namespace nacre

@@ -1,0 +1,23 @@
+#include <iostream>
+
+#include "nacre/app/study_report.hpp"
+#include "nacre/app/verb.hpp"
+#include "nacre/base/json.hpp"
+
+namespace nacre {
+
+void add_report(CLI::App& app, Session& session) {
+  CLI::App* verb = app.add_subcommand("report", "write the report of a study anew: one HTML file, no network needed");
+  auto folder = std::make_shared<std::string>();
+  verb->add_option("folder", *folder, "output folder of a search")->required();
+  verb->callback([folder, &session] {
+    const std::string path = write_study_report(*folder).string();
+    if (session.json) {
+      std::cout << Json{{"report", path}}.dump() << "\n";
+    } else {
+      std::cout << path << "\n";
+    }
+  });
+}
+
+}  // namespace nacre

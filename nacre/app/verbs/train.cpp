@@ -1,0 +1,144 @@
+// nacre train: trains one network in full with a configuration's recipe: an ONNX model (from its weights, or anew), or the
+// network of a study's trial.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <iostream>
+
+#include "nacre/app/interrupt.hpp"
+#include "nacre/app/table.hpp"
+#include "nacre/app/verb.hpp"
+#include "nacre/base/log.hpp"
+#include "nacre/ir/onnx_io.hpp"
+#include "nacre/ir/rewrite.hpp"
+#include "nacre/ir/weights_file.hpp"
+#include "nacre/run/output_folder.hpp"
+#include "nacre/run/plan.hpp"
+#include "nacre/run/search_run.hpp"
+#include "nacre/study/sqlite_store.hpp"
+
+namespace nacre {
+namespace {
+
+struct TrainOptions {
+  std::string configuration;
+  std::vector<std::string> overrides;
+  std::string model;
+  std::string study;
+  int64_t trial = -1;
+  bool fresh = false;
+  int64_t seed = 0;
+  std::string output;
+};
+
+// Parameters lose their data (distribution by what they are), so that training starts from scratch.
+void forget_weights(Graph& graph) {
+  for (size_t i = 0; i < graph.initializers().size(); ++i) {
+    Initializer& initializer = graph.initializer(static_cast<int32_t>(i));
+    if (initializer.trainable && initializer.distribution.kind != Distribution::Kind::none) initializer.data = nullptr;
+  }
+}
+
+Design design_of(const TrainOptions& options, const Plan& plan) {
+  Design design;
+  if (!options.model.empty()) {
+    Graph graph = read_onnx(options.model);
+    if (options.fresh) forget_weights(graph);
+    design.graphs.emplace(plan.task->name(), std::move(graph));
+    design.recipe = plan.recipe;
+    return design;
+  }
+  const auto store = open_sqlite_store(study_file(options.study), StoreMode::read_only);
+  const auto row = store->trial(options.trial);
+  if (!row.has_value()) throw UserError(fmt::format("no trial {} in '{}'", options.trial, options.study));
+  return plan.space->build(row->trial.candidate.decisions);
+}
+
+Plan plan_of(const TrainOptions& options) {
+  if (options.model.empty() == (options.study.empty() || options.trial < 0)) {
+    throw UserError("expected what to train: --model FILE, or --study FOLDER with --trial N");
+  }
+  ConfigNode root;
+  std::filesystem::path base;
+  if (!options.configuration.empty()) {
+    root = load_config(options.configuration);
+    base = std::filesystem::path(options.configuration).parent_path();
+  } else if (!options.study.empty()) {
+    const auto store = open_sqlite_store(study_file(options.study), StoreMode::read_only);
+    const StoredStudy stored = read_stored_study(*store, options.study);
+    root = config_from_json(stored.configuration, options.study);
+    base = stored.base_folder;
+  } else {
+    throw UserError("expected --config FILE with the task and the recipe");
+  }
+  for (const std::string& assignment : options.overrides) override_config(root, assignment);
+  return make_plan(root, {.base_folder = base});
+}
+
+void print_point(const CurvePoint& point) {
+  std::string line = fmt::format("epoch {:g}", point.epoch);
+  for (const auto& [name, metric] : point.metrics) {
+    if (metric.value.has_value()) line += fmt::format("  {} {}", name, quantity_text(*metric.value, name, metric.unit));
+  }
+  log_info("{}", line);
+}
+
+void train(const TrainOptions& options, const Session& session) {
+  install_interrupt_handlers();
+  const Plan plan = plan_of(options);
+  Design design = design_of(options, plan);
+  const std::filesystem::path output = options.output;
+  const ComputeDecision compute = decide_compute(plan);
+  const auto evaluator = make_evaluator(plan, compute.numerics);
+  Trial trial;
+  trial.number = 0;
+  trial.request.seed = static_cast<uint64_t>(options.seed);
+  EvaluationContext context;
+  const std::filesystem::path scratch = std::filesystem::path(output).concat(".weights");
+  context.artifacts = scratch;
+  context.interrupted = [] { return interrupt_requested(); };
+  context.report = [](const CurvePoint& point) {
+    print_point(point);
+    return true;
+  };
+  std::filesystem::create_directories(scratch);
+  evaluator->evaluate(design, trial, context);
+  if (trial.status != TrialStatus::ok) {
+    std::filesystem::remove_all(scratch);
+    throw UserError("training failed: " + trial.reason);
+  }
+  Graph graph = design.graph();
+  apply_weights(graph, read_weights(scratch / trial.weights));
+  std::filesystem::remove_all(scratch);
+  simplify_for_deployment(graph);
+  graph.metadata["nacre.recipe"] = to_json(design.recipe).dump();
+  graph.metadata["nacre.task"] = plan.task->identity();
+  graph.metadata["nacre.metrics"] = to_json(trial.metrics).dump();
+  write_onnx(graph, output);
+  if (session.json) {
+    std::cout << Json{{"model", options.output}, {"metrics", to_json(trial.metrics)}}.dump(2) << "\n";
+    return;
+  }
+  std::cout << options.output << "\n";
+  for (const auto& [name, metric] : trial.metrics) {
+    if (metric.value.has_value()) std::cout << fmt::format("{} {}\n", name, quantity_text(*metric.value, name, metric.unit));
+  }
+}
+
+}  // namespace
+
+void add_train(CLI::App& app, Session& session) {
+  CLI::App* verb = app.add_subcommand("train", "train one network in full: an ONNX model, or the network of a trial");
+  auto options = std::make_shared<TrainOptions>();
+  verb->add_option("--config", options->configuration, "configuration with the task and the recipe (with --study: optional)");
+  verb->add_option("--set", options->overrides, "override a key, e.g. --set train.epochs=30");
+  verb->add_option("--model", options->model, "ONNX file to train further");
+  verb->add_flag("--fresh", options->fresh, "with --model: start from new weights");
+  verb->add_option("--study", options->study, "output folder of a search");
+  verb->add_option("--trial", options->trial, "the trial whose network is trained")->check(CLI::NonNegativeNumber);
+  verb->add_option("--seed", options->seed, "of weights and order of samples")->check(CLI::NonNegativeNumber);
+  verb->add_option("-o,--output", options->output, "ONNX file to write")->required();
+  verb->callback([options, &session] { train(*options, session); });
+}
+
+}  // namespace nacre

@@ -1,0 +1,205 @@
+#include "nacre/run/plan.hpp"
+
+#include <algorithm>
+
+#include "nacre/base/count.hpp"
+#include "nacre/hw/target_registry.hpp"
+#include "nacre/run/configuration.hpp"
+#include "nacre/space/trace.hpp"
+#include "nacre/tasks/task_registry.hpp"
+
+namespace nacre {
+namespace {
+
+std::vector<std::string> names_of(const std::vector<Parameter>& parameters) {
+  std::vector<std::string> names;
+  for (const Parameter& parameter : parameters) names.push_back(parameter.name);
+  return names;
+}
+
+// The section as it is stored: the kind, then every key with its value.
+Json resolved_section(const std::string& kind_key, const std::string& kind, std::initializer_list<const Options*> parts) {
+  Json json = Json::object();
+  if (!kind_key.empty()) json[kind_key] = kind;
+  for (const Options* options : parts) {
+    for (const auto& [key, value] : options->json().items()) json[key] = value;
+  }
+  return json;
+}
+
+class Planner {
+ public:
+  Planner(const ConfigNode& root, const PlanOptions& options) : root_(root) {
+    plan_.base_folder = options.base_folder.empty() ? std::filesystem::path(".") : options.base_folder;
+  }
+
+  Plan make() {
+    check_sections();
+    read_train();
+    read_task();
+    read_space();
+    read_target();
+    read_limits();
+    read_search();
+    read_final();
+    read_output_dir();
+    return std::move(plan_);
+  }
+
+ private:
+  ConfigNode section(std::string_view name) const {
+    const ConfigNode* node = root_.find(name);
+    return node == nullptr ? ConfigNode{} : *node;
+  }
+
+  void check_sections() const {
+    if (!root_.is_map()) throw UserError(root_.position, "expected a map with the sections task, space, target, search, ...");
+    for (const auto& [key, value] : root_.entries) {
+      if (std::ranges::find(configuration_sections(), key) == configuration_sections().end()) {
+        throw UserError(value.key_position, unknown_name_message("section", key, configuration_sections(), "docs/configuration.md"));
+      }
+    }
+  }
+
+  void read_train() {
+    const Options options = resolve_options(section("train"), train_parameters(), "train");
+    plan_.recipe = recipe_from_options(options);
+    plan_.precision = options.text("precision");
+    plan_.device = options.text("device");
+    plan_.resolved["train"] = options.json();
+  }
+
+  void read_task() {
+    const KindedSection task = kinded_section(root_, "task");
+    const auto& entry = task_registry().get(task.kind, task.position);
+    const Options options = resolve_options(task.node, entry.parameters, "task", {"kind"});
+    plan_.task = entry.make(options, plan_.base_folder);
+    plan_.resolved["task"] = resolved_section("kind", task.kind, {&options});
+  }
+
+  void read_space() {
+    const KindedSection space = kinded_section(root_, "space");
+    const auto& entry = space_registry().get(space.kind, space.position);
+    const Options options = resolve_options(space.node, entry.parameters, "space " + space.kind, {"kind"});
+    plan_.space = entry.make(options, {.task_name = plan_.task->name(), .signature = plan_.task->signature(), .recipe = plan_.recipe});
+    plan_.resolved["space"] = resolved_section("kind", space.kind, {&options});
+  }
+
+  void read_target() {
+    KindedSection target{"macs", {}, {}};
+    if (root_.find("target") != nullptr) target = kinded_section(root_, "target");
+    const auto& entry = target_registry().get(target.kind, target.position);
+    std::vector<std::string> others = names_of(deployment_parameters());
+    others.push_back("kind");
+    const Options own = resolve_options(target.node, entry.parameters, "target " + target.kind, others);
+    others = names_of(entry.parameters);
+    others.push_back("kind");
+    const Options deployment = resolve_options(target.node, deployment_parameters(), "target", others);
+    plan_.target = entry.make(own);
+    plan_.deployment = deployment_from_options(deployment);
+    plan_.resolved["target"] = resolved_section("kind", target.kind, {&deployment, &own});
+  }
+
+  void read_limits() {
+    plan_.objectives.limits = limits_from_config(section("limits"), plan_.metrics());
+    plan_.resolved["limits"] = to_json(plan_.objectives.limits);
+  }
+
+  void read_search() {
+    const ConfigNode node = section("search");
+    std::string strategy = "regularized_evolution";
+    SourcePosition position;
+    if (const ConfigNode* given = node.find("strategy")) {
+      strategy = given->as_text("search.strategy");
+      position = given->position;
+    }
+    const auto& entry = strategy_registry().get(strategy, position);
+    const Options options = resolve_options(node, search_parameters(), "search", names_of(entry.parameters));
+    const Options own = resolve_options(node, entry.parameters, "strategy " + strategy, names_of(search_parameters()));
+    SearchSettings& search = plan_.search;
+    search.strategy = strategy;
+    search.strategy_options = own;
+    search.trials = options.has("trials") ? options.integer("trials") : 0;
+    search.time_s = options.has("time_s") ? options.real("time_s") : 0;
+    if (search.trials == 0 && search.time_s == 0) {
+      throw UserError(node.position, "search: expected trials or time_s (how long to search)");
+    }
+    search.seed = static_cast<uint64_t>(options.integer("seed"));
+    search.workers = options.integer("workers");
+    search.lookahead = options.integer("lookahead");
+    search.strict_order = options.text("order") == "strict";
+    search.fidelity.epochs = options.has("epochs") ? options.real("epochs") : 0;
+    search.fidelity.data_share = options.real("data_share");
+    if (search.fidelity.epochs > plan_.recipe.epochs) {
+      throw UserError(options.position("epochs"), "search.epochs is larger than train.epochs; expected a shorter training in trials");
+    }
+    read_objectives(options);
+    plan_.resolved["search"] = resolved_section("", "", {&options, &own});
+  }
+
+  void read_objectives(const Options& options) {
+    const std::string handling = options.text("limit_handling");
+    plan_.objectives.handling = handling == "rejection" ? LimitHandling::rejection
+                                : handling == "penalty" ? LimitHandling::penalty
+                                                        : LimitHandling::epsilon_constraint;
+    plan_.objectives.penalty_weight = options.real("penalty_weight");
+    std::vector<std::string> names = options.texts("objectives");
+    if (names.empty()) names = {plan_.task->metrics().at(0).name, plan_.target->metrics().at(0).name};
+    std::vector<std::string> accepted;
+    for (const MetricSpec& spec : plan_.metrics()) accepted.push_back(spec.name);
+    for (const std::string& name : names) {
+      const std::optional<MetricSpec> spec = plan_.metric(name);
+      if (!spec.has_value()) {
+        throw UserError(options.position("objectives"), unknown_name_message("metric in search.objectives", name, accepted));
+      }
+      plan_.objectives.objectives.push_back({name, spec->direction});
+    }
+  }
+
+  void read_final() {
+    const Options options = resolve_options(section("final"), final_parameters(), "final");
+    plan_.final_settings = {options.integer("networks"), options.text("train"), options.integer("seeds"), options.boolean("test")};
+    plan_.resolved["final"] = options.json();
+  }
+
+  void read_output_dir() {
+    const ConfigNode* node = root_.find("output_dir");
+    plan_.output_dir = node == nullptr || node->is_null() ? std::string("nacre_output") : node->as_text("output_dir");
+    if (plan_.output_dir.empty()) throw UserError(node->position, "output_dir: expected a folder");
+    plan_.resolved["output_dir"] = plan_.output_dir.string();
+  }
+
+  const ConfigNode& root_;
+  Plan plan_;
+};
+
+}  // namespace
+
+std::vector<MetricSpec> Plan::metrics() const {
+  std::vector<MetricSpec> all = task->metrics();
+  for (const MetricSpec& spec : target->metrics()) {
+    if (std::ranges::find(all, spec.name, &MetricSpec::name) == all.end()) all.push_back(spec);
+  }
+  all.push_back({"train_time_s", Direction::minimize, "s", "time of the training"});
+  return all;
+}
+
+std::optional<MetricSpec> Plan::metric(std::string_view name) const {
+  for (const MetricSpec& spec : metrics()) {
+    if (spec.name == name) return spec;
+  }
+  return std::nullopt;
+}
+
+std::unique_ptr<Strategy> Plan::make_strategy() const {
+  const StrategyContext context{space->trace(), objectives, search.trials};
+  return strategy_registry().get(search.strategy).make(search.strategy_options, context);
+}
+
+Plan make_plan(const ConfigNode& root, const PlanOptions& options) { return Planner(root, options).make(); }
+
+Plan make_plan_from_json(const Json& resolved, const std::filesystem::path& base_folder) {
+  return make_plan(config_from_json(resolved, "stored configuration"), {.base_folder = base_folder});
+}
+
+}  // namespace nacre

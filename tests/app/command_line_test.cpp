@@ -1,0 +1,107 @@
+// What the command line promises: data on stdout, messages on stderr, exit codes, errors that say what, where and what to do.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "nacre/app/catalogue.hpp"
+#include "nacre/base/json.hpp"
+#include "tests/app/program.hpp"
+
+namespace nacre {
+namespace {
+
+using test::run_program;
+using test::Outcome;
+using testing::HasSubstr;
+
+TEST(CommandLine, ListsEverythingRegistered) {
+  const Outcome outcome = run_program("list --json");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const Json json = parse_json(outcome.out, "stdout");
+  for (const CatalogueKind& kind : catalogue()) {
+    ASSERT_TRUE(json.contains(kind.plural)) << kind.plural;
+    EXPECT_EQ(json[kind.plural].size(), kind.records.size());
+  }
+}
+
+TEST(CommandLine, EveryRegisteredThingHasASummaryAndDescribedKeys) {
+  for (const CatalogueKind& kind : catalogue()) {
+    for (const RegistryRecord& record : kind.records) {
+      EXPECT_FALSE(record.summary.empty()) << kind.kind << " " << record.name;
+      for (const Parameter& parameter : record.parameters) {
+        EXPECT_FALSE(parameter.description.empty()) << kind.kind << " " << record.name << "." << parameter.name;
+      }
+      EXPECT_EQ(run_program("describe " + kind.kind + " " + record.name).exit_code, 0) << record.name;
+      if (kind.kind == "operator") break;  // one process per operator would be slow and shows nothing more
+    }
+  }
+}
+
+TEST(CommandLine, UnknownNamesAreAnsweredWithTheNearest) {
+  Outcome outcome = run_program("describe strategy regularised_evolution");
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("unknown strategy 'regularised_evolution'; did you mean 'regularized_evolution'?"));
+  EXPECT_EQ(outcome.out, "");
+  outcome = run_program("list strategys");
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("did you mean 'strategies'?"));
+}
+
+TEST(CommandLine, NoVerbAndUnknownOptionsAreBadInput) {
+  EXPECT_EQ(run_program("").exit_code, 2);
+  EXPECT_EQ(run_program("--no-such-option").exit_code, 2);
+  EXPECT_EQ(run_program("serach examples/digits.yaml").exit_code, 2);
+  EXPECT_EQ(run_program("--help").exit_code, 0);
+  EXPECT_EQ(run_program("--version").exit_code, 0);
+}
+
+struct BadCase {
+  const char* name;
+  const char* arguments;
+  const char* message;
+};
+
+class BadInput : public testing::TestWithParam<BadCase> {};
+
+TEST_P(BadInput, ExitsWithTwoAndSaysWhy) {
+  const Outcome outcome = run_program(GetParam().arguments);
+  EXPECT_EQ(outcome.exit_code, 2) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr(GetParam().message));
+  EXPECT_EQ(outcome.out, "");
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Cases, BadInput,
+    testing::Values(BadCase{"NoFile", "search no_such.yaml", "cannot read 'no_such.yaml'"},
+                    BadCase{"UnknownKey", "search examples/digits.yaml --set search.trails=3", "unknown key of search 'trails'; did you mean 'trials'?"},
+                    BadCase{"UnknownSection", "search examples/digits.yaml --set serach.trials=3", "unknown section 'serach'; did you mean 'search'?"},
+                    BadCase{"WrongType", "search examples/digits.yaml --set search.trials=many", "search.trials: expected a whole number, found 'many'"},
+                    BadCase{"OutOfRange", "search examples/digits.yaml --set search.trials=0", "search.trials: expected a number >= 1"},
+                    BadCase{"UnknownStrategy", "search examples/digits.yaml --set search.strategy=evolution", "unknown strategy 'evolution'"},
+                    BadCase{"UnknownSpace", "search examples/digits.yaml --set space=mbcon", "did you mean 'mbconv'?"},
+                    BadCase{"UnknownLimit", "search examples/digits.yaml --set limits.latency=1", "unknown metric in limits 'latency'"},
+                    BadCase{"BadLimit", "search examples/digits.yaml --set limits.params=few", "limits.params: expected a number, found 'few'"},
+                    BadCase{"BadOverride", "search examples/digits.yaml --set search", "expected key=value"},
+                    BadCase{"NoStudy", "resume no_such_folder", "no_such_folder"},
+                    BadCase{"NoModel", "inspect no_such.onnx", "no_such.onnx"},
+                    BadCase{"NotAModel", "inspect README.md", "README.md"},
+                    BadCase{"NothingToTrain", "train -o x.onnx", "expected what to train"}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+TEST(CommandLine, ReferenceCoversEverySection) {
+  const Outcome outcome = run_program("reference");
+  ASSERT_EQ(outcome.exit_code, 0);
+  for (const char* section : {"## task", "## space", "## target", "## limits", "## search", "## train", "## final", "## output_dir"}) {
+    EXPECT_THAT(outcome.out, HasSubstr(section));
+  }
+}
+
+TEST(CommandLine, DoctorReportsTheBlas) {
+  const Outcome outcome = run_program("doctor --json");
+  EXPECT_THAT(outcome.out, HasSubstr("BLAS"));
+  EXPECT_NO_THROW(parse_json(outcome.out, "stdout"));
+}
+
+}  // namespace
+}  // namespace nacre

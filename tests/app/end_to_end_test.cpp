@@ -1,0 +1,115 @@
+// The main job on real input, small: search, files, resume, evaluate, report; limits that nothing keeps.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <string>
+
+#include "nacre/base/json.hpp"
+#include "nacre/ir/hash.hpp"
+#include "nacre/ir/onnx_io.hpp"
+#include "tests/app/program.hpp"
+
+namespace nacre {
+namespace {
+
+using test::file_text;
+using test::Outcome;
+using test::run_program;
+using test::Scratch;
+using testing::HasSubstr;
+
+// Digits, counted target, few epochs: a search in seconds.
+std::string small_search(const std::filesystem::path& folder, const std::string& more = "") {
+  return "search examples/digits.yaml --set target=macs --set 'search.objectives=[accuracy, macs]' --set search.trials=4 "
+         "--set search.workers=2 --set search.lookahead=2 --set train.epochs=1 --set search.epochs=1 --set final.networks=2 "
+         "--set limits='{params: 60000}' --set output_dir='" + folder.string() + "' " + more;
+}
+
+Json front_of(const std::filesystem::path& folder) { return parse_json(file_text(folder / "front.json"), "front.json"); }
+
+TEST(EndToEnd, SearchLeavesEverythingPromised) {
+  const Scratch scratch;
+  const std::filesystem::path folder = scratch.path() / "study";
+  const Outcome outcome = run_program(small_search(folder));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("report: "));
+  for (const char* file : {"study.sqlite", "configuration.yaml", "front.csv", "front.json", "report.html"}) {
+    EXPECT_TRUE(std::filesystem::exists(folder / file)) << file;
+  }
+  const Json front = front_of(folder);
+  ASSERT_GT(front["networks"].size(), 0u);
+  for (const Json& network : front["networks"]) {
+    const Graph graph = read_onnx(folder / network["model"].get<std::string>());
+    EXPECT_EQ(structure_hash(graph).hex(), network["structure_hash"].get<std::string>());
+    EXPECT_TRUE(graph.metadata.contains("nacre.configuration"));
+    EXPECT_TRUE(network["metrics"].contains("test_accuracy"));
+    EXPECT_LE(network["metrics"]["params"]["value"].get<double>(), 60000);
+    // The file predicts what the network in memory predicted.
+    EXPECT_NEAR(network["metrics"]["exported_accuracy"]["value"].get<double>(), network["metrics"]["accuracy"]["value"].get<double>(), 0.01);
+  }
+  const std::string report = file_text(folder / "report.html");
+  EXPECT_THAT(report, HasSubstr("</html>"));
+}
+
+TEST(EndToEnd, ResumingAFinishedSearchChangesNothing) {
+  const Scratch scratch;
+  const std::filesystem::path folder = scratch.path() / "study";
+  ASSERT_EQ(run_program(small_search(folder)).exit_code, 0);
+  const std::string before = run_program("study '" + folder.string() + "' --json").out;
+  const Json front = front_of(folder);
+  ASSERT_EQ(run_program("resume '" + folder.string() + "'").exit_code, 0);
+  EXPECT_EQ(run_program("study '" + folder.string() + "' --json").out, before);
+  EXPECT_EQ(front_of(folder)["networks"].size(), front["networks"].size());
+  // Longer is allowed, other searches are not.
+  const Outcome other = run_program(small_search(folder, "--set search.seed=9"));
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_THAT(other.err, HasSubstr("search.seed"));
+}
+
+TEST(EndToEnd, LimitsThatNothingKeepsGiveTheNearestAndSayWhichLimitBinds) {
+  const Scratch scratch;
+  const std::filesystem::path folder = scratch.path() / "study";
+  const Outcome outcome = run_program(small_search(folder, "--set limits='{params: 10}' --set search.limit_handling=epsilon_constraint"));
+  EXPECT_EQ(outcome.exit_code, 3) << outcome.err;
+  EXPECT_THAT(outcome.out, HasSubstr("params"));
+  const Json front = front_of(folder);
+  EXPECT_FALSE(front["limits_met"].get<bool>());
+  ASSERT_GT(front["networks"].size(), 0u);
+  EXPECT_TRUE(std::filesystem::exists(folder / front["networks"][0]["model"].get<std::string>()));
+}
+
+TEST(EndToEnd, VerbsWorkOnWhatASearchLeft) {
+  const Scratch scratch;
+  const std::filesystem::path folder = scratch.path() / "study";
+  ASSERT_EQ(run_program(small_search(folder)).exit_code, 0);
+  const Json network = front_of(folder)["networks"][0];
+  const std::string model = (folder / network["model"].get<std::string>()).string();
+  const Outcome inspected = run_program("inspect '" + model + "' --json");
+  ASSERT_EQ(inspected.exit_code, 0) << inspected.err;
+  EXPECT_EQ(parse_json(inspected.out, "stdout")["macs"].get<double>(), network["metrics"]["macs"]["value"].get<double>());
+  const Outcome evaluated = run_program("evaluate '" + model + "' --config examples/digits.yaml --split test --json");
+  ASSERT_EQ(evaluated.exit_code, 0) << evaluated.err;
+  EXPECT_NEAR(parse_json(evaluated.out, "stdout")["metrics"]["accuracy"]["value"].get<double>(),
+              network["metrics"]["test_accuracy"]["value"].get<double>(), 1e-9);
+  const std::string trained = (scratch.path() / "trained.onnx").string();
+  const Outcome trained_outcome = run_program("train --model '" + model + "' --config examples/digits.yaml --set train.epochs=1 -o '" + trained + "'");
+  ASSERT_EQ(trained_outcome.exit_code, 0) << trained_outcome.err;
+  EXPECT_EQ(structure_hash(read_onnx(trained)), structure_hash(read_onnx(model)));
+  EXPECT_EQ(run_program("study '" + folder.string() + "' --trial 0").exit_code, 0);
+  EXPECT_EQ(run_program("report '" + folder.string() + "'").exit_code, 0);
+}
+
+TEST(EndToEnd, DryRunForecastsAndLeavesNothing) {
+  const Scratch scratch;
+  const std::filesystem::path folder = scratch.path() / "study";
+  const Outcome outcome = run_program(small_search(folder, "--dry-run --json"));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const Json json = parse_json(outcome.out, "stdout");
+  EXPECT_GT(json["search_s"].get<double>(), 0);
+  EXPECT_EQ(json["configuration"]["search"]["trials"], 4);
+  EXPECT_FALSE(std::filesystem::exists(folder));
+}
+
+}  // namespace
+}  // namespace nacre
