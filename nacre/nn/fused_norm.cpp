@@ -235,8 +235,9 @@ at::Tensor channels_last(const at::Tensor& x) {
 
 class FusedNormFunction : public torch::autograd::Function<FusedNormFunction> {
  public:
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, const at::Tensor& residual, const at::Tensor& gamma,
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, const at::Tensor& residual_or_nothing, const at::Tensor& gamma,
                             const at::Tensor& beta, const at::Tensor& mean, const at::Tensor& variance, const NormSettings& settings) {
+    const at::Tensor residual = residual_or_nothing.numel() == 0 ? at::Tensor() : residual_or_nothing;
     const Matrix matrix = matrix_of(x);
     const Statistics statistics = settings.training ? batch_statistics(x, matrix, mean, variance, settings)
                                                     : running_statistics(mean, variance, settings);
@@ -282,7 +283,9 @@ bool fused_norm_is_fast(const at::Tensor& x, const at::Tensor& residual) {
 at::Tensor fused_norm(const at::Tensor& x, const at::Tensor& residual, const at::Tensor& scale, const at::Tensor& shift,
                       const at::Tensor& mean, const at::Tensor& variance, const NormSettings& settings) {
   if (fused_norm_is_fast(x, residual) && scale.scalar_type() == at::kFloat) {
-    return FusedNormFunction::apply(x, residual, scale.contiguous(), shift.contiguous(), mean, variance, settings);
+    // libtorch's functions take no undefined tensors: an empty one stands for none.
+    static const at::Tensor kNothing = at::zeros({0});
+    return FusedNormFunction::apply(x, residual.defined() ? residual : kNothing, scale.contiguous(), shift.contiguous(), mean, variance, settings);
   }
   const bool pass = !settings.training || settings.update_statistics;
   at::Tensor y = at::batch_norm(x, scale, shift, pass ? mean : at::Tensor(), pass ? variance : at::Tensor(), settings.training, settings.momentum,

@@ -16,12 +16,12 @@ using test::expect_equal_to_reference;
 struct Case {
   std::string op;
   std::vector<std::vector<int64_t>> inputs;   // shapes of float inputs
-  std::vector<Tensor> constants;              // appended after them; an undefined one is an omitted input
+  std::vector<Tensor> constants = {};              // appended after them; an undefined one is an omitted input
   Attributes attributes = {};
   int outputs = 1;
   double low = -2, high = 2;
   bool differentiable = true;
-  std::vector<bool> parameters = {};          // which inputs are trainable parameters instead
+  size_t gradient_inputs = 99;                // as many of the first have gradients
   std::string label = "";
 };
 
@@ -76,15 +76,17 @@ std::vector<Case> cases() {
   add({.op = "GlobalAveragePool", .inputs = {{2, 3, 4, 5}}});
   add({.op = "GlobalMaxPool", .inputs = {{2, 3, 4, 5}}});
   // normalisation
-  add({.op = "BatchNormalization", .inputs = {{2, 3, 4, 4}, {3}, {3}, {3}, {3}}, .low = 0.5, .high = 2});
+  add({.op = "BatchNormalization", .inputs = {{2, 3, 4, 4}, {3}, {3}, {3}, {3}}, .low = 0.5, .high = 2, .gradient_inputs = 3});
   add({.op = "LayerNormalization", .inputs = {{2, 5, 6}, {6}, {6}}});
   add({.op = "LayerNormalization", .inputs = {{2, 5, 6}, {5, 6}}, .attributes = {{"axis", int64_t{1}}, {"epsilon", 1e-3F}}, .label = " two axes"});
   add({.op = "InstanceNormalization", .inputs = {{2, 3, 4, 4}, {3}, {3}}});
   add({.op = "GroupNormalization", .inputs = {{2, 6, 4, 4}, {6}, {6}}, .attributes = {{"num_groups", int64_t{3}}}});
   // functions of one tensor
-  for (const char* op : {"Relu", "Sigmoid", "HardSwish", "Mish", "Tanh", "Softplus", "Softsign", "Erf", "Exp", "Neg", "Abs", "Sin", "Cos", "Atan", "Sinh", "Cosh", "Elu", "Selu", "Celu", "LeakyRelu", "HardSigmoid", "Gelu", "ThresholdedRelu", "Identity"}) {
+  for (const char* op : {"Relu", "Sigmoid", "HardSwish", "Mish", "Tanh", "Softplus", "Softsign", "Erf", "Exp", "Neg", "Abs", "Sin", "Cos", "Atan", "Asinh", "Sinh", "Cosh", "Elu", "Selu", "Celu", "LeakyRelu", "HardSigmoid", "Gelu", "ThresholdedRelu", "Identity"}) {
     add({.op = op, .inputs = {{3, 7}}});
   }
+  for (const char* op : {"Asin", "Acos", "Atanh"}) add({.op = op, .inputs = {{3, 7}}, .low = -0.9, .high = 0.9});
+  add({.op = "Acosh", .inputs = {{3, 7}}, .low = 1.2, .high = 3});
   for (const char* op : {"Log", "Sqrt", "Reciprocal", "Tan"}) add({.op = op, .inputs = {{3, 7}}, .low = 0.2, .high = 1.2});
   for (const char* op : {"Sign", "Floor", "Ceil", "Round", "IsNaN", "IsInf"}) add({.op = op, .inputs = {{3, 7}}, .differentiable = false});
   add({.op = "Elu", .inputs = {{3, 7}}, .attributes = {{"alpha", 0.7F}}, .label = " alpha"});
@@ -181,7 +183,7 @@ TEST_P(OperatorTest, GradientsEqualFiniteDifferences) {
   std::vector<at::Tensor> inputs;
   for (const ValueId id : graph.inputs) {
     const Tensor drawn = test::random_tensor(ElementType::float64, graph.value(id).shape->extents(), 5 + static_cast<uint64_t>(id), test_case.low, test_case.high);
-    inputs.push_back(copy_to_torch(drawn).to(torch_device(numerics.device)).requires_grad_(true));
+    inputs.push_back(copy_to_torch(drawn).to(torch_device(numerics.device)).requires_grad_(inputs.size() < test_case.gradient_inputs));
   }
   const auto objective = [&](std::span<const at::Tensor> x) {
     const std::vector<at::Tensor> y = executor.run(x, store, {});
@@ -193,9 +195,9 @@ TEST_P(OperatorTest, GradientsEqualFiniteDifferences) {
     }
     return sum;
   };
-  const std::vector<at::Tensor> gradients = torch::autograd::grad({objective(inputs)}, inputs, {}, false, false, true);
+  const std::vector<at::Tensor> gradients = torch::autograd::grad({objective(inputs)}, {inputs.begin(), inputs.begin() + static_cast<std::ptrdiff_t>(std::min(inputs.size(), test_case.gradient_inputs))}, {}, false, false, true);
   const double step = 1e-6;
-  for (size_t i = 0; i < inputs.size(); ++i) {
+  for (size_t i = 0; i < gradients.size(); ++i) {
     const int64_t count = inputs[i].numel();
     for (int64_t j = 0; j < count; j += std::max<int64_t>(1, count / 12)) {
       const auto moved = [&](double by) {

@@ -118,9 +118,14 @@ std::vector<TorchOperator> activation_operators() {
           {.name = "Sin", .make = make_unary<at::sin>},
           {.name = "Cos", .make = make_unary<at::cos>},
           {.name = "Tan", .make = make_unary<at::tan>},
+          {.name = "Asin", .make = make_unary<at::asin>},
+          {.name = "Acos", .make = make_unary<at::acos>},
           {.name = "Atan", .make = make_unary<at::atan>},
           {.name = "Sinh", .make = make_unary<at::sinh>},
-          {.name = "Cosh", .make = make_unary<at::cosh>}};
+          {.name = "Cosh", .make = make_unary<at::cosh>},
+          {.name = "Asinh", .make = make_unary<at::asinh>},
+          {.name = "Acosh", .make = make_unary<at::acosh>},
+          {.name = "Atanh", .make = make_unary<at::atanh>}};
 }
 
 }  // namespace nacre::torch_operators
