@@ -444,13 +444,14 @@ class DriveLoop {
     while (true) {
       if (parts_.interrupted()) throw Interrupted();
       settle_waiting();
-      while (may_ask()) ask();
+      // One at a time: an ask may measure for a second, and workers wait for their next trial meanwhile.
+      const bool asks = may_ask();
+      if (asks) ask();
       dispatch();
       if (stop_ && nothing_under_way()) break;
       keep_leases();
       yield_machine();
-      const bool runs = parts_.executor.running() > 0;
-      collect(runs ? kWaitS : 0);
+      collect(asks || parts_.executor.running() == 0 ? 0 : kWaitS);
       if (progress_.is_due()) report_progress();
     }
     if (strict()) tell_up_to(asked() - 1);

@@ -71,9 +71,17 @@ CREATE TABLE sittings (
 constexpr const char* kTrialColumns =
     "number, status, attempt, worker, token, deadline_s, told_token, asked_s, completed_s, body";
 
+TrialStatus status_from(const SqliteStatement& row, int column) {
+  try {
+    return trial_status_from_name(row.text(column));
+  } catch (const InternalError&) {
+    throw UserError("the study is damaged: a trial has the status '" + row.text(column) + "'");
+  }
+}
+
 LeaseState lease_from(const SqliteStatement& row, int first) {
-  return {trial_status_from_name(row.text(first)), row.integer(first + 1), row.text(first + 2),
-          row.integer(first + 3),                  row.real(first + 4),    row.integer(first + 5)};
+  return {status_from(row, first),  row.integer(first + 1), row.text(first + 2),
+          row.integer(first + 3), row.real(first + 4),    row.integer(first + 5)};
 }
 
 class SqliteStore final : public Store {
@@ -423,7 +431,7 @@ class SqliteStore final : public Store {
   std::map<TrialStatus, int64_t> count_statuses() override {
     std::map<TrialStatus, int64_t> counts;
     SqliteStatement row = database_.prepare("SELECT status, count(*) FROM trials GROUP BY status");
-    while (row.step()) counts[trial_status_from_name(row.text(0))] = row.integer(1);
+    while (row.step()) counts[status_from(row, 0)] = row.integer(1);
     return counts;
   }
 

@@ -134,7 +134,14 @@ void Store::apply_device_event(const Event& event) {
 void Store::rebuild() {
   transaction([&] {
     clear_tables();
-    visit_events(0, [&](const Event& event) { apply(event); });
+    visit_events(0, [&](const Event& event) {
+      try {
+        apply(event);
+      } catch (const InternalError& error) {
+        throw UserError(fmt::format("the study is damaged: event {} ({}) does not follow from those before: {}",
+                                    event.sequence, event_kind_name(event.kind), error.what()));
+      }
+    });
   });
 }
 
