@@ -1,5 +1,7 @@
 #include "nacre/space/blocks.hpp"
 
+#include "nacre/ir/tensor.hpp"
+
 namespace nacre {
 
 ValueId inverted_residual(Chooser& choose, GraphBuilder& builder, ValueId x, const Choice& out_channels, const InvertedResidual& options) {
@@ -57,6 +59,17 @@ ValueId pooled_features(Chooser& choose, GraphBuilder& builder, ValueId x) {
   ElasticBuilder layers(choose, builder);
   const ValueId pooled = layers.same_channels(x, builder.global_average_pool(x));
   return layers.same_channels(x, builder.flatten(pooled));
+}
+
+ValueId image_tokens(GraphBuilder& builder, ValueId x) {
+  const int64_t channels = builder.channels(x);
+  const int64_t tokens = builder.extent(x, 2) * builder.extent(x, 3);
+  const ValueId flat = builder.node("Reshape", {x, builder.constant(Tensor::of<int64_t>({3}, {0, channels, tokens}), "token_shape")});
+  return builder.node("Transpose", {flat}, {{"perm", std::vector<int64_t>{0, 2, 1}}});
+}
+
+ValueId mean_tokens(GraphBuilder& builder, ValueId x) {
+  return builder.node("ReduceMean", {x, builder.constant(Tensor::of<int64_t>({1}, {1}), "token_axis")}, {{"keepdims", int64_t{0}}});
 }
 
 }  // namespace nacre

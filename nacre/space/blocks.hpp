@@ -38,4 +38,8 @@ ValueId bottleneck_block(Chooser& choose, GraphBuilder& builder, ValueId x, cons
 // Global average, flattened: [N, C, H, W] to [N, C].
 ValueId pooled_features(Chooser& choose, GraphBuilder& builder, ValueId x);
 
+// [N, C, H, W] to tokens [N, H * W, C] for attention, and the mean over tokens [N, T, F] to [N, F].
+ValueId image_tokens(GraphBuilder& builder, ValueId x);
+ValueId mean_tokens(GraphBuilder& builder, ValueId x);
+
 }  // namespace nacre

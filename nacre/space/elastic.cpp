@@ -108,13 +108,19 @@ ValueId ElasticBuilder::squeeze_excite(std::string_view name, ValueId x, const C
   const size_t first = builder_.graph().nodes().size();
   const ValueId result = builder_.squeeze_excite(name, x, positive("squeezed channels", name, squeezed), gate);
   if (table_ == nullptr) return result;
+  const Choice all = channels(x);
+  Choice current = all;
   bool reducing = true;  // of its two convolutions the first reduces, the second expands
   for (size_t i = first; i < builder_.graph().nodes().size(); ++i) {
     const Node& node = builder_.graph().nodes()[i];
-    if (node.op != "Conv") continue;
-    const Choice all = channels(x);
-    note_convolution(node.outputs[0], reducing ? all : squeezed, reducing ? squeezed : all, 1, false);
-    reducing = false;
+    if (node.op == "Conv") {
+      const Choice out = reducing ? squeezed : all;
+      note_convolution(node.outputs[0], current, out, 1, false);
+      current = out;
+      reducing = false;
+    } else {
+      table_->note(node.outputs[0], 1, current);
+    }
   }
   return same_channels(x, result);
 }

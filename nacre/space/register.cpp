@@ -3,6 +3,7 @@
 #include "nacre/space/spaces/mlp.hpp"
 #include "nacre/space/spaces/nasbench201.hpp"
 #include "nacre/space/spaces/resnet.hpp"
+#include "nacre/space/yaml/yaml_space.hpp"
 
 namespace nacre {
 
@@ -13,6 +14,7 @@ const Registry<SpaceFactory>& space_registry() {
     registry.add(resnet_record(), make_resnet_space);
     registry.add(mlp_record(), make_mlp_space);
     registry.add(nasbench201_record(), make_nasbench201_space);
+    registry.add(yaml_space_record(), make_yaml_space);
     return registry;
   }();
   return kRegistry;

@@ -1,6 +1,7 @@
 // A search space: one build function, and everything that follows from tracing it once.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -37,6 +38,7 @@ struct SpaceContext {
   std::string task_name = "task";
   TaskSignature signature;
   Recipe recipe;
+  std::filesystem::path base_folder = {};  // relative files of a space's options start here
 };
 
 using SpaceFactory = std::function<std::unique_ptr<Space>(const Options& options, const SpaceContext& context)>;

@@ -10,8 +10,8 @@
 // From it follow, without building a network: the exact count of distinct decision sets, uniform sampling over them,
 // mutation, crossover of subtrees, enumeration by index, and encodings of fixed length. Equal sub-graphs are stored once.
 //
-// "Networks" here are decision sets. Two sets may build the same network (in nasbench201 a cell whose edges lead nowhere);
-// whoever must not evaluate it twice compares structure_hash (ir/hash.hpp) of what is built.
+// "Networks" here are decision sets. Two sets may build the same network, or networks of one function (a nasbench201 cell
+// whose edges lead nowhere); whoever must not evaluate a network twice compares structure_hash (ir/hash.hpp).
 #pragma once
 
 #include <cstdint>
