@@ -19,6 +19,14 @@ namespace nacre {
 struct ConfigNode {
   enum class Kind { null, scalar, sequence, map };
 
+  // Defined in the source: a type that holds pairs of itself is complete only there (clang insists).
+  ConfigNode();
+  ConfigNode(const ConfigNode&);
+  ConfigNode(ConfigNode&&) noexcept;
+  ConfigNode& operator=(const ConfigNode&);
+  ConfigNode& operator=(ConfigNode&&) noexcept;
+  ~ConfigNode();
+
   Kind kind = Kind::null;
   std::string scalar;        // text of a scalar as written, without quotes
   bool quoted = false;       // "'8'" is text, 8 is a number

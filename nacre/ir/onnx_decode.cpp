@@ -102,18 +102,18 @@ Attribute decode_attribute(WireReader reader, int depth) {
       case field::attribute::i: result.integer = reader.integer(), seen = AttributeType::integer; break;
       case field::attribute::s: result.text = reader.bytes(), seen = AttributeType::text; break;
       case field::attribute::t:
-        result.tensor = std::make_unique<Tensor>(decode_tensor(reader.message()));
+        result.tensor = std::make_shared<const Tensor>(decode_tensor(reader.message()));
         seen = AttributeType::tensor;
         break;
       case field::attribute::g:
-        result.graph = std::make_unique<Graph>(decode_graph(reader.message(), depth + 1));
+        result.graph = std::make_shared<const Graph>(decode_graph(reader.message(), depth + 1));
         seen = AttributeType::graph;
         break;
       case field::attribute::floats: reader.append_reals(result.reals), seen = AttributeType::reals; break;
       case field::attribute::ints: reader.append_integers(result.integers), seen = AttributeType::integers; break;
       case field::attribute::strings: result.texts.push_back(reader.bytes()), seen = AttributeType::texts; break;
       case field::attribute::type: result.declared_type = reader.integer(); break;
-      case field::attribute::ref_attr_name: result.is_reference = true; break;
+      case field::attribute::ref_attr_name: result.reference = reader.text(); break;
       default: break;
     }
   }
@@ -176,14 +176,22 @@ std::pair<std::string_view, int64_t> decode_opset(WireReader reader) {
   return result;
 }
 
-[[noreturn]] void refuse_function(WireReader reader) {
-  std::string name;
-  std::string domain;
+Function decode_function(WireReader reader) {
+  Function result;
   while (reader.next()) {
-    if (reader.field() == field::function::name) name = reader.text();
-    if (reader.field() == field::function::domain) domain = reader.text();
+    switch (reader.field()) {
+      case field::function::name: result.name = reader.text(); break;
+      case field::function::domain: result.domain = reader.text(); break;
+      case field::function::input: result.inputs.push_back(reader.text()); break;
+      case field::function::output: result.outputs.push_back(reader.text()); break;
+      case field::function::attribute_proto: result.defaults.push_back(decode_attribute(reader.message(), 0)); break;
+      case field::function::node: result.nodes.push_back(decode_node(reader.message(), 0)); break;
+      case field::function::opset_import: result.opsets.push_back(decode_opset(reader.message())); break;
+      default: break;
+    }
   }
-  throw UserError(reader.origin() + ": model-local function '" + domain + "::" + name + "' is not supported; inline it first (onnx.inliner.inline_local_functions)");
+  if (result.domain == "ai.onnx") result.domain = "";
+  return result;
 }
 
 }  // namespace
@@ -204,7 +212,7 @@ Model decode_model(std::string_view bytes, const std::string& origin) {
         break;
       case field::model::opset_import: result.opsets.push_back(decode_opset(reader.message())); break;
       case field::model::metadata_props: result.metadata.push_back(decode_entry(reader.message())); break;
-      case field::model::functions: refuse_function(reader.message());
+      case field::model::functions: result.functions.push_back(decode_function(reader.message())); break;
       default: break;
     }
   }

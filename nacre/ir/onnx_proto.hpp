@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -53,7 +54,7 @@ namespace dim {
 enum : int { value = 1, parameter = 2 };
 }
 namespace function {
-enum : int { name = 1, domain = 10 };
+enum : int { name = 1, input = 4, output = 5, attribute = 6, node = 7, opset_import = 9, domain = 10, attribute_proto = 11 };
 }
 }  // namespace field
 
@@ -98,12 +99,12 @@ struct Attribute {
   std::string_view name;
   AttributeType type = AttributeType::undefined;
   int64_t declared_type = 0;
-  bool is_reference = false;  // ref_attr_name: only inside functions
+  std::string_view reference;  // ref_attr_name: an attribute of the function around
   float real = 0;
   int64_t integer = 0;
   std::string_view text;
-  std::unique_ptr<Tensor> tensor;
-  std::unique_ptr<Graph> graph;
+  std::shared_ptr<const Tensor> tensor;
+  std::shared_ptr<const Graph> graph;
   std::vector<float> reals;
   std::vector<int64_t> integers;
   std::vector<std::string_view> texts;
@@ -127,15 +128,32 @@ struct Graph {
   std::vector<ValueInfo> value_infos;
 };
 
+// A model-local function: a node of that name stands for its nodes.
+struct Function {
+  std::string_view name;
+  std::string_view domain;
+  std::vector<std::string_view> inputs;
+  std::vector<std::string_view> outputs;
+  std::vector<Attribute> defaults;
+  std::vector<Node> nodes;
+  std::vector<std::pair<std::string_view, int64_t>> opsets;
+};
+
 struct Model {
   int64_t ir_version = 0;
   std::string_view doc_string;
   std::vector<std::pair<std::string_view, int64_t>> opsets;
   std::vector<std::pair<std::string_view, std::string_view>> metadata;
   Graph graph;
+  std::vector<Function> functions;
+  std::deque<std::string> strings;  // names made while inlining; the views above may point here
 };
 
-// UserError naming `origin` for bytes that are no model, for nesting deeper than 16, for functions and sparse tensors.
+// UserError naming `origin` for bytes that are no model, for nesting deeper than 16 and for sparse tensors.
 Model decode_model(std::string_view bytes, const std::string& origin);
+
+// Replaces nodes that call the model's functions by the functions' nodes, until none is left. UserError for functions that
+// call themselves, or that grow the graph beyond 200,000 nodes.
+void inline_functions(Model& model, const std::string& origin);
 
 }  // namespace nacre::onnx

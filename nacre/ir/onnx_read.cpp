@@ -12,6 +12,7 @@
 #include "nacre/ir/onnx_upgrade.hpp"
 #include "nacre/ir/parameter_roles.hpp"
 #include "nacre/ir/schema.hpp"
+#include "nacre/ir/unique_names.hpp"
 
 namespace nacre {
 namespace {
@@ -25,7 +26,7 @@ struct ReadState {
   bool infer;
   onnx::TensorReader tensors;
   // Names of the file, so that made-up ones never meet them.
-  std::unordered_set<std::string> taken;
+  UniqueNames taken;
 };
 
 [[noreturn]] void fail(const ReadState& state, const std::string& message) { throw UserError(state.origin + ": " + message); }
@@ -56,11 +57,11 @@ void collect_free_names(const onnx::Graph& graph, std::vector<std::string_view>&
   for (const onnx::ValueInfo& output : graph.outputs) note(output.name);
 }
 
-void collect_names(const onnx::Graph& graph, std::unordered_set<std::string>& names) {
-  for (const onnx::ValueInfo& input : graph.inputs) names.emplace(input.name);
-  for (const onnx::Tensor& tensor : graph.initializers) names.emplace(tensor.name);
+void collect_names(const onnx::Graph& graph, UniqueNames& names) {
+  for (const onnx::ValueInfo& input : graph.inputs) names.take(std::string(input.name));
+  for (const onnx::Tensor& tensor : graph.initializers) names.take(std::string(tensor.name));
   for (const onnx::Node& node : graph.nodes) {
-    for (const std::string_view output : node.outputs) names.emplace(output);
+    for (const std::string_view output : node.outputs) names.take(std::string(output));
     for (const onnx::Attribute& attribute : node.attributes) {
       if (attribute.graph != nullptr) collect_names(*attribute.graph, names);
     }
@@ -259,7 +260,7 @@ class GraphReader {
   void read_attribute(const onnx::Node& source, const onnx::Attribute& attribute, Attributes& result) {
     const std::string name(attribute.name);
     if (name.empty()) fail(state_, place(source) + " has an attribute without a name");
-    if (attribute.is_reference) fail(state_, place(source) + ": attribute '" + name + "' refers to a function's attribute outside a function");
+    if (!attribute.reference.empty()) fail(state_, place(source) + ": attribute '" + name + "' refers to a function's attribute outside a function");
     if (result.has(name)) fail(state_, place(source) + ": attribute '" + name + "' is given twice");
     switch (attribute.type) {
       case onnx::AttributeType::real: result.set(name, attribute.real); return;
@@ -285,12 +286,12 @@ class GraphReader {
     const UpgradeContext context{
         .graph = graph_,
         .opset = state_.opset,
-        .add_constant = [&](std::string_view suffix, Tensor value) { return graph_.add_initializer(unique_name(stem + "/" + std::string(suffix)), std::move(value)); },
+        .add_constant = [&](std::string_view suffix, Tensor value) { return graph_.add_initializer(state_.taken.make(stem + "/" + std::string(suffix)), std::move(value)); },
         .add_node =
             [&](std::string_view op, std::vector<ValueId> inputs, Attributes attributes) {
               const NodeId id = graph_.add_node(op, std::move(inputs), 1, std::move(attributes));
               const ValueId output = graph_.node(id).outputs[0];
-              graph_.value(output).name = unique_name(stem + "/" + std::string(op));
+              graph_.value(output).name = state_.taken.make(stem + "/" + std::string(op));
               infer(id, source);
               return output;
             },
@@ -303,17 +304,13 @@ class GraphReader {
     }
   }
 
+  // Inference calls a nameless node after its position; in the file it is found by its result.
   [[noreturn]] void rethrow(const UserError& error, const onnx::Node& source) const {
-    const std::string message = error.what();
+    std::string message = error.what();
     if (message.starts_with(state_.origin)) throw error;
-    const bool placed = message.find(std::string(source.name.empty() ? "node '" : source.name)) != std::string::npos;
-    fail(state_, placed ? message : place(source) + ": " + message);
-  }
-
-  std::string unique_name(const std::string& wish) {
-    std::string name = wish;
-    for (int i = 1; !state_.taken.insert(name).second; ++i) name = wish + "_" + std::to_string(i);
-    return name;
+    const size_t end = message.find("): ");
+    if (message.starts_with("node '") && end != std::string::npos) message.erase(0, end + 3);
+    fail(state_, place(source) + ": " + message);
   }
 
   void declare_output(NodeId id, size_t index, const std::string& name) {
@@ -426,7 +423,8 @@ int opset_of(const onnx::Model& model, const std::string& origin) {
 }  // namespace
 
 Graph read_onnx_bytes(std::string_view bytes, const std::string& origin, const OnnxReadOptions& options) {
-  const onnx::Model model = onnx::decode_model(bytes, origin);
+  onnx::Model model = onnx::decode_model(bytes, origin);
+  onnx::inline_functions(model, origin);
   ReadState state{origin, opset_of(model, origin), options.infer, onnx::TensorReader(origin, options.folder, options.allow_absent_weights), {}};
   collect_names(model.graph, state.taken);
   Graph graph = GraphReader(state, model.graph, nullptr).run(nullptr);

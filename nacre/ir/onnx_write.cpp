@@ -8,6 +8,7 @@
 #include "nacre/ir/onnx_proto.hpp"
 #include "nacre/ir/onnx_tensor.hpp"
 #include "nacre/ir/protobuf_wire.hpp"
+#include "nacre/ir/unique_names.hpp"
 
 namespace nacre {
 namespace {
@@ -31,7 +32,7 @@ struct ExternalData {
 class GraphWriter {
  public:
   // `taken`: names of the graphs around this one. `captures`: the outer names of the last inputs.
-  GraphWriter(const Graph& graph, int opset, ExternalData* external, std::unordered_set<std::string> taken, const std::vector<std::string>& captures)
+  GraphWriter(const Graph& graph, int opset, ExternalData* external, UniqueNames taken, const std::vector<std::string>& captures)
       : graph_(graph), opset_(opset), external_(external), taken_(std::move(taken)), formal_(graph.inputs.size() - captures.size()) {
     name_values(captures);
     name_nodes();
@@ -60,12 +61,6 @@ class GraphWriter {
   // --- names
   const std::string& name_of(ValueId id) const { return names_[static_cast<size_t>(id)]; }
 
-  std::string unique(const std::string& wish) {
-    std::string name = wish;
-    for (int i = 1; !taken_.insert(name).second; ++i) name = wish + "_" + std::to_string(i);
-    return name;
-  }
-
   // Named values keep their names; made-up ones step aside.
   void name_values(const std::vector<std::string>& captures) {
     names_.resize(graph_.values().size());
@@ -85,14 +80,14 @@ class GraphWriter {
     for (const bool named : {true, false}) {
       for (size_t i = 0; i < names_.size(); ++i) {
         if (used[i] == 0 || !names_[i].empty() || graph_.values()[i].name.empty() == named) continue;
-        names_[i] = unique(value_text(graph_, static_cast<ValueId>(i)));
+        names_[i] = taken_.make(value_text(graph_, static_cast<ValueId>(i)));
       }
     }
   }
 
   void name_nodes() {
     node_names_.resize(graph_.nodes().size());
-    std::unordered_set<std::string> taken;
+    UniqueNames taken;
     for (const bool named : {true, false}) {
       for (size_t i = 0; i < node_names_.size(); ++i) {
         const Node& node = graph_.nodes()[i];
@@ -102,9 +97,7 @@ class GraphWriter {
           const std::string& scope = graph_.scope(node.scope);
           wish = (scope.empty() ? "" : scope + "/") + node.op + "_" + std::to_string(i);
         }
-        std::string name = wish;
-        for (int k = 1; !taken.insert(name).second; ++k) name = wish + "_" + std::to_string(k);
-        node_names_[i] = name;
+        node_names_[i] = taken.make(wish);
       }
     }
   }
@@ -202,7 +195,7 @@ class GraphWriter {
         result_.message(field::graph::output, value_info(id));
         continue;
       }
-      const std::string name = unique(name_of(id) + "_again");
+      const std::string name = taken_.make(name_of(id) + "_again");
       WireWriter node;
       node.bytes(field::node::input, name_of(id));
       node.bytes(field::node::output, name);
@@ -249,7 +242,7 @@ class GraphWriter {
   const Graph& graph_;
   int opset_;
   ExternalData* external_;
-  std::unordered_set<std::string> taken_;
+  UniqueNames taken_;
   size_t formal_;
   std::vector<std::string> names_;
   std::vector<std::string> node_names_;

@@ -92,7 +92,7 @@ void InferenceContext::set_output(int index, ElementType type, const std::option
   const ValueId id = node().outputs[static_cast<size_t>(index)];
   if (id == kNone) return;
   Value& value = graph_.value(id);
-  value.type = type;
+  if (type != ElementType::undefined) value.type = type;  // behind an opaque operator: what a model declares stands
   if (!shape.has_value()) return;
   if (!value.shape.has_value() || value.shape->rank() != shape->rank()) {
     value.shape = shape;
