@@ -13,6 +13,7 @@ size_t display_width(const std::string& text) {
 }
 
 std::string scaled(double value, const std::vector<std::pair<double, const char*>>& steps) {
+  if (value == 0) return fmt::format("0 {}", steps.front().second);
   for (const auto& [size, suffix] : steps) {
     if (std::abs(value) >= size) return fmt::format("{:.4g} {}", value / size, suffix);
   }
@@ -59,8 +60,8 @@ std::string TextTable::text() const {
 
 std::string quantity_text(double value, const std::string& metric, const std::string& unit) {
   if (std::isnan(value)) return "nan";
-  if (unit == "s") return scaled(value, {{1, "s"}, {1e-3, "ms"}, {1e-6, "us"}});
-  if (unit == "J") return scaled(value, {{1, "J"}, {1e-3, "mJ"}, {1e-6, "uJ"}, {1e-9, "nJ"}});
+  if (unit == "s") return scaled(value, {{1, "s"}, {1e-3, "ms"}, {1e-6, "µs"}});
+  if (unit == "J") return scaled(value, {{1, "J"}, {1e-3, "mJ"}, {1e-6, "µJ"}, {1e-9, "nJ"}});
   if (unit == "B") return std::abs(value) < 1024 ? fmt::format("{:.0f} B", value) : scaled(value, {{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}});
   if (metric.find("accuracy") != std::string::npos) return fmt::format("{:.2f} %", 100 * value);
   if (unit.empty() && value == std::floor(value) && std::abs(value) < 10000) return fmt::format("{:.0f}", value);

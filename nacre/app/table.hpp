@@ -18,7 +18,8 @@ class TextTable {
   std::vector<std::vector<std::string>> rows_;
 };
 
-// "12.3 k", "1.05 M": counts; "1.24 ms", "813 us": seconds; "3.4 kB": bytes; "97.21 %": shares. By unit and name.
+// "12.3 k", "1.05 M": counts; "1.24 ms", "813 µs": seconds; "3.4 kB": bytes; "97.21 %": shares; "0 s". By unit and
+// name.
 std::string quantity_text(double value, const std::string& metric, const std::string& unit);
 
 }  // namespace nacre

@@ -208,6 +208,18 @@ TEST(Report, EmptyStudyIsSaid) {
   EXPECT_THAT(page, Not(HasSubstr("href=\"#networks\"")));
 }
 
+TEST(Report, SaysWhatRandomSearchItIsComparedWith) {
+  ReportData data = example::study();
+  EXPECT_THAT(render_report(data), HasSubstr("The first 16 candidates of this search were drawn uniformly at random"));
+  data.random.kind = RandomComparison::Kind::separate;
+  EXPECT_THAT(render_report(data), HasSubstr("further networks were drawn uniformly at random and evaluated in the same way"));
+  data.random = {};
+  EXPECT_THAT(render_report(data), HasSubstr("there is no random search to compare with"));
+  for (ReportTrial& row : data.trials) row.trial.candidate.made_by = "random";
+  data.random = leading_random_trials(data.trials);
+  EXPECT_THAT(render_report(data), HasSubstr("it is random search itself"));
+}
+
 TEST(Report, DuplicatesAndWhatTheySaved) {
   const ReportData data = example::study();
   const std::string page = render_report(data);

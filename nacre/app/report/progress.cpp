@@ -45,6 +45,8 @@ std::string random_explanation(const ReportData& data, size_t draws) {
     return element("p", counted(static_cast<int64_t>(draws), "further network was", "further networks were") +
                             " drawn uniformly at random and evaluated in the same way, for this comparison only." + exactly);
   }
+  const bool all_random = std::ranges::all_of(data.trials, [](const ReportTrial& row) { return row.trial.candidate.made_by == "random"; });
+  if (all_random) return element("p", "All candidates of this search were drawn uniformly at random: it is random search itself." + exactly);
   return element("p", "The first " + counted(static_cast<int64_t>(data.random.trials.size()), "candidate", "candidates") +
                           " of this search were drawn uniformly at random, before it had learned anything; " + std::to_string(draws) +
                           " of them were evaluated and serve as random search." + exactly +
