@@ -106,13 +106,15 @@ class HeaderParser {
   size_t at_ = 0;
 };
 
+// NumPy's names of element types, without the byte order.
+constexpr std::pair<std::string_view, ElementType> kKinds[] = {
+    {"b1", ElementType::boolean}, {"i1", ElementType::int8},    {"i2", ElementType::int16},   {"i4", ElementType::int32},
+    {"i8", ElementType::int64},   {"u1", ElementType::uint8},   {"u2", ElementType::uint16},  {"u4", ElementType::uint32},
+    {"u8", ElementType::uint64},  {"f2", ElementType::float16}, {"f4", ElementType::float32}, {"f8", ElementType::float64}};
+
 ElementType element_type_of_descr(std::string_view descr) {
   if (descr.size() < 3) return ElementType::undefined;
   const std::string_view kind = descr.substr(1);
-  constexpr std::pair<std::string_view, ElementType> kKinds[] = {
-      {"b1", ElementType::boolean}, {"i1", ElementType::int8},     {"i2", ElementType::int16},   {"i4", ElementType::int32},
-      {"i8", ElementType::int64},   {"u1", ElementType::uint8},    {"u2", ElementType::uint16},  {"u4", ElementType::uint32},
-      {"u8", ElementType::uint64},  {"f2", ElementType::float16}, {"f4", ElementType::float32}, {"f8", ElementType::float64}};
   for (const auto& [name, type] : kKinds) {
     if (kind == name) return type;
   }
@@ -181,6 +183,30 @@ Tensor read_npy(ByteReader& reader) {
 }
 
 Tensor read_npy(const std::filesystem::path& path) { return read_npy(*open_file_reader(path)); }
+
+std::string npy_text(const Tensor& tensor) {
+  static_assert(std::endian::native == std::endian::little);
+  std::string_view kind;
+  for (const auto& [name, type] : kKinds) {
+    if (tensor.type() == type) kind = name;
+  }
+  if (kind.empty()) throw UserError("NPY has no element type for " + std::string(element_type_name(tensor.type())));
+  std::string header = "{'descr': '" + std::string(element_bits(tensor.type()) == 8 ? "|" : "<") + std::string(kind) +
+                       "', 'fortran_order': False, 'shape': (";
+  for (const int64_t extent : tensor.extents()) header += std::to_string(extent) + ",";
+  header += "), }";
+  constexpr size_t kPrefix = 10;
+  header.append(63 - (kPrefix + header.size()) % 64, ' ');  // the elements start at a multiple of 64
+  header += '\n';
+  std::string text("\x93NUMPY\x01\x00", 8);
+  text += static_cast<char>(header.size() & 0xff);
+  text += static_cast<char>(header.size() >> 8);
+  text += header;
+  text.append(reinterpret_cast<const char*>(tensor.data()), static_cast<size_t>(tensor.bytes()));
+  return text;
+}
+
+void write_npy(const std::filesystem::path& path, const Tensor& tensor) { write_file_atomically(path, npy_text(tensor)); }
 
 std::map<std::string, Tensor, std::less<>> read_npz(const std::filesystem::path& path) {
   const ZipArchive archive(read_file(path), path.string());

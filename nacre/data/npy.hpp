@@ -16,6 +16,10 @@ namespace nacre {
 Tensor read_npy(ByteReader& reader);
 Tensor read_npy(const std::filesystem::path& path);  // plain or gzip
 
+// Version 1.0, C order, little-endian. UserError for element types that NumPy lacks (bfloat16, 4 bits, strings).
+std::string npy_text(const Tensor& tensor);
+void write_npy(const std::filesystem::path& path, const Tensor& tensor);
+
 // All arrays by name, without ".npy".
 std::map<std::string, Tensor, std::less<>> read_npz(const std::filesystem::path& path);
 

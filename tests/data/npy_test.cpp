@@ -156,5 +156,23 @@ TEST(Npy, ReadsFilesWrittenByNumPy) {
   EXPECT_THAT(tensor.extents(), ElementsAre(400, 128));
 }
 
+TEST(Npy, WhatIsWrittenIsReadBackBitForBit) {
+  const Tensor tensors[] = {Tensor::of<float>({2, 3}, {1.5F, -0.0F, 3e-39F, INFINITY, 0.1F, 7}), Tensor::of<int64_t>({3}, {1, -2, int64_t{1} << 40}),
+                            Tensor::scalar<double>(0.1), Tensor::of<uint8_t>({1, 2, 2}, {0, 1, 254, 255}), Tensor(ElementType::float32, {0, 4}),
+                            Tensor::of<float>({2}, {0.1F, 65504}).cast(ElementType::float16)};
+  for (const Tensor& tensor : tensors) {
+    const std::string text = npy_text(tensor);
+    EXPECT_EQ((text.size() - static_cast<size_t>(tensor.bytes())) % 64, 0u);
+    EXPECT_TRUE(read_bytes(text) == tensor) << text.substr(10, 80);
+  }
+  const TemporaryFolder folder;
+  write_npy(folder.path() / "a.npy", tensors[0]);
+  EXPECT_TRUE(read_npy(folder.path() / "a.npy") == tensors[0]);
+}
+
+TEST(Npy, WritingAnElementTypeThatNumPyLacksIsAnError) {
+  EXPECT_EQ(error_of([] { npy_text(Tensor(ElementType::bfloat16, {1})); }), "NPY has no element type for bfloat16");
+}
+
 }  // namespace
 }  // namespace nacre
