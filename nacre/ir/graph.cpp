@@ -111,11 +111,21 @@ ValueId Graph::add_initializer(std::string name, std::shared_ptr<const Tensor> d
   return id;
 }
 
-ValueId Graph::add_parameter(std::string name, ElementType type, Shape shape, Distribution distribution, bool trainable) {
-  const ValueId id = add_value({.name = std::move(name), .type = type, .shape = shape, .format = ""});
-  values_.back().initializer = static_cast<int32_t>(initializers_.size());
+ValueId Graph::add_parameter(std::string name, ElementType type, const Shape& shape, Distribution distribution, bool trainable) {
+  const auto id = static_cast<ValueId>(values_.size());
+  Value& value = values_.emplace_back();
+  value.name = std::move(name);
+  value.type = type;
+  value.shape.emplace(shape);
+  value.initializer = static_cast<int32_t>(initializers_.size());
   initializers_.push_back({.value = id, .data = nullptr, .distribution = distribution, .trainable = trainable});
   return id;
+}
+
+void Graph::reserve(size_t node_count, size_t value_count) {
+  nodes_.reserve(node_count);
+  values_.reserve(value_count);
+  initializers_.reserve(value_count);
 }
 
 NodeId Graph::add_node(std::string_view op, std::vector<ValueId> node_inputs, int output_count, Attributes attributes,

@@ -55,6 +55,7 @@ class Attributes {
   const Attribute* find(std::string_view name) const;
   bool has(std::string_view name) const { return find(name) != nullptr; }
   void set(std::string_view name, Attribute value);
+  void reserve(size_t count) { entries_.reserve(count); }
   void erase(std::string_view name);
   bool empty() const { return entries_.empty(); }
   auto begin() const { return entries_.begin(); }
@@ -161,11 +162,13 @@ class Graph {
   bool is_input(ValueId id) const;
 
   // --- building
+  // Room for that many, so that adding them moves nothing.
+  void reserve(size_t node_count, size_t value_count);
   ValueId add_value(Value value);
   ValueId add_input(std::string name, ElementType type, Shape shape);
   ValueId add_initializer(std::string name, Tensor data, bool trainable = false);
   ValueId add_initializer(std::string name, std::shared_ptr<const Tensor> data, bool trainable = false);
-  ValueId add_parameter(std::string name, ElementType type, Shape shape, Distribution distribution, bool trainable = true);
+  ValueId add_parameter(std::string name, ElementType type, const Shape& shape, Distribution distribution, bool trainable = true);
   // Appends a node; its outputs are new values without shape (infer_shapes fills them). The schema is looked up by
   // (op, domain); an unknown operator becomes opaque. Throws InternalError for an input id that does not exist.
   NodeId add_node(std::string_view op, std::vector<ValueId> inputs, int output_count = 1, Attributes attributes = {},

@@ -48,7 +48,18 @@ std::string_view activation_name(Activation activation) {
 
 // --- scopes -------------------------------------------------------------------------------------------------------
 
-GraphBuilder::GraphBuilder(std::string name) { graph_.name = std::move(name); }
+namespace {
+
+// Room for the networks that searches build by the thousand; larger ones grow.
+constexpr size_t kUsualNodes = 96;
+constexpr size_t kUsualValues = 320;
+
+}  // namespace
+
+GraphBuilder::GraphBuilder(std::string name) {
+  graph_.name = std::move(name);
+  graph_.reserve(kUsualNodes, kUsualValues);
+}
 
 Graph GraphBuilder::take() {
   Graph result = std::move(graph_);
@@ -144,6 +155,7 @@ ValueId GraphBuilder::convolution(std::string_view name, ValueId x, int64_t out_
   if (options.bias) inputs.push_back(parameter("bias", {out_channels}, fan_in_uniform(group_channels * k * k)));
   const int64_t padding = options.padding.value_or(options.dilation * (k - 1) / 2);
   Attributes attributes;
+  attributes.reserve(4);
   attributes.set("kernel_shape", std::vector<int64_t>{k, k});
   if (padding != 0) attributes.set("pads", std::vector<int64_t>(4, padding));
   if (options.stride != 1) attributes.set("strides", std::vector<int64_t>(2, options.stride));
@@ -166,6 +178,7 @@ ValueId GraphBuilder::batch_norm(std::string_view name, ValueId x, float epsilon
   const ValueId mean = parameter("running_mean", per_channel, kZeros, false);
   const ValueId variance = parameter("running_var", per_channel, kOnes, false);
   Attributes attributes;
+  attributes.reserve(2);
   attributes.set("epsilon", epsilon);
   attributes.set("momentum", momentum);
   return node("BatchNormalization", {x, scale, bias, mean, variance}, std::move(attributes));

@@ -1,25 +1,59 @@
 #include "nacre/ir/schema.hpp"
 
+#include <algorithm>
 #include <limits>
 #include <string>
-#include <unordered_map>
 
 #include "nacre/ir/operators/families.hpp"
 
 namespace nacre {
 namespace {
 
+// Names by open addressing on their ends and length: every node that is built asks, so that this must cost nothing.
+class NameTable {
+ public:
+  void insert(const OperatorSchema& schema) {
+    if (2 * (count_ + 1) > slots_.size()) grow();
+    const OperatorSchema*& slot = slots_[find_slot(schema.name)];
+    NACRE_CHECK(slot == nullptr, "operator registered twice: " + schema.name);
+    slot = &schema;
+    ++count_;
+  }
+
+  const OperatorSchema* find(std::string_view name) const { return slots_.empty() || name.empty() ? nullptr : slots_[find_slot(name)]; }
+
+ private:
+  // The slot of that name, or the empty one where it would go.
+  size_t find_slot(std::string_view name) const {
+    const size_t mask = slots_.size() - 1;
+    const auto byte = [&](size_t i) { return static_cast<size_t>(static_cast<unsigned char>(name[i])); };
+    size_t slot = (byte(0) * 131 + byte(name.size() / 2) * 31 + byte(name.size() - 1) * 7 + name.size() * 257) & mask;
+    while (slots_[slot] != nullptr && slots_[slot]->name != name) slot = (slot + 1) & mask;
+    return slot;
+  }
+
+  void grow() {
+    const std::vector<const OperatorSchema*> old = std::move(slots_);
+    slots_.assign(std::max<size_t>(64, 4 * old.size()), nullptr);
+    for (const OperatorSchema* schema : old) {
+      if (schema != nullptr) slots_[find_slot(schema->name)] = schema;
+    }
+  }
+
+  std::vector<const OperatorSchema*> slots_;  // a power of two
+  size_t count_ = 0;
+};
+
 struct OperatorTable {
   std::vector<OperatorSchema> schemas = operators::registered_operators();
   std::vector<const OperatorSchema*> ordered;
-  std::unordered_map<std::string_view, const OperatorSchema*> by_name;        // domain ""
-  std::unordered_map<std::string_view, const OperatorSchema*> by_name_nacre;  // domain "nacre"
+  NameTable by_name;        // domain ""
+  NameTable by_name_nacre;  // domain "nacre"
 
   OperatorTable() {
     for (const OperatorSchema& schema : schemas) {
       NACRE_CHECK(schema.infer != nullptr, schema.name);
-      auto& names = schema.domain.empty() ? by_name : by_name_nacre;
-      NACRE_CHECK(names.emplace(schema.name, &schema).second, "operator registered twice: " + schema.name);
+      (schema.domain.empty() ? by_name : by_name_nacre).insert(schema);
       ordered.push_back(&schema);
     }
   }
@@ -54,9 +88,7 @@ void check_arity(const InferenceContext& context, const OperatorSchema& schema) 
 const OperatorSchema* find_operator(std::string_view op, std::string_view domain) {
   const OperatorTable& table = operator_table();
   if (!domain.empty() && domain != "ai.onnx" && domain != "nacre") return nullptr;
-  const auto& names = domain == "nacre" ? table.by_name_nacre : table.by_name;
-  const auto found = names.find(op);
-  return found == names.end() ? nullptr : found->second;
+  return (domain == "nacre" ? table.by_name_nacre : table.by_name).find(op);
 }
 
 std::span<const OperatorSchema* const> all_operators() { return operator_table().ordered; }

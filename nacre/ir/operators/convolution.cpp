@@ -10,14 +10,14 @@
 namespace nacre::operators {
 namespace {
 
-// The spatial extents of the weight (axes 2...), which the attribute kernel_shape may only repeat.
-std::vector<int64_t> kernel_extents(const InferenceContext& context, const Shape& weight) {
+// The spatial extents of the weight (axes 2...), which the attribute kernel_shape may only repeat; nothing when neither tells.
+std::optional<std::vector<int64_t>> kernel_extents(const InferenceContext& context, const Shape& weight) {
   std::vector<int64_t> kernel;
   const std::span<const int64_t> declared = context.attributes().integers("kernel_shape");
   for (int axis = 2; axis < weight.rank(); ++axis) {
     const size_t i = static_cast<size_t>(axis - 2);
     if (!weight[axis].is_fixed()) {
-      if (i >= declared.size()) context.fail("the weight's spatial extents are not known");
+      if (i >= declared.size()) return std::nullopt;
       kernel.push_back(declared[i]);
       continue;
     }
@@ -27,6 +27,11 @@ std::vector<int64_t> kernel_extents(const InferenceContext& context, const Shape
     }
   }
   return kernel;
+}
+
+Shape with_unknown_extents(Shape shape, int rank) {
+  while (shape.rank() < rank) shape.push_back(Dim());
+  return shape;
 }
 
 int64_t read_groups(const InferenceContext& context) {
@@ -61,9 +66,10 @@ void infer_conv(InferenceContext& context) {
     context.fail(std::to_string(out_channels.extent()) + " output channels do not divide into " + std::to_string(groups) + " groups");
   }
   check_bias(context, out_channels);
-  const std::vector<int64_t> kernel = kernel_extents(context, *weight);
-  Window window = read_window(context.attributes(), kernel);
   Shape result = {(*x)[0], out_channels};
+  const std::optional<std::vector<int64_t>> kernel = kernel_extents(context, *weight);
+  if (!kernel.has_value()) return context.set_output(0, context.input_type(0), with_unknown_extents(result, x->rank()));
+  Window window = read_window(context.attributes(), *kernel);
   for (int axis = 0; axis < window.rank; ++axis) result.push_back(window_output(context.graph(), window, axis, (*x)[axis + 2]));
   context.set_output(0, context.input_type(0), result);
 }
@@ -84,12 +90,13 @@ void infer_conv_transpose(InferenceContext& context) {
   }
   const Dim out_channels = multiply_dims(context.graph(), (*weight)[1], Dim(groups));
   check_bias(context, out_channels);
-  const std::vector<int64_t> kernel = kernel_extents(context, *weight);
-  const Window window = read_window(context.attributes(), kernel);
+  Shape result = {(*x)[0], out_channels};
+  const std::optional<std::vector<int64_t>> kernel = kernel_extents(context, *weight);
+  if (!kernel.has_value()) return context.set_output(0, context.input_type(0), with_unknown_extents(result, x->rank()));
+  const Window window = read_window(context.attributes(), *kernel);
   const std::span<const int64_t> declared = context.attributes().integers("output_shape");
   const std::span<const int64_t> extra = context.attributes().integers("output_padding");
   const bool same = window.auto_pad == Window::AutoPad::same_upper || window.auto_pad == Window::AutoPad::same_lower;
-  Shape result = {(*x)[0], out_channels};
   for (int axis = 0; axis < window.rank; ++axis) {
     const auto i = static_cast<size_t>(axis);
     const WindowAxis& w = window.axes[i];

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <optional>
 
+#include "nacre/ir/dim_expression.hpp"
 #include "nacre/ir/operators/elements.hpp"
 #include "nacre/ir/operators/families.hpp"
 #include "nacre/ir/operators/shape_rules.hpp"
@@ -37,8 +38,9 @@ void infer_resize(InferenceContext& context) {
     } else {
       const double scale = wanted->tensor->number_at(static_cast<int64_t>(i));
       if (!(scale > 0) || scale > 1e9) context.fail("a scale of " + std::to_string(scale));
-      if (scale == 1.0) continue;
-      dim = dim.is_fixed() ? Dim(static_cast<int64_t>(std::floor(static_cast<double>(dim.extent()) * scale))) : Dim();
+      const bool whole = scale == std::floor(scale);
+      if (dim.is_fixed()) dim = Dim(static_cast<int64_t>(std::floor(static_cast<double>(dim.extent()) * scale)));
+      else dim = whole ? multiply_dims(context.graph(), dim, Dim(static_cast<int64_t>(scale))) : Dim();
     }
   }
   context.set_output(0, context.input_type(0), result);

@@ -1,0 +1,92 @@
+// How fast candidates become numbers: building a graph of about 60 nodes, counting it, hashing it. A search does this for
+// every candidate it looks at, so that it must cost nothing beside the search itself.
+//
+//   build/release/benchmarks/nacre_ir_benchmark
+#include <benchmark/benchmark.h>
+
+#include "nacre/base/random.hpp"
+#include "nacre/ir/graph_builder.hpp"
+#include "nacre/ir/hash.hpp"
+#include "nacre/ir/schema.hpp"
+#include "nacre/ir/statistics.hpp"
+
+namespace nacre {
+namespace {
+
+// Six inverted residual blocks (Sandler et al., arXiv 1801.04381) of random kernel, expansion and width: 59 to 62 nodes.
+Graph mbconv_network(Random& random) {
+  static const std::string kBlockNames[] = {"block0", "block1", "block2", "block3", "block4", "block5"};
+  GraphBuilder builder("mbconv");
+  ValueId x = builder.input("image", ElementType::float32, {1, 3, 32, 32});
+  x = builder.convolution_norm_activation("stem", x, 16, {.kernel = 3}, Activation::relu);
+  for (int block = 0; block < 6; ++block) {
+    const auto scope = builder.scope(kBlockNames[block]);
+    const int64_t stride = block % 2 == 1 ? 2 : 1;
+    const int64_t width = stride == 2 ? 16 * random.integer(1, 4) : builder.channels(x);
+    const int64_t expanded = builder.channels(x) * (random.bernoulli(0.5) ? 3 : 6);
+    const int64_t kernel = random.bernoulli(0.5) ? 3 : 5;
+    ValueId y = builder.convolution_norm_activation("expand", x, expanded, {.kernel = 1}, Activation::relu);
+    y = builder.convolution_norm_activation("depthwise", y, expanded, {.kernel = kernel, .stride = stride, .groups = expanded}, Activation::relu);
+    y = builder.convolution_norm_activation("project", y, width, {.kernel = 1}, Activation::none);
+    x = stride == 1 ? builder.add(x, y) : y;
+  }
+  x = builder.convolution_norm_activation("last", x, 128, {.kernel = 1}, Activation::relu);
+  builder.output(builder.linear("head", builder.flatten(builder.global_average_pool(x)), 10), "logits");
+  return builder.take();
+}
+
+void build_graph(benchmark::State& state) {
+  Random random(1);
+  int64_t nodes = 0;
+  for ([[maybe_unused]] auto _ : state) nodes += static_cast<int64_t>(mbconv_network(random).nodes().size());
+  state.counters["nodes"] = static_cast<double>(nodes) / static_cast<double>(state.iterations());
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(build_graph)->Unit(benchmark::kMicrosecond);
+
+void count_built_graph(benchmark::State& state) {
+  Random random(1);
+  const Graph graph = mbconv_network(random);
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(count_graph(graph).macs);
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(count_built_graph)->Unit(benchmark::kMicrosecond);
+
+void hash_built_graph(benchmark::State& state) {
+  Random random(1);
+  const Graph graph = mbconv_network(random);
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(structure_hash(graph));
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(hash_built_graph)->Unit(benchmark::kMicrosecond);
+
+void copy_graph(benchmark::State& state) {
+  Random random(1);
+  const Graph graph = mbconv_network(random);
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(Graph(graph).nodes().size());
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(copy_graph)->Unit(benchmark::kMicrosecond);
+
+void infer_built_graph(benchmark::State& state) {
+  Random random(1);
+  Graph graph = mbconv_network(random);
+  for ([[maybe_unused]] auto _ : state) infer_shapes(graph);
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(infer_built_graph)->Unit(benchmark::kMicrosecond);
+
+// The figure: graphs per second of all three together.
+void build_count_hash(benchmark::State& state) {
+  Random random(1);
+  for ([[maybe_unused]] auto _ : state) {
+    const Graph graph = mbconv_network(random);
+    benchmark::DoNotOptimize(count_graph(graph).macs);
+    benchmark::DoNotOptimize(structure_hash(graph));
+  }
+  state.SetItemsProcessed(state.iterations());
+}
+BENCHMARK(build_count_hash)->Unit(benchmark::kMicrosecond);
+
+}  // namespace
+}  // namespace nacre
