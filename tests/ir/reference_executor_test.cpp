@@ -1,4 +1,5 @@
 // Whole graphs on the reference executor: parameters, control flow, messages.
+#include "nacre/base/random.hpp"
 #include "nacre/ir/reference_executor.hpp"
 
 #include <gtest/gtest.h>
