@@ -1,7 +1,7 @@
 // How fast candidates become numbers: building a graph of about 60 nodes, counting it, hashing it. A search does this for
 // every candidate it looks at, so that it must cost nothing beside the search itself.
 //
-//   build/release/benchmarks/nacre_ir_benchmark
+//   build/release/benchmarks/ir_benchmark
 #include <benchmark/benchmark.h>
 
 #include "nacre/base/random.hpp"
