@@ -41,10 +41,9 @@ TEST(OnnxWrite, KeepsStructureContentAndRolesOfRandomGraphs) {
 
 TEST(OnnxWrite, KeepsNamesScopesFormatsAndStates) {
   Graph graph = parse_graph(
-      "graph net(x: float32[batch,4] ~int8, past: float32[batch,past,4]) { w: float32[4,4] = param kaiming_normal_fan_out(1.5) raw \"" + std::string(85, 'A') +
-      "=\"; h: float32[batch,4] ~mxfp4 = MatMul(x, w) @stage1/0/fc; y = Relu(h) #\"act 1\" @elsewhere; "
-      "p = Concat(past, past) {axis=1}; state past -> p grows 1 = float32[1] [0.5]; meta \"description\" = \"a net\"; meta \"license\" = \"mine\"; return y, p }"
-      );
+      "graph net(x: float32[batch,4] ~int8, past: float32[batch,past,4]) { w: float32[4,4] = param kaiming_normal_fan_out(1.5) raw \"" + std::string(86, 'A') +
+      "==\"; h: float32[batch,4] ~mxfp4 = MatMul(x, w) @stage1/0/fc; y = Relu(h) #\"act 1\" @elsewhere; "
+      "p = Concat(past, past) {axis=1}; state past -> p grows 1 = float32[1] [0.5]; meta \"description\" = \"a net\"; meta \"license\" = \"mine\"; return y, p }");
   const Graph again = read_onnx_bytes(write_onnx_bytes(graph), "again");
   EXPECT_EQ(structure_hash(again), structure_hash(graph));
   EXPECT_EQ(again.value(again.inputs[0]).format, "int8");
