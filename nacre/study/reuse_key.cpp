@@ -53,7 +53,7 @@ std::string reuse_key(const Design& design, const Request& request, const ReuseC
                    {"resolution", request.fidelity.resolution},
                    {"seed", request.seed},
                    {"parent_checkpoint", request.parent_checkpoint}};
-  return hash_text(parts.dump()).hex();
+  return hash_text(parts.dump(-1, ' ', false, Json::error_handler_t::replace)).hex();
 }
 
 }  // namespace nacre

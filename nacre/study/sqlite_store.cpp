@@ -153,7 +153,7 @@ class SqliteStore final : public Store {
   }
 
   int64_t append_event(const Event& event) override {
-    const std::string payload = event.payload.dump();
+    const std::string payload = event.payload.dump(-1, ' ', false, Json::error_handler_t::replace);
     database_.prepare("INSERT INTO events (time_s, kind, trial, payload) VALUES (?, ?, ?, ?)")
         .bind(1, event.time_s)
         .bind(2, event_kind_name(event.kind))
@@ -199,8 +199,8 @@ class SqliteStore final : public Store {
   }
 
   void write_study(const StudyRecord& record) override {
-    const std::string config = record.config.dump();
-    const std::string machine = record.machine.dump();
+    const std::string config = record.config.dump(-1, ' ', false, Json::error_handler_t::replace);
+    const std::string machine = record.machine.dump(-1, ' ', false, Json::error_handler_t::replace);
     database_.prepare("INSERT INTO study (only, config, machine, version, created_s) VALUES (1, ?, ?, ?, ?)")
         .bind(1, config)
         .bind(2, machine)
@@ -210,7 +210,7 @@ class SqliteStore final : public Store {
   }
 
   void write_sitting(const Sitting& sitting) override {
-    const std::string machine = sitting.machine.dump();
+    const std::string machine = sitting.machine.dump(-1, ' ', false, Json::error_handler_t::replace);
     database_.prepare("INSERT OR REPLACE INTO sittings (number, started_s, ended_s, reason, machine) VALUES (?, ?, ?, ?, ?)")
         .bind(1, sitting.number)
         .bind(2, sitting.started_s)
@@ -262,7 +262,7 @@ class SqliteStore final : public Store {
   }
 
   void write_followup(const Followup& followup) override {
-    const std::string body = followup.body.dump();
+    const std::string body = followup.body.dump(-1, ' ', false, Json::error_handler_t::replace);
     database_.prepare("INSERT OR REPLACE INTO followups (name, trial, body) VALUES (?, ?, ?)")
         .bind(1, followup.name)
         .bind(2, followup.trial)
@@ -336,7 +336,7 @@ class SqliteStore final : public Store {
   static std::string body_of(const Trial& trial) {
     Json json = to_json(trial);
     json.erase("metrics");
-    return json.dump();
+    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
   }
 
   void insert_trial(const TrialRow& row) override {

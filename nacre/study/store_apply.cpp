@@ -150,23 +150,23 @@ std::string Store::tables_text() {
   std::string text;
   const auto line = [&text](std::string row) { text += std::move(row) + "\n"; };
   if (const std::optional<StudyRecord> record = read_study()) {
-    line(fmt::format("study {} {} {} {}", record->config.dump(), record->machine.dump(), record->version, record->created_s));
+    line(fmt::format("study {} {} {} {}", record->config.dump(-1, ' ', false, Json::error_handler_t::replace), record->machine.dump(-1, ' ', false, Json::error_handler_t::replace), record->version, record->created_s));
   }
   for (const Sitting& sitting : read_sittings()) {
     line(fmt::format("sitting {} {} {} {} {}", sitting.number, sitting.started_s,
-                     sitting.ended_s ? fmt::format("{}", *sitting.ended_s) : "open", sitting.reason, sitting.machine.dump()));
+                     sitting.ended_s ? fmt::format("{}", *sitting.ended_s) : "open", sitting.reason, sitting.machine.dump(-1, ' ', false, Json::error_handler_t::replace)));
   }
   visit_trials(0, [&](const TrialRow& row) {
     const LeaseState& lease = row.lease;
     line(fmt::format("trial {} {} attempt {} worker '{}' token {} deadline {} told {} asked {} completed {}",
-                     to_json(row.trial).dump(), trial_status_name(lease.status), lease.attempt, lease.worker, lease.token,
+                     to_json(row.trial).dump(-1, ' ', false, Json::error_handler_t::replace), trial_status_name(lease.status), lease.attempt, lease.worker, lease.token,
                      lease.deadline_s, lease.told_token, row.asked_s, row.completed_s));
   });
   for (const DeviceLease& device : read_devices()) {
     line(fmt::format("device {} {} {} {}", device.device, device.holder, device.token, device.deadline_s));
   }
   for (const Followup& followup : read_followups()) {
-    line(fmt::format("followup {} {} {}", followup.name, followup.trial, followup.body.dump()));
+    line(fmt::format("followup {} {} {}", followup.name, followup.trial, followup.body.dump(-1, ' ', false, Json::error_handler_t::replace)));
   }
   for (const Artifact& artifact : read_artifacts()) {
     line(fmt::format("artifact {} {} {} {}", artifact.name, artifact.kind, artifact.trial, artifact.bytes));

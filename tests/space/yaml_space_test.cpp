@@ -65,7 +65,7 @@ TEST(YamlSpaceTest, EveryStepRuns) {
   const char* const body = R"(network:
   - let: {width: {choose: [8, 16]}, double: width * 2}
   - convolution: {out: width, kernel: 3, bias: true}
-  - convolution_norm_activation: {out: make_divisible(width * 3 / 2 + 1, 8), groups: 1, activation: hard_swish}
+  - convolution_norm_activation: {out: "make_divisible(width * 3 / 2 + 1, 8)", groups: 1, activation: hard_swish}
   - depthwise: {kernel: {choose: [3, 5], name: k}}
   - inverted_residual: {out: double, expansion: 2, stride: 2, squeeze_excite: true}
   - skip_connection: {out: channels, stride: 1}
@@ -133,10 +133,10 @@ TEST(YamlSpaceTest, DropoutFollowsTheRecipe) {
 
 TEST(YamlSpaceTest, ErrorsOfWordsHavePlaceAndNearestName) {
   EXPECT_EQ(refusal("network:\n  - convolutoin: 16").substr(0, 78), "study.yaml:3:7: unknown step 'convolutoin'; did you mean 'convolution'?");
-  EXPECT_THAT(refusal("network:\n  - convolution: {out: 16, kernal: 3}"), HasSubstr("study.yaml:3:29: unknown key of convolution 'kernal'; did you mean 'kernel'?"));
+  EXPECT_THAT(refusal("network:\n  - convolution: {out: 16, kernal: 3}"), HasSubstr("study.yaml:3:30: unknown key of convolution 'kernal'; did you mean 'kernel'?"));
   EXPECT_THAT(refusal("network:\n  - convolution: {kernel: 3}"), HasSubstr("study.yaml:3:7: missing key convolution.out (output channels)"));
   EXPECT_THAT(refusal("network:\n  - activation: rellu"), HasSubstr("study.yaml:3:19: unknown value of activation.kind 'rellu'; did you mean 'relu'?"));
-  EXPECT_THAT(refusal("network:\n  - use: stem\nblocks:\n  stern: [flatten]"), HasSubstr("study.yaml:3:12: unknown block 'stem'; did you mean 'stern'?"));
+  EXPECT_THAT(refusal("network:\n  - use: stem\nblocks:\n  stern: [flatten]"), HasSubstr("study.yaml:3:12: unknown block 'stem'; accepted: stern"));
   EXPECT_THAT(refusal("network:\n  - recurse: block"), HasSubstr("unknown grammar 'block'"));
   EXPECT_THAT(refusal("netwrk: []"), HasSubstr("study.yaml:2:3: unknown key of a space 'netwrk'; did you mean 'network'?"));
   EXPECT_THAT(refusal("blocks: {}"), HasSubstr("missing key network"));
@@ -144,13 +144,13 @@ TEST(YamlSpaceTest, ErrorsOfWordsHavePlaceAndNearestName) {
 
 TEST(YamlSpaceTest, ErrorsOfSizesHavePlace) {
   EXPECT_THAT(refusal("network:\n  - let: {width: 8}\n  - convolution: {out: widht * 2}"),
-              HasSubstr("study.yaml:4:25: in size 'widht * 2': unknown name 'widht'; did you mean 'width'?"));
+              HasSubstr("study.yaml:4:26: in size 'widht * 2': unknown name 'widht'; did you mean 'width'?"));
   EXPECT_THAT(refusal("network:\n  - convolution: {out: 8 * (2}"), HasSubstr("study.yaml:3:32: in size '8 * (2': expected ')'"));
   EXPECT_THAT(refusal("network:\n  - convolution: {out: [8, 16]}"), HasSubstr("convolution.out: expected a number, an expression or {choose: [numbers]}"));
   EXPECT_THAT(refusal("network:\n  - convolution: {out: {choose: [8, 8]}}"), HasSubstr("decision 'convolution_0/out' has the alternative '8' twice"));
   EXPECT_THAT(refusal("network:\n  - convolution: {out: {choose: [8], nam: x}}"), HasSubstr("did you mean 'name'?"));
   EXPECT_THAT(refusal("network:\n  - convolution: {out: 8 - 8}"), HasSubstr("study.yaml:3:7: convolution: out must be 1 .. 16777216, found 0"));
-  EXPECT_THAT(refusal("network:\n  - convolution: {out: 8 / 0}"), HasSubstr("study.yaml:3:25: a size is divided by 0"));
+  EXPECT_THAT(refusal("network:\n  - convolution: {out: 8 / 0}"), HasSubstr("study.yaml:3:26: a size is divided by 0"));
   EXPECT_THAT(refusal("network:\n  - convolution: {out: " + std::string(300, '(') + "}"), HasSubstr("nested too deeply"));
 }
 
@@ -164,7 +164,7 @@ TEST(YamlSpaceTest, ErrorsOfNetworksNameTheStep) {
   EXPECT_THAT(refusal("network:\n  - layer: {name: op, branches: {a: [convolution: 16], b: []}}"),
               HasSubstr("study.yaml:3:7: layer 'op': alternative 'a' gives the shape [batch,16,16,16] and 'b' gives [batch,3,16,16]"));
   EXPECT_THAT(refusal("network:\n  - global_average_pool\n  - flatten"), HasSubstr("study.yaml:2:3: the network ends in the shape [batch,3]; it must end in [batch,10] (step classifier)"));
-  EXPECT_THAT(refusal("network:\n  - classifier"), HasSubstr("study.yaml:3:5: classifier: expected features [batch, features]; put global_average_pool and flatten before"));
+  EXPECT_THAT(refusal("network:\n  - classifier"), HasSubstr("study.yaml:3:7: classifier: expected features [batch, features]; put global_average_pool and flatten before"));
   EXPECT_THAT(refusal("network:\n  - subset: {choose: 3, branches: {a: [], b: []}}"), HasSubstr("subset.choose: expected a number 1 .. 2, found 3"));
 }
 
@@ -181,9 +181,9 @@ TEST(YamlSpaceTest, ErrorsOfBlocksAndGrammars) {
   EXPECT_THAT(refusal("network: [use: {block: a, with: {ot: 3}}]\nblocks:\n  a: {parameters: [out], steps: [convolution: out]}"),
               HasSubstr("unknown parameter of block a 'ot'; did you mean 'out'?"));
   EXPECT_THAT(refusal("network: [recurse: g]\ngrammars:\n  g: {depth: 2, productions: {more: [recurse: g]}}"),
-              HasSubstr("study.yaml:4:6: grammar 'g': every production recurses, so that no network is finite"));
+              HasSubstr("study.yaml:4:8: grammar 'g': every production recurses, so that no network is finite"));
   EXPECT_THAT(refusal("network: [recurse: g]\ngrammars:\n  g: {productions: {a: []}}"), HasSubstr("missing key depth of grammar g"));
-  EXPECT_THAT(refusal("network:\n  - flatten: {name: a}\n  - activation: {kind: relu, name: a}"), HasSubstr("study.yaml:4:5: two steps of one list are named 'a'"));
+  EXPECT_THAT(refusal("network:\n  - flatten: {name: a}\n  - activation: {kind: relu, name: a}"), HasSubstr("study.yaml:4:7: two steps of one list are named 'a'"));
 }
 
 TEST(YamlSpaceTest, AFileIsFoundBesideTheConfiguration) {
