@@ -77,7 +77,7 @@ INSTANTIATE_TEST_SUITE_P(
                     BadCase{"UnknownKey", "search examples/digits.yaml --set search.trails=3", "unknown key of search 'trails'; did you mean 'trials'?"},
                     BadCase{"UnknownSection", "search examples/digits.yaml --set serach.trials=3", "unknown section 'serach'; did you mean 'search'?"},
                     BadCase{"WrongType", "search examples/digits.yaml --set search.trials=many", "search.trials: expected a whole number, found 'many'"},
-                    BadCase{"OutOfRange", "search examples/digits.yaml --set search.trials=0", "search.trials: expected a number >= 1"},
+                    BadCase{"OutOfRange", "search examples/digits.yaml --set search.trials=0", "search.trials: expected a number 1 .. 1000000000, found 0"},
                     BadCase{"UnknownStrategy", "search examples/digits.yaml --set search.strategy=evolution", "unknown strategy 'evolution'"},
                     BadCase{"UnknownSpace", "search examples/digits.yaml --set space=mbcon", "did you mean 'mbconv'?"},
                     BadCase{"UnknownLimit", "search examples/digits.yaml --set limits.latency=1", "unknown metric in limits 'latency'"},

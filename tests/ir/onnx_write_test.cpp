@@ -42,7 +42,7 @@ TEST(OnnxWrite, KeepsStructureContentAndRolesOfRandomGraphs) {
 TEST(OnnxWrite, KeepsNamesScopesFormatsAndStates) {
   Graph graph = parse_graph(
       "graph net(x: float32[batch,4] ~int8, past: float32[batch,past,4]) { w: float32[4,4] = param kaiming_normal_fan_out(1.5) raw \"" + std::string(86, 'A') +
-      "==\"; h: float32[batch,4] ~mxfp4 = MatMul(x, w) @stage1/0/fc; y = Relu(h) #\"act 1\" @elsewhere; "
+      "==\"; h: float32[batch,4] ~mxfp4 = MatMul(x, w) @stage1/0/fc; y = Relu(h) @elsewhere #\"act 1\"; "
       "p = Concat(past, past) {axis=1}; state past -> p grows 1 = float32[1] [0.5]; meta \"description\" = \"a net\"; meta \"license\" = \"mine\"; return y, p }");
   const Graph again = read_onnx_bytes(write_onnx_bytes(graph), "again");
   EXPECT_EQ(structure_hash(again), structure_hash(graph));

@@ -52,7 +52,9 @@ std::string history_in(const std::filesystem::path& folder) {
 
 TEST(Resume, KilledAtRandomMomentsAndResumedGivesTheUndisturbedHistory) {
   const test::TemporaryFolder undisturbed;
+  const auto begun = std::chrono::steady_clock::now();
   ASSERT_EQ(wait_for(start_search(undisturbed.path(), 1, 0)), 0);
+  const int64_t startup_us = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begun).count();
   const std::string reference = history_in(undisturbed.path());
   EXPECT_GE(std::ranges::count(reference, '\n'), 60);
 
@@ -63,9 +65,9 @@ TEST(Resume, KilledAtRandomMomentsAndResumedGivesTheUndisturbedHistory) {
     for (bool done = false; !done;) {
       ASSERT_LT(kills, 200);
       const pid_t pid = start_search(folder.path(), workers, 0.004);
-      // The first kills come before there is a study, later ones anywhere.
-      std::this_thread::sleep_for(std::chrono::microseconds(random.integer(1'000, 150'000)));
-      done = kills >= 6;
+      // Some kills come before there is a study, others anywhere in it: 60 trials take about a quarter of a second.
+      std::this_thread::sleep_for(std::chrono::microseconds(random.integer(startup_us / 2, startup_us + 250'000)));
+      done = kills >= 8;
       if (!done) {
         kill(pid, SIGKILL);
         ++kills;
@@ -78,7 +80,7 @@ TEST(Resume, KilledAtRandomMomentsAndResumedGivesTheUndisturbedHistory) {
     }
     EXPECT_EQ(history_in(folder.path()), reference) << workers << " workers";
     const std::unique_ptr<Store> store = open_sqlite_store(folder.path() / "study.sqlite", StoreMode::open);
-    EXPECT_GE(store->sittings().size(), 3u);
+    EXPECT_GE(store->sittings().size(), 2u);
     const std::string tables = store->tables_text();
     store->rebuild();
     EXPECT_EQ(store->tables_text(), tables);

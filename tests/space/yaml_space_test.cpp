@@ -65,7 +65,7 @@ TEST(YamlSpaceTest, EveryStepRuns) {
   const char* const body = R"(network:
   - let: {width: {choose: [8, 16]}, double: width * 2}
   - convolution: {out: width, kernel: 3, bias: true}
-  - convolution_norm_activation: {out: "make_divisible(width * 3 / 2 + 1, 8)", groups: 1, activation: hard_swish}
+  - convolution_norm_activation: {out: 'make_divisible(width * 3 / 2 + 1, 8)', groups: 1, activation: hard_swish}
   - depthwise: {kernel: {choose: [3, 5], name: k}}
   - inverted_residual: {out: double, expansion: 2, stride: 2, squeeze_excite: true}
   - skip_connection: {out: channels, stride: 1}
