@@ -72,8 +72,9 @@ class Prober {
       return;
     }
     if (request_.workers > 0) {
+      // One thread each, however many there are: the order of sums, and with it every result, must not depend on the number
+      // of workers.
       decision_.workers = request_.workers;
-      decision_.numerics.threads = std::max(1, cores_ / request_.workers);
       return;
     }
     if (cores_ == 1) return;

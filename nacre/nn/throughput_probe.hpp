@@ -37,7 +37,7 @@ struct ProbeRequest {
   const Recipe& recipe;
   std::string precision = "auto";  // auto, fp32, bf16 (train.precision)
   std::string device = "auto";     // auto, cpu, cuda (train.device)
-  int workers = 0;                 // 0: decide
+  int workers = 0;                 // 0: decide; given: one thread each, so that results do not depend on the number
   int cores = 0;                   // 0: all of this machine
   double time_s = 3;               // about as much measuring as this
 };

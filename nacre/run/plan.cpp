@@ -86,8 +86,8 @@ class Planner {
   }
 
   void read_target() {
-    KindedSection target{"macs", {}, {}};
-    if (root_.find("target") != nullptr) target = kinded_section(root_, "target");
+    const bool given = root_.find("target") != nullptr;
+    const KindedSection target = given ? kinded_section(root_, "target") : KindedSection{.kind = "macs", .position = {}, .node = {}};
     const auto& entry = target_registry().get(target.kind, target.position);
     std::vector<std::string> others = names_of(deployment_parameters());
     others.push_back("kind");
