@@ -158,7 +158,7 @@ class SearchRun {
     settings.request.fidelity = trial_fidelity(plan_);
     settings.request.seed = plan_.search.seed;
     settings.objectives = plan_.objectives;
-    settings.reuse = {plan_.task->identity(), "trained/" + machine_.numerics_class(), {}};
+    settings.reuse = {plan_.task->identity(), make_evaluator(plan_, numerics_)->identity(), {}};
     return settings;
   }
 
