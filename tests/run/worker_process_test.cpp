@@ -96,7 +96,7 @@ TEST(WorkerProcess, AWorkerThatDiesLosesItsTrialAndIsReplaced) {
   EXPECT_EQ(aborted.reason, "the worker was killed by signal 6 (Aborted)");
   EXPECT_EQ(outcome_of(*executor, trial_with(1, Fault::leaves)).reason, "the worker left with exit code 7");
   executor->start(trial_with(2, Fault::silent));
-  executor->wait(0.2);
+  executor->wait(4);  // long enough for a new worker to be ready: before that it would only be started again
   kill(static_cast<pid_t>(pid_of(*executor, 2)), SIGKILL);
   EXPECT_EQ(executor->wait(5).at(0).reason, "the worker was killed by signal 9 (Killed); was memory short?");
   EXPECT_EQ(executor->running(), 0);
