@@ -4,7 +4,7 @@
 // early has seen one corner of the space. `spread` visits index i x stride modulo the count, the stride being the number
 // nearest to count / golden ratio that shares no factor with the count: still each exactly once, and every beginning of
 // the order covers the range of indices evenly (the three-distance theorem).
-#include "nacre/base/error.hpp"
+#include "nacre/search/proposals.hpp"
 #include "nacre/search/strategies.hpp"
 
 namespace nacre {
@@ -21,24 +21,29 @@ Count golden_stride(const Count& count) {
 class Grid final : public Strategy {
  public:
   Grid(const Options& options, const StrategyContext& context)
-      : trace_(context.trace), stride_(options.text("order") == "spread" ? golden_stride(context.trace.count()) : Count(1)) {}
+      : trace_(context.trace),
+        stride_(options.text("enumeration") == "spread" ? golden_stride(context.trace.count()) : Count(1)),
+        proposals_(context.trace) {}
 
   std::optional<Candidate> ask(int64_t, Random&) override {
-    if (asked_ >= trace_.count()) return std::nullopt;
-    const Count index = asked_ * stride_ % trace_.count();
-    ++asked_;
-    Candidate candidate;
-    candidate.decisions = trace_.at(index);
-    candidate.made_by = "grid index " + index.get_str();
-    return candidate;
+    while (next_ < trace_.count()) {
+      const Count index = next_ * stride_ % trace_.count();
+      ++next_;
+      Candidate candidate;
+      candidate.decisions = trace_.at(index);
+      candidate.made_by = "grid index " + index.get_str();
+      if (proposals_.remember(candidate.decisions)) return candidate;
+    }
+    return std::nullopt;
   }
 
-  void tell(const Trial&) override {}
+  void tell(const Trial& trial) override { proposals_.remember_told(trial.candidate); }
 
  private:
   const Trace& trace_;
   Count stride_;
-  Count asked_ = 0;
+  Count next_ = 0;
+  Proposals proposals_;
 };
 
 }  // namespace
@@ -47,12 +52,12 @@ void add_grid(Registry<StrategyFactory>& registry) {
   registry.add({.name = "grid",
                 .summary = "every network of the space once, in the order of its enumeration",
                 .source = "",
-                .parameters = {{.name = "order",
+                .parameters = {{.name = "enumeration",
                                 .type = ParameterType::text,
                                 .description = "sequential: by index; spread: each beginning of the order covers the space evenly",
                                 .default_value = "sequential",
                                 .choices = {"sequential", "spread"}}},
-                .example = "strategy: grid\norder: spread"},
+                .example = "strategy: grid\nenumeration: spread"},
                [](const Options& options, const StrategyContext& context) { return std::make_unique<Grid>(options, context); });
 }
 

@@ -28,9 +28,9 @@ class LocalSearch final : public Strategy {
         proposals_(context.trace) {}
 
   std::optional<Candidate> ask(int64_t, Random& random) override {
-    if (asked_++ < initial_samples_) return sample(random);
+    if (asked_++ < initial_samples_) return proposals_.sample(random);
     advance(random);
-    if (!center_ || queue_.empty()) return sample(random);
+    if (!center_ || queue_.empty()) return proposals_.sample(random);
     Candidate candidate;
     candidate.decisions = std::move(queue_.back());
     queue_.pop_back();
@@ -48,7 +48,7 @@ class LocalSearch final : public Strategy {
     told_.insert_or_assign(hash, point);
     if (waiting_.erase(hash) > 0) {
       consider(point);
-    } else if (point.fitness.usable()) {
+    } else if (may_start_at(point.fitness)) {
       starts_.emplace(std::pair(point.fitness, point.number), point.decisions);
     }
   }
@@ -67,8 +67,12 @@ class LocalSearch final : public Strategy {
     bool operator()(const std::pair<Fitness, int64_t>& a, const std::pair<Fitness, int64_t>& b) const { return a < b; }
   };
 
-  // A new place; a sample that turns out well may become a center.
-  std::optional<Candidate> sample(Random& random) { return proposals_.sample(random); }
+  // Under `rejection` all infeasible places are alike: from one of them no neighbor is known to lead closer to the limits, a
+  // sample is as good.
+  bool may_start_at(const Fitness& fitness) const {
+    return fitness.usable() &&
+           !(fitness.tier == Fitness::Tier::infeasible && objectives_.handling == LimitHandling::rejection);
+  }
 
   // Remembers the best of the center's told neighbors.
   void consider(const Point& neighbor) {
