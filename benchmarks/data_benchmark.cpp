@@ -39,7 +39,8 @@ void gather(benchmark::State& state, const Augmentation& augmentation, bool floa
   size_t at = 0;
   for (auto _ : state) {
     if (at + kBatch > order.size()) at = 0;
-    benchmark::DoNotOptimize(gather_features(dataset, std::span(order).subspan(at, kBatch), normalization, augmentation, random));
+    benchmark::DoNotOptimize(
+        gather_features(dataset, std::span(order).subspan(at, kBatch), normalization, augmentation, random));
     at += kBatch;
   }
   state.SetItemsProcessed(state.iterations() * kBatch);

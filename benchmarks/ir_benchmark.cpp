@@ -26,7 +26,8 @@ Graph mbconv_network(Random& random) {
     const int64_t expanded = builder.channels(x) * (random.bernoulli(0.5) ? 3 : 6);
     const int64_t kernel = random.bernoulli(0.5) ? 3 : 5;
     ValueId y = builder.convolution_norm_activation("expand", x, expanded, {.kernel = 1}, Activation::relu);
-    y = builder.convolution_norm_activation("depthwise", y, expanded, {.kernel = kernel, .stride = stride, .groups = expanded}, Activation::relu);
+    y = builder.convolution_norm_activation("depthwise", y, expanded,
+                                            {.kernel = kernel, .stride = stride, .groups = expanded}, Activation::relu);
     y = builder.convolution_norm_activation("project", y, width, {.kernel = 1}, Activation::none);
     x = stride == 1 ? builder.add(x, y) : y;
   }

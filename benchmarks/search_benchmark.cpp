@@ -12,7 +12,8 @@ namespace {
 // Ask and tell in turn on a flat trace of `layers` decisions of 6 alternatives; a fresh strategy every 20,000 trials.
 void ask_and_tell(benchmark::State& state, const std::string& name, const ObjectiveSet& objectives) {
   const Trace trace = synthetic::flat_trace(state.range(0), 6);
-  const Json options = name == "regularized_evolution" ? Json{{"population_size", 100}, {"sample_size", 25}} : Json::object();
+  const Json options =
+      name == "regularized_evolution" ? Json{{"population_size", 100}, {"sample_size", 25}} : Json::object();
   std::unique_ptr<Strategy> strategy;
   int64_t number = 0;
   for (auto _ : state) {

@@ -10,7 +10,8 @@
 namespace nacre {
 namespace {
 
-std::unique_ptr<Space> make(const std::string& kind, std::vector<int64_t> input, int64_t classes, const std::string& yaml = "") {
+std::unique_ptr<Space> make(const std::string& kind, std::vector<int64_t> input, int64_t classes,
+                            const std::string& yaml = "") {
   SpaceContext context;
   context.signature.inputs = {{"x", ElementType::float32, std::move(input)}};
   context.signature.outputs = {{"logits", ElementType::float32, {classes}}};
@@ -20,7 +21,8 @@ std::unique_ptr<Space> make(const std::string& kind, std::vector<int64_t> input,
 
 // 22 layers, a width and two recipe fields: 25 decisions.
 std::unique_ptr<Space> fbnet() {
-  return make("mbconv", {3, 224, 224}, 1000, "width: [0.75, 1]\nrecipe: {learning_rate: [0.02, 0.1], batch_size: [64, 128]}");
+  return make("mbconv", {3, 224, 224}, 1000,
+              "width: [0.75, 1]\nrecipe: {learning_rate: [0.02, 0.1], batch_size: [64, 128]}");
 }
 
 void trace_of_fbnet(benchmark::State& state) {

@@ -2,9 +2,9 @@
 // benchmarks/train_vs_pytorch, whose other side is training_benchmark.py.
 //
 //   train_throughput training_networks.json NETWORK fp32|bf16|auto THREADS SECONDS
-#include <ctime>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <iostream>
 
 #include "nacre/base/file.hpp"
@@ -21,11 +21,15 @@ ValueId add_layer(GraphBuilder& builder, ValueId x, const Json& layer, int numbe
   const auto scope = builder.scope("layer" + std::to_string(number));
   const int64_t out = layer[1].get<int64_t>();
   if (layer[0] == "conv") {
-    return builder.convolution_norm_activation("conv", x, out, {.kernel = layer[2].get<int64_t>(), .stride = layer[3].get<int64_t>()}, Activation::relu);
+    return builder.convolution_norm_activation(
+        "conv", x, out, {.kernel = layer[2].get<int64_t>(), .stride = layer[3].get<int64_t>()}, Activation::relu);
   }
-  const int64_t hidden = builder.channels(x) * layer[2].get<int64_t>(), kernel = layer[3].get<int64_t>(), stride = layer[4].get<int64_t>();
+  const int64_t hidden = builder.channels(x) * layer[2].get<int64_t>(), kernel = layer[3].get<int64_t>(),
+                stride = layer[4].get<int64_t>();
   ValueId y = builder.convolution_norm_activation("expand", x, hidden, {.kernel = 1}, Activation::relu);
-  y = builder.activation(builder.batch_norm("norm", builder.depthwise("depthwise", y, {.kernel = kernel, .stride = stride})), Activation::relu);
+  y = builder.activation(
+      builder.batch_norm("norm", builder.depthwise("depthwise", y, {.kernel = kernel, .stride = stride})),
+      Activation::relu);
   y = builder.convolution_norm_activation("project", y, out, {.kernel = 1}, Activation::none);
   return stride == 1 && builder.channels(x) == out ? builder.add(x, y) : y;
 }
@@ -36,7 +40,8 @@ Graph build(const Json& network, TaskSignature& signature) {
   const int64_t classes = network["classes"].get<int64_t>();
   signature.inputs = {{"image", ElementType::float32, input}};
   signature.outputs = {{"logits", ElementType::float32, {classes}}};
-  ValueId x = builder.input("image", ElementType::float32, {builder.graph().symbol("batch"), input[0], input[1], input[2]});
+  ValueId x =
+      builder.input("image", ElementType::float32, {builder.graph().symbol("batch"), input[0], input[1], input[2]});
   int number = 0;
   for (const Json& layer : network["layers"]) x = add_layer(builder, x, layer, number++);
   builder.output(builder.linear("head", builder.flatten(builder.global_average_pool(x)), classes), "logits");
@@ -50,14 +55,22 @@ double cpu_seconds() {
 }
 
 int run(int argc, char** argv) {
-  if (argc != 6) throw UserError("usage: train_throughput training_networks.json NETWORK fp32|bf16|auto THREADS SECONDS");
+  if (argc != 6)
+    throw UserError("usage: train_throughput training_networks.json NETWORK fp32|bf16|auto THREADS SECONDS");
   const Json networks = parse_json(read_file(argv[1]), argv[1]);
   if (!networks.contains(argv[2])) throw UserError(std::string("no network '") + argv[2] + "' in " + argv[1]);
   TaskSignature signature;
   const Graph graph = build(networks[argv[2]], signature);
   const LossSpec loss{"cross_entropy", "logits", "label"};
   const Recipe recipe;
-  const ProbeRequest request{.graph = graph, .signature = signature, .loss = loss, .recipe = recipe, .precision = argv[3], .device = "cpu", .workers = 1, .cores = std::atoi(argv[4])};
+  const ProbeRequest request{.graph = graph,
+                             .signature = signature,
+                             .loss = loss,
+                             .recipe = recipe,
+                             .precision = argv[3],
+                             .device = "cpu",
+                             .workers = 1,
+                             .cores = std::atoi(argv[4])};
   const ProbeDecision decision = probe_throughput(request);
   Graph counted = graph;
   counted.bind_symbols({{"batch", 1}});

@@ -26,9 +26,11 @@ CatalogueKind operators() {
     record.summary = schema->summary;
     record.source = schema->domain.empty() ? "ONNX opset " + std::to_string(kOpset) : "nacre";
     for (const AttributeSchema& attribute : schema->attributes) {
-      record.parameters.push_back({.name = attribute.name, .type = ParameterType::any,
-                                   .description = attribute.type + (attribute.description.empty() ? "" : ": " + attribute.description),
-                                   .required = attribute.required});
+      record.parameters.push_back(
+          {.name = attribute.name,
+           .type = ParameterType::any,
+           .description = attribute.type + (attribute.description.empty() ? "" : ": " + attribute.description),
+           .required = attribute.required});
     }
     kind.records.push_back(std::move(record));
   }
@@ -50,8 +52,12 @@ CatalogueKind rewrites() {
 }  // namespace
 
 std::vector<CatalogueKind> catalogue() {
-  return {kind_of(task_registry(), "task"),         kind_of(space_registry(), "space"), kind_of(target_registry(), "target"),
-          kind_of(strategy_registry(), "search"), operators(),                        rewrites()};
+  return {kind_of(task_registry(), "task"),
+          kind_of(space_registry(), "space"),
+          kind_of(target_registry(), "target"),
+          kind_of(strategy_registry(), "search"),
+          operators(),
+          rewrites()};
 }
 
 CatalogueKind catalogue_kind(std::string_view word) {

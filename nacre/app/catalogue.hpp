@@ -9,9 +9,9 @@
 namespace nacre {
 
 struct CatalogueKind {
-  std::string kind;    // "space"
-  std::string plural;  // "spaces"
-  std::string section; // where it stands in a configuration: "space.kind"; "" for none
+  std::string kind;     // "space"
+  std::string plural;   // "spaces"
+  std::string section;  // where it stands in a configuration: "space.kind"; "" for none
   std::vector<RegistryRecord> records;
 };
 

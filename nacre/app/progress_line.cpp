@@ -42,13 +42,15 @@ ProgressLine::~ProgressLine() { finish(); }
 void ProgressLine::show(const Progress& progress) {
   std::string text;
   if (progress.planned > 0) {
-    text = fmt::format("{} {}/{} trials", bar(static_cast<double>(progress.evaluated) / static_cast<double>(progress.planned)),
+    text = fmt::format("{} {}/{} trials",
+                       bar(static_cast<double>(progress.evaluated) / static_cast<double>(progress.planned)),
                        progress.evaluated, progress.planned);
   } else {
     text = fmt::format("{} trials", progress.evaluated);
   }
   text += progress.best.has_value()
-              ? fmt::format(", best {} {} (trial {})", quality_.name, quantity_text(*progress.best, quality_.name, quality_.unit), progress.best_trial)
+              ? fmt::format(", best {} {} (trial {})", quality_.name,
+                            quantity_text(*progress.best, quality_.name, quality_.unit), progress.best_trial)
               : std::string(", nothing within the limits yet");
   text += fmt::format(", front {}", progress.front_size);
   if (progress.cached > 0) text += fmt::format(", {} repeats saved", progress.cached);
@@ -61,8 +63,10 @@ void ProgressLine::show(const Progress& progress) {
 }
 
 void ProgressLine::show(const FinalProgress& progress) {
-  draw(fmt::format("{} {}: {}/{}", bar(progress.planned == 0 ? 1 : static_cast<double>(progress.done) / static_cast<double>(progress.planned)),
-                   progress.what, progress.done, progress.planned),
+  draw(fmt::format(
+           "{} {}: {}/{}",
+           bar(progress.planned == 0 ? 1 : static_cast<double>(progress.done) / static_cast<double>(progress.planned)),
+           progress.what, progress.done, progress.planned),
        progress.done >= progress.planned);
 }
 

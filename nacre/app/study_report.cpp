@@ -23,9 +23,11 @@ std::vector<ReportFact> machine_facts(const MachineFacts& machine) {
                                    {"vector extension", machine.cpu_capability},
                                    {"logical processors", std::to_string(machine.logical_cpus)},
                                    {"operating system", machine.operating_system}};
-  if (machine.memory_bytes > 0) facts.push_back({"memory", fmt::format("{:.1f} GiB", static_cast<double>(machine.memory_bytes) / (1 << 30))});
+  if (machine.memory_bytes > 0)
+    facts.push_back({"memory", fmt::format("{:.1f} GiB", static_cast<double>(machine.memory_bytes) / (1 << 30))});
   for (const auto& [name, value] : machine.numerics) facts.push_back({name, value});
-  for (const auto& [name, value] : machine.decisions) facts.push_back({"decided: " + name, value.is_string() ? value.get<std::string>() : value.dump()});
+  for (const auto& [name, value] : machine.decisions)
+    facts.push_back({"decided: " + name, value.is_string() ? value.get<std::string>() : value.dump()});
   return facts;
 }
 
@@ -36,8 +38,10 @@ ReportNetwork network_of(const Json& body, const Trial& trial) {
   network.model_file = final_network.model_file;
   network.final_metrics = final_network.metrics;
   network.final_curve = final_network.curve;
-  network.facts = {{"structure hash", final_network.structure_hash}, {"ONNX opset", std::to_string(final_network.opset)}};
-  if (!final_network.within_limits) network.facts.push_back({"limit missed by the exported model", final_network.binding});
+  network.facts = {{"structure hash", final_network.structure_hash},
+                   {"ONNX opset", std::to_string(final_network.opset)}};
+  if (!final_network.within_limits)
+    network.facts.push_back({"limit missed by the exported model", final_network.binding});
   network.cost = final_network.cost;
   return network;
 }
@@ -45,7 +49,8 @@ ReportNetwork network_of(const Json& body, const Trial& trial) {
 std::vector<MetricSpec> cost_specs(const Plan& plan) {
   std::vector<MetricSpec> costs;
   const auto add = [&](const std::optional<MetricSpec>& spec) {
-    if (spec.has_value() && std::ranges::find(costs, spec->name, &MetricSpec::name) == costs.end()) costs.push_back(*spec);
+    if (spec.has_value() && std::ranges::find(costs, spec->name, &MetricSpec::name) == costs.end())
+      costs.push_back(*spec);
   };
   for (size_t i = 1; i < plan.objectives.objectives.size(); ++i) add(plan.metric(plan.objectives.objectives[i].metric));
   for (const Limit& limit : plan.objectives.limits) {
@@ -63,12 +68,15 @@ ReportData gather_report(const std::filesystem::path& output_dir) {
   Plan plan = make_plan_from_json(stored.configuration, stored.base_folder);
   plan.output_dir = output_dir;
   ReportData data;
-  data.study = output_dir.filename().empty() ? output_dir.parent_path().filename().string() : output_dir.filename().string();
+  data.study =
+      output_dir.filename().empty() ? output_dir.parent_path().filename().string() : output_dir.filename().string();
   data.made_at = fmt::format("{:%Y-%m-%d %H:%M}", fmt::localtime(std::time(nullptr)));
-  data.task = fmt::format("{} ({} training, {} validation, {} test samples)", plan.task->name(), plan.task->size(Split::train),
-                          plan.task->size(Split::validation), plan.task->size(Split::test));
+  data.task =
+      fmt::format("{} ({} training, {} validation, {} test samples)", plan.task->name(), plan.task->size(Split::train),
+                  plan.task->size(Split::validation), plan.task->size(Split::test));
   data.space = fmt::format("{} ({} decision sets)", plan.space->name(), count_text(plan.space->trace().count()));
-  data.target = fmt::format("{} (batch {}, {} threads)", plan.target->name(), plan.deployment.batch, plan.deployment.threads);
+  data.target =
+      fmt::format("{} (batch {}, {} threads)", plan.target->name(), plan.deployment.batch, plan.deployment.threads);
   data.strategy = plan.search.strategy;
   data.quality = plan.metric(plan.objectives.objectives.at(0).metric).value();
   data.costs = cost_specs(plan);

@@ -9,7 +9,8 @@ namespace nacre {
 namespace {
 
 size_t display_width(const std::string& text) {
-  return static_cast<size_t>(std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<size_t>(
+      std::ranges::count_if(text, [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 std::string scaled(double value, const std::vector<std::pair<double, const char*>>& steps) {
@@ -62,7 +63,9 @@ std::string quantity_text(double value, const std::string& metric, const std::st
   if (std::isnan(value)) return "nan";
   if (unit == "s") return scaled(value, {{1, "s"}, {1e-3, "ms"}, {1e-6, "µs"}});
   if (unit == "J") return scaled(value, {{1, "J"}, {1e-3, "mJ"}, {1e-6, "µJ"}, {1e-9, "nJ"}});
-  if (unit == "B") return std::abs(value) < 1024 ? fmt::format("{:.0f} B", value) : scaled(value, {{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}});
+  if (unit == "B")
+    return std::abs(value) < 1024 ? fmt::format("{:.0f} B", value)
+                                  : scaled(value, {{1 << 30, "GiB"}, {1 << 20, "MiB"}, {1 << 10, "KiB"}});
   if (metric.find("accuracy") != std::string::npos) return fmt::format("{:.2f} %", 100 * value);
   if (unit.empty() && value == std::floor(value) && std::abs(value) < 10000) return fmt::format("{:.0f}", value);
   if (unit.empty() && std::abs(value) >= 10000) return scaled(value, {{1e9, "G"}, {1e6, "M"}, {1e3, "k"}});

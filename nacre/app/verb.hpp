@@ -16,9 +16,9 @@ inline constexpr int kExitInterrupted = 130;
 
 // What verbs share while the program runs.
 struct Session {
-  bool json = false;            // --json: machine-readable output
+  bool json = false;  // --json: machine-readable output
   int exit_code = kExitDone;
-  std::string program;          // path of this program, to start workers
+  std::string program;  // path of this program, to start workers
 };
 
 // Adds the verb and its options to `app`; its callback does the work and may set session.exit_code.

@@ -65,7 +65,8 @@ const char* kind_name(const ConfigNode& node) {
 }
 
 [[noreturn]] void fail_type(const ConfigNode& node, std::string_view what, const char* expected) {
-  const std::string found = node.kind == ConfigNode::Kind::scalar ? "'" + node.scalar.substr(0, 80) + "'" : kind_name(node);
+  const std::string found =
+      node.kind == ConfigNode::Kind::scalar ? "'" + node.scalar.substr(0, 80) + "'" : kind_name(node);
   throw UserError(node.position, std::string(what) + ": expected " + expected + ", found " + found);
 }
 
@@ -76,7 +77,8 @@ bool parse_real(std::string text, double& value) {
   const char* begin = text.data();
   const char* end = begin + text.size();
   if (begin != end && *begin == '+') ++begin;
-  if (begin == end || !(std::isdigit(static_cast<unsigned char>(*begin)) || *begin == '-' || *begin == '.')) return false;
+  if (begin == end || !(std::isdigit(static_cast<unsigned char>(*begin)) || *begin == '-' || *begin == '.'))
+    return false;
   const auto [last, error] = std::from_chars(begin, end, value);
   return error == std::errc() && last == end;
 }
@@ -180,8 +182,9 @@ ConfigNode parse_config(std::string_view yaml, const std::string& origin) {
     if (root.position.line == 0) root.position = {origin, 1, 1};
     return root;
   } catch (const YAML::Exception& error) {
-    const SourcePosition position = error.mark.is_null() ? SourcePosition{origin, 0, 0}
-                                                         : SourcePosition{origin, error.mark.line + 1, error.mark.column + 1};
+    const SourcePosition position = error.mark.is_null()
+                                        ? SourcePosition{origin, 0, 0}
+                                        : SourcePosition{origin, error.mark.line + 1, error.mark.column + 1};
     throw UserError(position, "invalid YAML: " + std::string(error.msg));
   }
 }

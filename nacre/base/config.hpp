@@ -28,8 +28,8 @@ struct ConfigNode {
   ~ConfigNode();
 
   Kind kind = Kind::null;
-  std::string scalar;        // text of a scalar as written, without quotes
-  bool quoted = false;       // "'8'" is text, 8 is a number
+  std::string scalar;                                       // text of a scalar as written, without quotes
+  bool quoted = false;                                      // "'8'" is text, 8 is a number
   std::vector<ConfigNode> items;                            // of a sequence
   std::vector<std::pair<std::string, ConfigNode>> entries;  // of a map, in the order written
   SourcePosition position;                                  // of the value

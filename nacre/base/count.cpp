@@ -13,7 +13,8 @@ Count random_below(const Count& bound, Random& random) {
   const size_t bits = mpz_sizeinbase(bound.get_mpz_t(), 2);
   for (;;) {  // rejection from the next power of two: under two rounds on average
     Count value = 0;
-    for (size_t drawn = 0; drawn < bits; drawn += 64) value = (value << 64) + Count(static_cast<unsigned long>(random.next()));
+    for (size_t drawn = 0; drawn < bits; drawn += 64)
+      value = (value << 64) + Count(static_cast<unsigned long>(random.next()));
     value >>= (64 - bits % 64) % 64;
     if (value < bound) return value;
   }
@@ -22,7 +23,8 @@ Count random_below(const Count& bound, Random& random) {
 std::string count_text(const Count& count) {
   std::string digits = count.get_str();
   if (count < 1000000) {
-    for (int i = static_cast<int>(digits.size()) - 3; i > (digits[0] == '-' ? 1 : 0); i -= 3) digits.insert(static_cast<size_t>(i), ",");
+    for (int i = static_cast<int>(digits.size()) - 3; i > (digits[0] == '-' ? 1 : 0); i -= 3)
+      digits.insert(static_cast<size_t>(i), ",");
     return digits;
   }
   signed long exponent = 0;

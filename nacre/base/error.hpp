@@ -60,7 +60,7 @@ namespace detail {
 }  // namespace nacre
 
 // States an invariant of nacre itself; a violation throws InternalError with the place. Never for user input.
-#define NACRE_CHECK(condition, ...)                                                                       \
-  do {                                                                                                    \
+#define NACRE_CHECK(condition, ...)                                                                          \
+  do {                                                                                                       \
     if (!(condition)) ::nacre::detail::fail_check(#condition, __FILE__, __LINE__, std::string{__VA_ARGS__}); \
   } while (false)

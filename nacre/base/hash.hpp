@@ -1,8 +1,8 @@
 // 128-bit content hashes (XXH3): fast, stable across machines, not cryptographic.
 #pragma once
 
-#include <cstdint>
 #include <compare>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -18,7 +18,9 @@ struct Hash128 {
 };
 
 Hash128 hash_bytes(const void* data, size_t size, uint64_t seed = 0);
-inline Hash128 hash_text(std::string_view text, uint64_t seed = 0) { return hash_bytes(text.data(), text.size(), seed); }
+inline Hash128 hash_text(std::string_view text, uint64_t seed = 0) {
+  return hash_bytes(text.data(), text.size(), seed);
+}
 
 // Order-dependent combination of two hashes.
 Hash128 hash_combine(const Hash128& a, const Hash128& b);

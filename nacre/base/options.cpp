@@ -151,8 +151,8 @@ std::string parameters_markdown(const std::vector<Parameter>& parameters) {
   for (const Parameter& parameter : parameters) {
     std::string accepted = range_text(parameter);
     for (const std::string& choice : parameter.choices) accepted += (accepted.empty() ? "" : ", ") + choice;
-    const std::string initial = parameter.required                  ? "required"
-                                : parameter.default_value.is_null() ? ""
+    const std::string initial = parameter.required                    ? "required"
+                                : parameter.default_value.is_null()   ? ""
                                 : parameter.default_value.is_string() ? parameter.default_value.get<std::string>()
                                                                       : parameter.default_value.dump();
     text += "| `" + parameter.name + "` | " + std::string(parameter_type_name(parameter.type)) +

@@ -23,7 +23,7 @@ std::string_view parameter_type_name(ParameterType type);
 struct Parameter {
   std::string name;
   ParameterType type = ParameterType::text;
-  std::string description;     // one line; starts in lower case, no full stop
+  std::string description;       // one line; starts in lower case, no full stop
   Json default_value = nullptr;  // null: optional without a value, unless `required`
   bool required = false;
   double minimum = -std::numeric_limits<double>::infinity();  // of numbers and of list items
@@ -37,7 +37,7 @@ class Options {
  public:
   Options() = default;
 
-  bool has(std::string_view name) const;  // given or defaulted to something other than null
+  bool has(std::string_view name) const;    // given or defaulted to something other than null
   bool given(std::string_view name) const;  // written by the user
   bool boolean(std::string_view name) const;
   int64_t integer(std::string_view name) const;

@@ -91,7 +91,9 @@ bool row_is_header(const std::vector<std::vector<std::string>>& rows, const CsvO
     if (field.empty() || parse_csv_number(field, ignored)) return false;
   }
   return std::ranges::any_of(rows[1], [&](const std::string& field) { return parse_csv_number(field, ignored); }) ||
-         std::ranges::any_of(options.labels, [&](const std::string& name) { return std::ranges::find(rows[0], name) != rows[0].end(); });
+         std::ranges::any_of(options.labels, [&](const std::string& name) {
+           return std::ranges::find(rows[0], name) != rows[0].end();
+         });
 }
 
 void TableReader::open_columns(std::vector<TextFile>& files) {
@@ -157,8 +159,8 @@ void TableReader::for_each_row(const TextFile& file, const Visit& visit) const {
   bool header = file.has_header;
   scan_csv(file.content, file.separator, file.origin, [&](const CsvRow& row) {
     if (row.fields.size() != form_.columns.size()) {
-      throw UserError({file.origin, row.line, 0}, "expected " + std::to_string(form_.columns.size()) + " fields, found " +
-                                                      std::to_string(row.fields.size()));
+      throw UserError({file.origin, row.line, 0}, "expected " + std::to_string(form_.columns.size()) +
+                                                      " fields, found " + std::to_string(row.fields.size()));
     }
     if (!header) visit(row);
     header = false;
@@ -170,13 +172,15 @@ bool TableReader::keep_row(const CsvRow& row, const std::string& origin) const {
   for (const size_t column : form_.label_columns) {
     if (!is_missing(row.fields[column], options_)) continue;
     if (options_.missing == CsvOptions::Missing::drop) return false;
-    throw UserError({origin, row.line, 0}, column_text(form_, column) + ": the label is missing; set missing: drop to leave such rows out");
+    throw UserError({origin, row.line, 0},
+                    column_text(form_, column) + ": the label is missing; set missing: drop to leave such rows out");
   }
   for (const size_t column : form_.feature_columns) {
     if (!is_missing(row.fields[column], options_)) continue;
     if (options_.missing == CsvOptions::Missing::drop) return false;
     if (options_.missing == CsvOptions::Missing::mean) continue;
-    throw UserError({origin, row.line, 0}, column_text(form_, column) + ": the value is missing; set missing: drop or missing: mean");
+    throw UserError({origin, row.line, 0},
+                    column_text(form_, column) + ": the value is missing; set missing: drop or missing: mean");
   }
   return true;
 }
@@ -197,8 +201,9 @@ void TableReader::collect_words(const std::vector<TextFile>& files) {
         const std::string_view field = row.fields[column];
         if (is_missing(field, options_) || (!textual[column] && parse_csv_number(field, value))) continue;
         if (options_.text_columns == CsvOptions::TextColumns::error) {
-          throw UserError({file.origin, row.line, 0}, column_text(form_, column) + ": expected a finite number, found '" +
-                                                          std::string(field.substr(0, 60)) + "'; set text_columns: one_hot or ignore the column");
+          throw UserError({file.origin, row.line, 0},
+                          column_text(form_, column) + ": expected a finite number, found '" +
+                              std::string(field.substr(0, 60)) + "'; set text_columns: one_hot or ignore the column");
         }
         textual[column] = true;
       }
@@ -212,18 +217,20 @@ void TableReader::collect_words(const std::vector<TextFile>& files) {
           if (!textual[column] || is_missing(row.fields[column], options_)) continue;
           words[column].emplace(row.fields[column]);
           if (words[column].size() > kMaximumWords) {
-            throw UserError({file.origin, row.line, 0}, column_text(form_, column) + ": more than 1000 different words; ignore the column");
+            throw UserError({file.origin, row.line, 0},
+                            column_text(form_, column) + ": more than 1000 different words; ignore the column");
           }
         }
       });
     }
   }
-  for (size_t column = 0; column < words.size(); ++column) form_.words[column] = {words[column].begin(), words[column].end()};
+  for (size_t column = 0; column < words.size(); ++column)
+    form_.words[column] = {words[column].begin(), words[column].end()};
   form_.classes = {classes.begin(), classes.end()};
   std::ranges::sort(form_.classes, class_name_less);
   if (static_cast<double>(width()) * static_cast<double>(pool_rows_) * 4 > static_cast<double>(kDatasetLimitBytes)) {
-    throw UserError("'" + form_.origin + "': " + std::to_string(width()) + " features of " + std::to_string(pool_rows_) +
-                    " rows are larger than can be held; ignore some columns");
+    throw UserError("'" + form_.origin + "': " + std::to_string(width()) + " features of " +
+                    std::to_string(pool_rows_) + " rows are larger than can be held; ignore some columns");
   }
 }
 
@@ -257,7 +264,8 @@ void TableReader::append_labels(const CsvRow& row, const std::string& origin) {
     const std::string name(row.fields[form_.label_columns[0]]);
     const auto found = std::ranges::lower_bound(form_.classes, name, class_name_less);
     if (found == form_.classes.end() || *found != name) {
-      throw UserError({origin, row.line, 0}, unknown_name_message("class", name, form_.classes, "the training file does not have it"));
+      throw UserError({origin, row.line, 0},
+                      unknown_name_message("class", name, form_.classes, "the training file does not have it"));
     }
     class_indices_.push_back(found - form_.classes.begin());
     return;
@@ -288,9 +296,10 @@ Dataset TableReader::extract(const std::vector<TextFile>& files, bool fitting) {
     });
   }
   if (rows == 0) throw UserError("'" + dataset.source + "': no rows of data");
-  if (fitting && options_.label_kind == LabelKind::classes && form_.classes.size() == static_cast<size_t>(rows) && rows > 20) {
-    throw UserError("'" + dataset.source + "': every row has a label of its own; " + column_text(form_, form_.label_columns[0]) +
-                    " is hardly a class (set label)");
+  if (fitting && options_.label_kind == LabelKind::classes && form_.classes.size() == static_cast<size_t>(rows) &&
+      rows > 20) {
+    throw UserError("'" + dataset.source + "': every row has a label of its own; " +
+                    column_text(form_, form_.label_columns[0]) + " is hardly a class (set label)");
   }
   const auto columns = static_cast<int64_t>(width());
   std::vector<int64_t> extents = {rows};
@@ -299,7 +308,8 @@ Dataset TableReader::extract(const std::vector<TextFile>& files, bool fitting) {
   if (options_.shape.empty()) {
     extents.push_back(columns);
   } else if (elements != columns) {
-    throw UserError("'" + dataset.source + "': shape asks for " + std::to_string(elements) + " features, the table has " + std::to_string(columns));
+    throw UserError("'" + dataset.source + "': shape asks for " + std::to_string(elements) +
+                    " features, the table has " + std::to_string(columns));
   }
   extents.insert(extents.end(), options_.shape.begin(), options_.shape.end());
   dataset.has_missing = std::ranges::any_of(values, [](float value) { return std::isnan(value); });

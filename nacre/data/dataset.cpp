@@ -49,7 +49,8 @@ int64_t argmax_of_one_hot(const Tensor& labels, int64_t row, const std::string& 
       found = -2;
     }
   }
-  if (found < 0) throw UserError(source + ": sample " + std::to_string(row) + " is not one-hot: expected one 1, else 0");
+  if (found < 0)
+    throw UserError(source + ": sample " + std::to_string(row) + " is not one-hot: expected one 1, else 0");
   return found;
 }
 
@@ -78,14 +79,16 @@ UnsetTensor make_unset_tensor(ElementType type, std::span<const int64_t> extents
                     std::to_string(kDatasetLimitBytes >> 30) + " GiB; use fewer samples or a smaller image size");
   }
   constexpr auto kAlignment = std::align_val_t{64};
-  auto* raw = static_cast<std::byte*>(::operator new[](static_cast<size_t>(packed_bytes(type, *elements)) + 64, kAlignment));
+  auto* raw =
+      static_cast<std::byte*>(::operator new[](static_cast<size_t>(packed_bytes(type, *elements)) + 64, kAlignment));
   std::shared_ptr<const void> owner(raw, [](const void* p) { ::operator delete[](const_cast<void*>(p), kAlignment); });
   return {Tensor(type, extents, std::move(owner), raw), raw};
 }
 
 Tensor arrange_features(Tensor samples, std::optional<bool> channels_last, const std::string& source) {
   if (samples.rank() < 1) throw UserError(source + ": expected an array of samples, found a single number");
-  if (samples.rank() > 5) throw UserError(source + ": expected at most 5 dimensions, found " + std::to_string(samples.rank()));
+  if (samples.rank() > 5)
+    throw UserError(source + ": expected at most 5 dimensions, found " + std::to_string(samples.rank()));
   if (samples.type() != ElementType::uint8 && samples.type() != ElementType::float32) {
     samples = samples.cast(ElementType::float32);
   }
@@ -105,7 +108,8 @@ Tensor arrange_features(Tensor samples, std::optional<bool> channels_last, const
 Tensor class_labels(const Tensor& labels, const std::string& source) {
   const bool one_hot = labels.rank() == 2 && labels.extents()[1] > 1;
   if (labels.rank() < 1 || labels.rank() > 2) {
-    throw UserError(source + ": expected labels of shape [N] or one-hot [N,K], found " + extents_text(labels.extents()));
+    throw UserError(source + ": expected labels of shape [N] or one-hot [N,K], found " +
+                    extents_text(labels.extents()));
   }
   const int64_t n = labels.extents()[0];
   Tensor result(ElementType::int64, {n});

@@ -26,7 +26,8 @@ Tensor read_idx(ByteReader& reader) {
   const uint64_t magic = reader.read_unsigned(4, true, "header");
   const ElementType type = element_type_of_code((magic >> 8) & 0xff);
   const int rank = static_cast<int>(magic & 0xff);
-  if ((magic >> 16) != 0 || type == ElementType::undefined) reader.fail("not an IDX file: the first four bytes are wrong");
+  if ((magic >> 16) != 0 || type == ElementType::undefined)
+    reader.fail("not an IDX file: the first four bytes are wrong");
   if (rank < 1 || rank > kMaximumRank) reader.fail("declares " + std::to_string(rank) + " dimensions, expected 1 to 8");
   std::vector<int64_t> extents;
   for (int axis = 0; axis < rank; ++axis) {

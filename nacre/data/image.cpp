@@ -124,12 +124,14 @@ bool jpeg_read(JpegDecoder& decoder, bool gray, uint8_t* pixels, size_t row_byte
 
 class JpegImage {
  public:
-  JpegImage(std::string_view bytes, const std::string& origin) : decoder_(std::make_unique<JpegDecoder>()), origin_(origin) {
+  JpegImage(std::string_view bytes, const std::string& origin)
+      : decoder_(std::make_unique<JpegDecoder>()), origin_(origin) {
     std::memset(decoder_.get(), 0, sizeof(JpegDecoder));
     if (!jpeg_open(*decoder_, bytes.data(), bytes.size())) give_up();
     if (decoder_->info.num_components != 1 && decoder_->info.num_components != 3) {
       jpeg_destroy_decompress(&decoder_->info);
-      fail(origin_, "a JPEG of " + std::to_string(decoder_->info.num_components) + " color components, expected gray or color");
+      fail(origin_,
+           "a JPEG of " + std::to_string(decoder_->info.num_components) + " color components, expected gray or color");
     }
   }
   ~JpegImage() { jpeg_destroy_decompress(&decoder_->info); }
@@ -196,7 +198,8 @@ std::vector<ResizeTap> triangle_taps(int64_t from, int64_t to) {
 
 bool is_image_file(const std::filesystem::path& path) {
   std::string extension = path.extension().string();
-  std::ranges::transform(extension, extension.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::ranges::transform(extension, extension.begin(),
+                         [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return extension == ".png" || extension == ".jpg" || extension == ".jpeg";
 }
 
@@ -223,7 +226,8 @@ Image resize_image(const Image& image, ImageSize size) {
   const int64_t channels = image.channels;
   const std::vector<ResizeTap> columns = triangle_taps(image.size.width, size.width);
   const std::vector<ResizeTap> rows = triangle_taps(image.size.height, size.height);
-  std::vector<float> narrow(static_cast<size_t>(image.size.height * size.width * channels));  // widths done, heights not
+  std::vector<float> narrow(
+      static_cast<size_t>(image.size.height * size.width * channels));  // widths done, heights not
   for (int64_t y = 0; y < image.size.height; ++y) {
     for (int64_t x = 0; x < size.width; ++x) {
       const ResizeTap& tap = columns[static_cast<size_t>(x)];

@@ -37,7 +37,8 @@ std::vector<LabelledFile> list_files(const fs::path& folder, std::vector<std::st
     if (!fs::is_directory(entry)) continue;
     const std::string name = entry.filename().string();
     if (fixed && std::ranges::find(classes, name) == classes.end()) {
-      throw UserError("'" + folder.string() + "': " + unknown_name_message("class folder", name, classes, "the training folder does not have it"));
+      throw UserError("'" + folder.string() + "': " +
+                      unknown_name_message("class folder", name, classes, "the training folder does not have it"));
     }
     const size_t before = files.size();
     if (!fixed) classes.push_back(name);
@@ -45,9 +46,11 @@ std::vector<LabelledFile> list_files(const fs::path& folder, std::vector<std::st
     for (const fs::path& file : sorted_entries(entry)) {
       if (is_image_file(file)) files.push_back({file, label});
     }
-    if (files.size() == before && !fixed) throw UserError("'" + entry.string() + "': no PNG or JPEG files in this class folder");
+    if (files.size() == before && !fixed)
+      throw UserError("'" + entry.string() + "': no PNG or JPEG files in this class folder");
   }
-  if (files.empty()) throw UserError("'" + folder.string() + "': expected one folder of PNG or JPEG files per class, found none");
+  if (files.empty())
+    throw UserError("'" + folder.string() + "': expected one folder of PNG or JPEG files per class, found none");
   return files;
 }
 
@@ -63,7 +66,8 @@ std::string size_text(ImageSize size) { return std::to_string(size.height) + "x"
 
 }  // namespace
 
-Dataset read_image_folder(const fs::path& folder, const ImageFolderOptions& options, const std::vector<std::string>& classes) {
+Dataset read_image_folder(const fs::path& folder, const ImageFolderOptions& options,
+                          const std::vector<std::string>& classes) {
   if (!fs::is_directory(folder)) throw UserError("'" + folder.string() + "': expected a folder of class folders");
   Dataset dataset;
   dataset.source = folder.string();
@@ -72,7 +76,8 @@ Dataset read_image_folder(const fs::path& folder, const ImageFolderOptions& opti
   const ImageSize size =
       options.size ? *options.size : read_image_header(read_file(files[0].path), files[0].path.string()).size;
   const auto count = static_cast<int64_t>(files.size());
-  UnsetTensor features = make_unset_tensor(ElementType::uint8, std::vector<int64_t>{count, options.channels, size.height, size.width});
+  UnsetTensor features =
+      make_unset_tensor(ElementType::uint8, std::vector<int64_t>{count, options.channels, size.height, size.width});
   dataset.labels = Tensor(ElementType::int64, {count});
   const auto labels = dataset.labels.mutable_values<int64_t>();
   const size_t sample_bytes = static_cast<size_t>(options.channels * size.height * size.width);
@@ -87,8 +92,8 @@ Dataset read_image_folder(const fs::path& folder, const ImageFolderOptions& opti
       try {
         const Image image = read_image(files[i].path, options.channels);
         if (!options.size && image.size != size) {
-          throw UserError("'" + files[i].path.string() + "': is " + size_text(image.size) + " pixels, the first image " +
-                          size_text(size) + "; set size: [height, width]");
+          throw UserError("'" + files[i].path.string() + "': is " + size_text(image.size) +
+                          " pixels, the first image " + size_text(size) + "; set size: [height, width]");
         }
         store_channels_first(resize_image(image, size), reinterpret_cast<uint8_t*>(features.bytes) + i * sample_bytes);
         labels[i] = files[i].label;

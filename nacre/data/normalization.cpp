@@ -31,7 +31,8 @@ Layout layout_of(const Dataset& dataset) {
 }
 
 // One histogram per channel gives every moment exactly.
-std::vector<ChannelStatistics> measure_bytes(const Dataset& dataset, std::span<const int64_t> train, const Layout& layout) {
+std::vector<ChannelStatistics> measure_bytes(const Dataset& dataset, std::span<const int64_t> train,
+                                             const Layout& layout) {
   std::vector<std::array<int64_t, 256>> histograms(static_cast<size_t>(layout.channels), std::array<int64_t, 256>{});
   const auto values = dataset.features.values<uint8_t>();
   for (const int64_t sample : train) {
@@ -66,9 +67,11 @@ std::vector<ChannelStatistics> measure_bytes(const Dataset& dataset, std::span<c
 }
 
 // Two passes: the mean first, then squared distances from it. Missing values are left out.
-std::vector<ChannelStatistics> measure_floats(const Dataset& dataset, std::span<const int64_t> train, const Layout& layout) {
+std::vector<ChannelStatistics> measure_floats(const Dataset& dataset, std::span<const int64_t> train,
+                                              const Layout& layout) {
   const auto channels = static_cast<size_t>(layout.channels);
-  std::vector<ChannelStatistics> result(channels, {0, 0, std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()});
+  std::vector<ChannelStatistics> result(
+      channels, {0, 0, std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()});
   std::vector<int64_t> counts(channels, 0);
   const auto values = dataset.features.values<float>();
   const auto visit = [&](const auto& use) {
@@ -96,7 +99,8 @@ std::vector<ChannelStatistics> measure_floats(const Dataset& dataset, std::span<
     }
   }
   visit([&](size_t c, double value) { result[c].deviation += (value - result[c].mean) * (value - result[c].mean); });
-  for (size_t c = 0; c < channels; ++c) result[c].deviation = std::sqrt(result[c].deviation / static_cast<double>(std::max<int64_t>(1, counts[c])));
+  for (size_t c = 0; c < channels; ++c)
+    result[c].deviation = std::sqrt(result[c].deviation / static_cast<double>(std::max<int64_t>(1, counts[c])));
   return result;
 }
 
@@ -121,7 +125,8 @@ Normalization measure_normalization(const Dataset& dataset, std::span<const int6
     result.fill = result.shift;
     return result;
   }
-  for (const ChannelStatistics& s : bytes ? measure_bytes(dataset, train, layout) : measure_floats(dataset, train, layout)) {
+  for (const ChannelStatistics& s :
+       bytes ? measure_bytes(dataset, train, layout) : measure_floats(dataset, train, layout)) {
     double scale = 1;
     double shift = 0;
     if (kind == NormalizationKind::standard) {

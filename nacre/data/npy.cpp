@@ -51,9 +51,7 @@ class HeaderParser {
   }
 
  private:
-  [[noreturn]] void malformed() const {
-    reader_.fail("malformed NPY header: " + std::string(text_.substr(0, 120)));
-  }
+  [[noreturn]] void malformed() const { reader_.fail("malformed NPY header: " + std::string(text_.substr(0, 120))); }
   char peek() {
     while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n')) ++at_;
     return at_ < text_.size() ? text_[at_] : '\0';
@@ -108,9 +106,10 @@ class HeaderParser {
 
 // NumPy's names of element types, without the byte order.
 constexpr std::pair<std::string_view, ElementType> kKinds[] = {
-    {"b1", ElementType::boolean}, {"i1", ElementType::int8},    {"i2", ElementType::int16},   {"i4", ElementType::int32},
-    {"i8", ElementType::int64},   {"u1", ElementType::uint8},   {"u2", ElementType::uint16},  {"u4", ElementType::uint32},
-    {"u8", ElementType::uint64},  {"f2", ElementType::float16}, {"f4", ElementType::float32}, {"f8", ElementType::float64}};
+    {"b1", ElementType::boolean}, {"i1", ElementType::int8},    {"i2", ElementType::int16},
+    {"i4", ElementType::int32},   {"i8", ElementType::int64},   {"u1", ElementType::uint8},
+    {"u2", ElementType::uint16},  {"u4", ElementType::uint32},  {"u8", ElementType::uint64},
+    {"f2", ElementType::float16}, {"f4", ElementType::float32}, {"f8", ElementType::float64}};
 
 ElementType element_type_of_descr(std::string_view descr) {
   if (descr.size() < 3) return ElementType::undefined;
@@ -163,7 +162,8 @@ Tensor read_npy(ByteReader& reader) {
   const NpyHeader header = HeaderParser(text, reader).parse();
   const ElementType type = element_type_of_descr(header.descr);
   if (type == ElementType::undefined) {
-    reader.fail("element type '" + header.descr + "' is not supported, expected booleans, integers or floats of up to 8 bytes");
+    reader.fail("element type '" + header.descr +
+                "' is not supported, expected booleans, integers or floats of up to 8 bytes");
   }
   const std::optional<int64_t> elements = Shape::fixed(header.extents).elements();
   const int64_t width = element_bits(type) / 8;
@@ -206,7 +206,9 @@ std::string npy_text(const Tensor& tensor) {
   return text;
 }
 
-void write_npy(const std::filesystem::path& path, const Tensor& tensor) { write_file_atomically(path, npy_text(tensor)); }
+void write_npy(const std::filesystem::path& path, const Tensor& tensor) {
+  write_file_atomically(path, npy_text(tensor));
+}
 
 std::map<std::string, Tensor, std::less<>> read_npz(const std::filesystem::path& path) {
   const ZipArchive archive(read_file(path), path.string());
@@ -216,7 +218,8 @@ std::map<std::string, Tensor, std::less<>> read_npz(const std::filesystem::path&
     if (!name.ends_with(".npy")) continue;
     const std::string content = archive.read(name);
     total += content.size();  // entries may share their compressed bytes: the sum is not bounded by the file
-    if (total > static_cast<uint64_t>(kDatasetLimitBytes)) throw UserError("'" + path.string() + "': the arrays are too large");
+    if (total > static_cast<uint64_t>(kDatasetLimitBytes))
+      throw UserError("'" + path.string() + "': the arrays are too large");
     arrays[name.substr(0, name.size() - 4)] = read_npy(*open_memory_reader(content, path.string() + "/" + name));
   }
   return arrays;

@@ -19,7 +19,8 @@ LoadedData load_data(const ConfigNode& section, const DataContext& context) {
   if (!section.is_map()) throw UserError(section.position, "task.data: expected a map with format and paths");
   const ConfigNode* format = section.find("format");
   if (format == nullptr) {
-    throw UserError(section.position, "missing key task.data.format; accepted: csv, idx, cifar10, ... (nacre list data_formats)");
+    throw UserError(section.position,
+                    "missing key task.data.format; accepted: csv, idx, cifar10, ... (nacre list data_formats)");
   }
   const auto& entry = data_format_registry().get(format->as_text("task.data.format"), format->position);
   const Options options = resolve_options(section, entry.parameters, "task.data", {"format"});

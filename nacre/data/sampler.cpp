@@ -32,7 +32,8 @@ void convert_reversed(const T* from, int64_t count, const Affine& affine, float*
 
 // One channel of one image under a draw. The crop window may reach over the border: those pixels are raw zeros.
 template <class T>
-void convert_plane(const T* from, int64_t height, int64_t width, const AugmentationDraw& draw, const Affine& affine, float* to) {
+void convert_plane(const T* from, int64_t height, int64_t width, const AugmentationDraw& draw, const Affine& affine,
+                   float* to) {
   // Columns [first, last) of the window hold pixels of the image, the others padding.
   const int64_t first = std::clamp<int64_t>(-draw.dx, 0, width);
   const int64_t last = std::clamp<int64_t>(width - draw.dx, 0, width);
@@ -69,7 +70,8 @@ void gather(const Dataset& dataset, std::span<const int64_t> indices, const Norm
     const AugmentationDraw draw = augment ? draw_augmentation(augmentation, random) : AugmentationDraw{};
     if (plane == 1 && !dataset.has_missing) {  // a table: one channel per column
       for (int64_t c = 0; c < channels; ++c) {
-        to[c] = static_cast<float>(from[c]) * normalization.scale[static_cast<size_t>(c)] + normalization.shift[static_cast<size_t>(c)];
+        to[c] = static_cast<float>(from[c]) * normalization.scale[static_cast<size_t>(c)] +
+                normalization.shift[static_cast<size_t>(c)];
       }
       to += channels;
       continue;

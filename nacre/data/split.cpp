@@ -43,12 +43,13 @@ void check_list(std::vector<int64_t>& list, const char* name, int64_t size, std:
   std::ranges::sort(list);
   for (const int64_t index : list) {
     if (index < 0 || index >= size) {
-      throw UserError(std::string("split: index ") + std::to_string(index) + " of the " + name + " list is out of range, the data have " +
-                      std::to_string(size) + " samples");
+      throw UserError(std::string("split: index ") + std::to_string(index) + " of the " + name +
+                      " list is out of range, the data have " + std::to_string(size) + " samples");
     }
     const char*& taken = owner[static_cast<size_t>(index)];
     if (taken != nullptr) {
-      throw UserError("split: sample " + std::to_string(index) + " stands in the " + name + " list and already in the " + taken + " list");
+      throw UserError("split: sample " + std::to_string(index) + " stands in the " + name +
+                      " list and already in the " + taken + " list");
     }
     taken = name;
   }
@@ -83,7 +84,8 @@ std::vector<int64_t> draw_subset(std::span<const int64_t> candidates, std::span<
                                  uint64_t seed, std::string_view purpose) {
   NACRE_CHECK(count >= 0 && count <= static_cast<int64_t>(candidates.size()));
   std::map<int64_t, std::vector<int64_t>> groups;  // by class; one group without labels
-  for (const int64_t index : candidates) groups[labels.empty() ? 0 : labels[static_cast<size_t>(index)]].push_back(index);
+  for (const int64_t index : candidates)
+    groups[labels.empty() ? 0 : labels[static_cast<size_t>(index)]].push_back(index);
   std::vector<int64_t> sizes;
   for (const auto& [label, members] : groups) sizes.push_back(static_cast<int64_t>(members.size()));
   std::vector<int64_t> result;
@@ -105,7 +107,8 @@ SplitIndices split_dataset(const Dataset& pool, const SplitOptions& options) {
   if (options.train || options.validation || options.test) {
     SplitIndices split = split_by_lists(pool, options, everything);
     if (split.train.empty()) throw UserError("split: no sample is left for training");
-    if (split.validation.empty()) throw UserError("split: the validation list is missing or empty; a search chooses by it");
+    if (split.validation.empty())
+      throw UserError("split: the validation list is missing or empty; a search chooses by it");
     return split;
   }
   const bool by_class = options.stratified && pool.labels.type() == ElementType::int64;
@@ -113,7 +116,8 @@ SplitIndices split_dataset(const Dataset& pool, const SplitOptions& options) {
   std::vector<int64_t> rest = std::move(everything);
   if (options.subset > 0) {
     if (options.subset > pool.size()) {
-      throw UserError("split: a subset of " + std::to_string(options.subset) + " samples was asked for, the data have " + std::to_string(pool.size()));
+      throw UserError("split: a subset of " + std::to_string(options.subset) +
+                      " samples was asked for, the data have " + std::to_string(pool.size()));
     }
     rest = draw_subset(rest, labels, options.subset, options.seed, "split/subset");
   }
@@ -121,8 +125,9 @@ SplitIndices split_dataset(const Dataset& pool, const SplitOptions& options) {
   const int64_t test = share_of(size, options.test_share);
   const int64_t validation = share_of(size, options.validation_share);
   if (test + validation >= size || validation < 1 || (options.test_share > 0 && test < 1)) {
-    throw UserError("split: " + std::to_string(size) + " samples give " + std::to_string(size - test - validation) + " for training, " +
-                    std::to_string(validation) + " for validation and " + std::to_string(test) + " for test; every part needs one at least");
+    throw UserError("split: " + std::to_string(size) + " samples give " + std::to_string(size - test - validation) +
+                    " for training, " + std::to_string(validation) + " for validation and " + std::to_string(test) +
+                    " for test; every part needs one at least");
   }
   SplitIndices split;
   // The test samples are drawn first: they stay the same when the validation share changes.
@@ -137,7 +142,8 @@ std::vector<int64_t> read_index_list(const std::filesystem::path& path) {
   const std::string name = path.filename().string();
   if (name.ends_with(".npy") || name.ends_with(".npy.gz")) {
     const Tensor tensor = read_npy(path);
-    if (is_floating(tensor.type()) || tensor.rank() != 1) throw UserError("'" + path.string() + "': expected one row of whole numbers");
+    if (is_floating(tensor.type()) || tensor.rank() != 1)
+      throw UserError("'" + path.string() + "': expected one row of whole numbers");
     return tensor.integers();
   }
   const std::string text = read_possibly_gzipped_file(path, uint64_t{1} << 30);
@@ -152,7 +158,10 @@ std::vector<int64_t> read_index_list(const std::filesystem::path& path) {
     } else {
       int64_t index = 0;
       const auto [next, error] = std::from_chars(at, end, index);
-      if (error != std::errc()) throw UserError({path.string(), line, 0}, "expected an index, found '" + std::string(at, std::find(at, std::min(end, at + 20), '\n')) + "'");
+      if (error != std::errc())
+        throw UserError(
+            {path.string(), line, 0},
+            "expected an index, found '" + std::string(at, std::find(at, std::min(end, at + 20), '\n')) + "'");
       result.push_back(index);
       at = next;
     }

@@ -18,7 +18,7 @@ struct SplitOptions {
   double test_share = 0;          // of the pool; 0 when the test set is a set of its own
   bool stratified = true;         // classes in equal shares everywhere (largest remainders); numbers: ignored
   uint64_t seed = 0;
-  int64_t subset = 0;             // keep only so many samples of the pool, drawn likewise; 0: all
+  int64_t subset = 0;  // keep only so many samples of the pool, drawn likewise; 0: all
   // Instead of shares: explicit lists. Training gets what the others leave when its own list is absent.
   std::optional<std::vector<int64_t>> train = std::nullopt;
   std::optional<std::vector<int64_t>> validation = std::nullopt;

@@ -147,7 +147,8 @@ std::string ZipArchive::read(std::string_view name) const {
     inflateEnd(&stream);
     if (code != Z_STREAM_END || done != entry->size) fail("'" + entry->name + "' cannot be decompressed: damaged data");
   } else {
-    fail("'" + entry->name + "' is compressed by method " + std::to_string(entry->method) + ", expected stored or deflated");
+    fail("'" + entry->name + "' is compressed by method " + std::to_string(entry->method) +
+         ", expected stored or deflated");
   }
   if (crc32_z(crc32_z(0, nullptr, 0), reinterpret_cast<const Bytef*>(content.data()), content.size()) != entry->crc) {
     fail("'" + entry->name + "' is damaged: its checksum differs");

@@ -13,12 +13,14 @@ Decisions::Decisions(std::vector<Decision> items) : items_(std::move(items)) {
 }
 
 const int64_t* Decisions::find(std::string_view key) const {
-  const auto found = std::ranges::lower_bound(items_, key, {}, [](const Decision& d) { return std::string_view(d.key); });
+  const auto found =
+      std::ranges::lower_bound(items_, key, {}, [](const Decision& d) { return std::string_view(d.key); });
   return found != items_.end() && found->key == key ? &found->index : nullptr;
 }
 
 void Decisions::set(std::string_view key, int64_t index) {
-  const auto found = std::ranges::lower_bound(items_, key, {}, [](const Decision& d) { return std::string_view(d.key); });
+  const auto found =
+      std::ranges::lower_bound(items_, key, {}, [](const Decision& d) { return std::string_view(d.key); });
   if (found != items_.end() && found->key == key) {
     found->index = index;
   } else {

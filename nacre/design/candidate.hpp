@@ -39,10 +39,10 @@ class Decisions {
 
 struct Candidate {
   Decisions decisions;
-  std::string graph_text;            // instead of decisions: a network in text form; "" otherwise
-  std::vector<int64_t> parents;      // ask numbers of the trials it was made from
-  std::string inherited_weights;     // artefact name, "" for fresh weights
-  std::string made_by;               // "random", "mutation of 12", ...: for the report
+  std::string graph_text;         // instead of decisions: a network in text form; "" otherwise
+  std::vector<int64_t> parents;   // ask numbers of the trials it was made from
+  std::string inherited_weights;  // artefact name, "" for fresh weights
+  std::string made_by;            // "random", "mutation of 12", ...: for the report
 
   Hash128 hash() const;  // of what it proposes; not of parents or maker
 };

@@ -11,15 +11,15 @@ namespace nacre {
 
 struct CostItem {
   NodeId node = kNone;
-  std::string name;      // of the node, for tables
+  std::string name;  // of the node, for tables
   std::string op;
   std::string scope;
-  Metrics metrics;       // e.g. latency_s, macs, params; a target gives what it knows
+  Metrics metrics;  // e.g. latency_s, macs, params; a target gives what it knows
 };
 
 struct Cost {
   Metrics totals;
-  std::vector<CostItem> items;         // may be empty when a target only knows totals
+  std::vector<CostItem> items;           // may be empty when a target only knows totals
   std::vector<std::string> not_covered;  // operators the target could not cost: totals are then lower bounds
 };
 

@@ -13,7 +13,7 @@ namespace nacre {
 
 // What an evaluation may use while it runs.
 struct EvaluationContext {
-  std::filesystem::path artifacts;                     // where weights may be left; content-named files
+  std::filesystem::path artifacts;                           // where weights may be left; content-named files
   std::function<bool()> interrupted = [] { return false; };  // asked often; true: throw Interrupted
   std::function<bool(const CurvePoint&)> report = [](const CurvePoint&) { return true; };  // false: prune
 };

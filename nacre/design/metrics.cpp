@@ -8,8 +8,8 @@
 namespace nacre {
 namespace {
 
-constexpr std::array<std::string_view, 7> kOrigins = {"unknown",   "measured",  "table",  "modelled",
-                                                      "predicted", "counted", "trained"};
+constexpr std::array<std::string_view, 7> kOrigins = {"unknown",   "measured", "table",  "modelled",
+                                                      "predicted", "counted",  "trained"};
 
 // JSON has no infinities or NaN; they travel as words.
 Json number_to_json(double value) {
@@ -60,7 +60,8 @@ Metrics metrics_from_json(const Json& json) {
   Metrics metrics;
   if (!json.is_object()) throw UserError("metrics: expected an object, found " + json.dump());
   for (const auto& [name, entry] : json.items()) {
-    if (!entry.is_object() || !entry.contains("value")) throw UserError("metric '" + name + "': expected an object with a value");
+    if (!entry.is_object() || !entry.contains("value"))
+      throw UserError("metric '" + name + "': expected an object with a value");
     Metric& metric = metrics[name];
     if (!entry["value"].is_null()) metric.value = number_from_json(entry["value"]);
     metric.unit = entry.value("unit", "");

@@ -21,8 +21,8 @@ struct Metric {
   std::optional<double> value;  // nothing: not known. Never 0 for that
   std::string unit = "";        // "s", "B", "J", "mm2", "" for a ratio or count
   Origin origin = Origin::unknown;
-  std::string source = "";      // with what: "host, 1 thread, median of 31", "validation split, 12 epochs"
-  int64_t count = 1;            // samples behind the value
+  std::string source = "";  // with what: "host, 1 thread, median of 31", "validation split, 12 epochs"
+  int64_t count = 1;        // samples behind the value
   std::optional<double> spread = std::nullopt;  // standard deviation, or half the interquartile range of a median
 
   bool operator==(const Metric&) const = default;

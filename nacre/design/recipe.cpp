@@ -13,12 +13,18 @@ struct Field {
 };
 
 template <class T>
-Field field(std::string name, T Recipe::*member, ParameterType type, std::string description, double minimum, double maximum,
-            std::vector<std::string> choices = {}, std::string unit = "") {
+Field field(std::string name, T Recipe::*member, ParameterType type, std::string description, double minimum,
+            double maximum, std::vector<std::string> choices = {}, std::string unit = "") {
   Field row;
-  row.parameter = {.name = std::move(name), .type = type, .description = std::move(description),
-                   .default_value = Json(Recipe{}.*member), .required = false, .minimum = minimum, .maximum = maximum,
-                   .choices = std::move(choices), .unit = std::move(unit)};
+  row.parameter = {.name = std::move(name),
+                   .type = type,
+                   .description = std::move(description),
+                   .default_value = Json(Recipe{}.*member),
+                   .required = false,
+                   .minimum = minimum,
+                   .maximum = maximum,
+                   .choices = std::move(choices),
+                   .unit = std::move(unit)};
   row.set = [member](Recipe& recipe, const Json& value) { recipe.*member = value.get<T>(); };
   row.get = [member](const Recipe& recipe) { return Json(recipe.*member); };
   return row;
@@ -30,28 +36,39 @@ const std::vector<Field>& fields() {
     return field(std::move(name), member, ParameterType::real, std::move(description), low, high);
   };
   static const std::vector<Field> kFields = {
-      field("optimizer", &Recipe::optimizer, ParameterType::text, "how weights are updated", -kMost, kMost, {"sgd", "adamw"}),
+      field("optimizer", &Recipe::optimizer, ParameterType::text, "how weights are updated", -kMost, kMost,
+            {"sgd", "adamw"}),
       real("learning_rate", &Recipe::learning_rate, "peak learning rate", 1e-9, 1e3),
       real("momentum", &Recipe::momentum, "momentum of sgd", 0, 0.9999),
       field("nesterov", &Recipe::nesterov, ParameterType::boolean, "Nesterov form of sgd's momentum", -kMost, kMost),
-      real("weight_decay", &Recipe::weight_decay, "decay of weights; normalization and bias parameters are left alone", 0, 10),
-      field("schedule", &Recipe::schedule, ParameterType::text, "course of the learning rate after warm-up", -kMost, kMost,
-            {"cosine", "linear", "constant"}),
+      real("weight_decay", &Recipe::weight_decay, "decay of weights; normalization and bias parameters are left alone",
+           0, 10),
+      field("schedule", &Recipe::schedule, ParameterType::text, "course of the learning rate after warm-up", -kMost,
+            kMost, {"cosine", "linear", "constant"}),
       real("warmup_epochs", &Recipe::warmup_epochs, "epochs of linear warm-up from zero", 0, 1e6),
       real("epochs", &Recipe::epochs, "passes over the training split", 0.001, 1e6),
       field("batch_size", &Recipe::batch_size, ParameterType::integer, "samples per step", 1, 1 << 20),
-      real("label_smoothing", &Recipe::label_smoothing, "mass taken from the true class (Szegedy et al., arXiv 1512.00567)", 0, 0.999),
-      field("crop_padding", &Recipe::crop_padding, ParameterType::integer, "random crop after zero padding by so many pixels", 0, 256),
-      field("horizontal_flip", &Recipe::horizontal_flip, ParameterType::boolean, "mirror half of the samples", -kMost, kMost),
-      real("mixup_alpha", &Recipe::mixup_alpha, "Beta parameter of mixup (Zhang et al., arXiv 1710.09412), 0: off", 0, 100),
-      real("cutmix_alpha", &Recipe::cutmix_alpha, "Beta parameter of cutmix (Yun et al., arXiv 1905.04899), 0: off", 0, 100),
-      real("ema_decay", &Recipe::ema_decay, "decay per step of an average of the weights that is evaluated instead, 0: off", 0, 0.999999),
+      real("label_smoothing", &Recipe::label_smoothing,
+           "mass taken from the true class (Szegedy et al., arXiv 1512.00567)", 0, 0.999),
+      field("crop_padding", &Recipe::crop_padding, ParameterType::integer,
+            "random crop after zero padding by so many pixels", 0, 256),
+      field("horizontal_flip", &Recipe::horizontal_flip, ParameterType::boolean, "mirror half of the samples", -kMost,
+            kMost),
+      real("mixup_alpha", &Recipe::mixup_alpha, "Beta parameter of mixup (Zhang et al., arXiv 1710.09412), 0: off", 0,
+           100),
+      real("cutmix_alpha", &Recipe::cutmix_alpha, "Beta parameter of cutmix (Yun et al., arXiv 1905.04899), 0: off", 0,
+           100),
+      real("ema_decay", &Recipe::ema_decay,
+           "decay per step of an average of the weights that is evaluated instead, 0: off", 0, 0.999999),
       real("gradient_clip", &Recipe::gradient_clip, "bound on the global gradient norm, 0: off", 0, kMost),
       real("dropout", &Recipe::dropout, "dropout before the classifier, built in by spaces", 0, 0.95),
-      field("patience", &Recipe::patience, ParameterType::integer, "epochs without a better validation metric before stopping, 0: never", 0, 1e9),
-      field("teacher", &Recipe::teacher, ParameterType::text, "ONNX file to distil from (Hinton et al., arXiv 1503.02531)", -kMost, kMost),
+      field("patience", &Recipe::patience, ParameterType::integer,
+            "epochs without a better validation metric before stopping, 0: never", 0, 1e9),
+      field("teacher", &Recipe::teacher, ParameterType::text,
+            "ONNX file to distil from (Hinton et al., arXiv 1503.02531)", -kMost, kMost),
       real("distillation_weight", &Recipe::distillation_weight, "share of the teacher's term in the loss", 0, 1),
-      real("distillation_temperature", &Recipe::distillation_temperature, "temperature of both soft-max in the teacher's term", 0.01, 1000)};
+      real("distillation_temperature", &Recipe::distillation_temperature,
+           "temperature of both soft-max in the teacher's term", 0.01, 1000)};
   return kFields;
 }
 

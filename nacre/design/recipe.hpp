@@ -10,25 +10,25 @@
 namespace nacre {
 
 struct Recipe {
-  std::string optimizer = "sgd";   // sgd, adamw
+  std::string optimizer = "sgd";  // sgd, adamw
   double learning_rate = 0.05;
-  double momentum = 0.9;           // sgd
+  double momentum = 0.9;  // sgd
   bool nesterov = true;
-  double weight_decay = 5e-4;      // not on normalisation and bias parameters
-  std::string schedule = "cosine"; // cosine, constant, linear
+  double weight_decay = 5e-4;       // not on normalisation and bias parameters
+  std::string schedule = "cosine";  // cosine, constant, linear
   double warmup_epochs = 1;
   double epochs = 10;
   int64_t batch_size = 64;
   double label_smoothing = 0;
-  int64_t crop_padding = 0;        // random crop after padding by so many pixels
+  int64_t crop_padding = 0;  // random crop after padding by so many pixels
   bool horizontal_flip = false;
-  double mixup_alpha = 0;          // Zhang et al., arXiv 1710.09412
-  double cutmix_alpha = 0;         // Yun et al., arXiv 1905.04899
-  double ema_decay = 0;            // exponential moving average of weights, 0: off
-  double gradient_clip = 0;        // by global norm, 0: off
-  double dropout = 0;              // of the head, read by spaces
-  int64_t patience = 0;            // epochs without a better validation metric before stopping, 0: never
-  std::string teacher = "";        // ONNX file to distil from
+  double mixup_alpha = 0;    // Zhang et al., arXiv 1710.09412
+  double cutmix_alpha = 0;   // Yun et al., arXiv 1905.04899
+  double ema_decay = 0;      // exponential moving average of weights, 0: off
+  double gradient_clip = 0;  // by global norm, 0: off
+  double dropout = 0;        // of the head, read by spaces
+  int64_t patience = 0;      // epochs without a better validation metric before stopping, 0: never
+  std::string teacher = "";  // ONNX file to distil from
   double distillation_weight = 0.5;
   double distillation_temperature = 4;
 

@@ -13,9 +13,9 @@ namespace nacre {
 
 // How exactly a candidate is to be evaluated.
 struct Fidelity {
-  double epochs = 0;       // 0: as the recipe says
-  double data_share = 1;   // of the training split
-  double resolution = 1;   // of the input
+  double epochs = 0;      // 0: as the recipe says
+  double data_share = 1;  // of the training split
+  double resolution = 1;  // of the input
 
   bool operator==(const Fidelity&) const = default;
 };
@@ -43,13 +43,13 @@ struct Trial {
   Candidate candidate;
   Request request;
   TrialStatus status = TrialStatus::pending;
-  std::string reason;       // of infeasible, failed, pruned: one sentence
-  Metrics metrics;          // quality and cost together
+  std::string reason;  // of infeasible, failed, pruned: one sentence
+  Metrics metrics;     // quality and cost together
   std::vector<CurvePoint> curve;
-  std::string key;          // under which the result may be reused (study/reuse_key.hpp)
-  int64_t cached_from = -1; // the trial whose result this one repeats, -1: evaluated itself
-  std::string weights;      // artefact of trained weights, "" for none
-  double time_s = 0;        // spent on the evaluation, 0 when cached
+  std::string key;           // under which the result may be reused (study/reuse_key.hpp)
+  int64_t cached_from = -1;  // the trial whose result this one repeats, -1: evaluated itself
+  std::string weights;       // artefact of trained weights, "" for none
+  double time_s = 0;         // spent on the evaluation, 0 when cached
 
   bool is_complete() const { return status != TrialStatus::pending && status != TrialStatus::running; }
 };

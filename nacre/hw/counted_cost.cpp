@@ -24,7 +24,8 @@ CostItem make_item(const Graph& graph, const NodeStatistics& statistics) {
   const Node& node = graph.node(statistics.node);
   CostItem item{statistics.node, item_name(graph, statistics.node), node.op, graph.scope(node.scope), {}};
   if (node.is_opaque()) {
-    for (const char* name : {"macs", "flops"}) item.metrics[name] = {.value = std::nullopt, .source = "no such operator"};
+    for (const char* name : {"macs", "flops"})
+      item.metrics[name] = {.value = std::nullopt, .source = "no such operator"};
   } else {
     item.metrics["macs"] = counted(static_cast<double>(statistics.macs), "", "graph");
     item.metrics["flops"] = counted(static_cast<double>(statistics.flops), "", "graph");
@@ -37,11 +38,13 @@ CostItem make_item(const Graph& graph, const NodeStatistics& statistics) {
 }  // namespace
 
 std::vector<MetricSpec> counted_metric_specs() {
-  return {{"macs", Direction::minimize, "", "multiply-accumulates of convolutions and matrix products per run, without bias"},
+  return {{"macs", Direction::minimize, "",
+           "multiply-accumulates of convolutions and matrix products per run, without bias"},
           {"flops", Direction::minimize, "", "arithmetic operations per run, a multiply-accumulate as two"},
           {"params", Direction::minimize, "", "trainable parameters"},
           {"model_bytes", Direction::minimize, "B", "weights and constants of the model"},
-          {"peak_memory_bytes", Direction::minimize, "B", "largest sum of activations alive at once, weights not included"}};
+          {"peak_memory_bytes", Direction::minimize, "B",
+           "largest sum of activations alive at once, weights not included"}};
 }
 
 Graph deployed_graph(const Graph& graph, const Deployment& deployment) {
@@ -49,12 +52,15 @@ Graph deployed_graph(const Graph& graph, const Deployment& deployment) {
   bindings.emplace("batch", deployment.batch);
   if (deployment.batch > 1 && !graph.inputs.empty()) {
     const Value& input = graph.value(graph.inputs[0]);
-    if (input.shape && input.shape->rank() > 0 && (*input.shape)[0].is_fixed() && (*input.shape)[0].extent() != deployment.batch) {
+    if (input.shape && input.shape->rank() > 0 && (*input.shape)[0].is_fixed() &&
+        (*input.shape)[0].extent() != deployment.batch) {
       throw UserError("the model's input '" + value_text(graph, graph.inputs[0]) + "' has a fixed batch of " +
-                      std::to_string((*input.shape)[0].extent()) + ", target.batch asks for " + std::to_string(deployment.batch));
+                      std::to_string((*input.shape)[0].extent()) + ", target.batch asks for " +
+                      std::to_string(deployment.batch));
     }
   }
-  const auto unbound = std::ranges::any_of(graph.inputs, [&](ValueId id) { return graph.value(id).shape && !graph.value(id).shape->is_fixed(); });
+  const auto unbound = std::ranges::any_of(
+      graph.inputs, [&](ValueId id) { return graph.value(id).shape && !graph.value(id).shape->is_fixed(); });
   Graph bound = graph;
   if (unbound || !bound.symbols().empty()) bound.bind_symbols(bindings);
   return bound;

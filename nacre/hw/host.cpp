@@ -25,7 +25,8 @@ namespace {
 enum class MemoryOrder { fastest, channels_first, channels_last };
 
 // For choices and shares, not for figures.
-constexpr LatencyOptions kQuick = {.warmup_s = 0.003, .round_s = 0.005, .minimum_samples = 11, .maximum_rounds = 1, .clock_steps = 200};
+constexpr LatencyOptions kQuick = {
+    .warmup_s = 0.003, .round_s = 0.005, .minimum_samples = 11, .maximum_rounds = 1, .clock_steps = 200};
 
 std::string fixed_text(double value) {
   char buffer[32];
@@ -36,14 +37,18 @@ std::string fixed_text(double value) {
 class HostTarget : public Target {
  public:
   explicit HostTarget(const Options& options) : per_node_(options.boolean("per_node")) {
-    if (const std::string missing = host_runtime_missing(); !missing.empty()) throw UserError("target 'host': " + missing);
+    if (const std::string missing = host_runtime_missing(); !missing.empty())
+      throw UserError("target 'host': " + missing);
     const std::string order = options.text("memory_order");
-    order_ = order == "channels_first" ? MemoryOrder::channels_first : order == "channels_last" ? MemoryOrder::channels_last : MemoryOrder::fastest;
+    order_ = order == "channels_first"  ? MemoryOrder::channels_first
+             : order == "channels_last" ? MemoryOrder::channels_last
+                                        : MemoryOrder::fastest;
     latency_.round_s = options.real("round_s");
     latency_.longest_round_s = std::max(latency_.longest_round_s, latency_.round_s);
     metrics_.push_back({"latency_s", Direction::minimize, "s", "time of one run, end to end"});
     for (MetricSpec& spec : counted_metric_specs()) metrics_.push_back(std::move(spec));
-    identity_ = "host/1/" + processor_model() + "/" + widest_vector_extension() + "/" + host_runtime_text() + "/" + order;
+    identity_ =
+        "host/1/" + processor_model() + "/" + widest_vector_extension() + "/" + host_runtime_text() + "/" + order;
   }
 
   const std::string& name() const override { return name_; }
@@ -54,8 +59,8 @@ class HostTarget : public Target {
 
   Cost cost(const Design& design, const Deployment& deployment, const ActivityProfile&) override {
     if (deployment.threads > usable_processors()) {
-      throw UserError("target.threads asks for " + std::to_string(deployment.threads) + " threads, this process may use " +
-                      std::to_string(usable_processors()) + " processors");
+      throw UserError("target.threads asks for " + std::to_string(deployment.threads) +
+                      " threads, this process may use " + std::to_string(usable_processors()) + " processors");
     }
     Cost cost = counted_cost(design, deployment);
     cost.items.clear();  // of the trained form; below come those of the deployed one
@@ -100,7 +105,8 @@ class HostTarget : public Target {
   std::optional<double> measure_node(const Graph& graph, NodeId id, int64_t threads) {
     const std::optional<Graph> alone = single_node_graph(graph, id);
     if (!alone || alone->inputs.empty()) return std::nullopt;
-    const auto [place, fresh] = node_times_.emplace(std::tuple(structure_hash(*alone), threads, channels_last_), std::nullopt);
+    const auto [place, fresh] =
+        node_times_.emplace(std::tuple(structure_hash(*alone), threads, channels_last_), std::nullopt);
     if (!fresh) return place->second;
     const auto model = make_host_model(*alone, {threads, channels_last_});
     place->second = measure_latency([&] { model->run(); }, kQuick).median_s;
@@ -148,12 +154,21 @@ void register_host(TargetRegistry& registry) {
   registry.add({.name = "host",
                 .summary = "this machine: latency measured end to end in the deployed form, beside the counted costs",
                 .source = "",
-                .parameters = {{.name = "per_node", .type = ParameterType::boolean,
-                                .description = "also time every kind of node alone, for the table of layers", .default_value = true},
-                               {.name = "memory_order", .description = "of images; fastest: both are measured, the faster one counts",
-                                .default_value = "fastest", .choices = {"fastest", "channels_first", "channels_last"}},
-                               {.name = "round_s", .type = ParameterType::real, .description = "least time of one round of runs; two to six rounds are made",
-                                .default_value = 0.1, .minimum = 0.001, .maximum = 60, .unit = "s"}},
+                .parameters = {{.name = "per_node",
+                                .type = ParameterType::boolean,
+                                .description = "also time every kind of node alone, for the table of layers",
+                                .default_value = true},
+                               {.name = "memory_order",
+                                .description = "of images; fastest: both are measured, the faster one counts",
+                                .default_value = "fastest",
+                                .choices = {"fastest", "channels_first", "channels_last"}},
+                               {.name = "round_s",
+                                .type = ParameterType::real,
+                                .description = "least time of one round of runs; two to six rounds are made",
+                                .default_value = 0.1,
+                                .minimum = 0.001,
+                                .maximum = 60,
+                                .unit = "s"}},
                 .example = "kind: host\nbatch: 1\nthreads: 1\n"},
                [](const Options& options) -> std::unique_ptr<Target> { return std::make_unique<HostTarget>(options); });
 }

@@ -23,7 +23,8 @@ double quantile(const std::vector<double>& sorted, double share) {
 
 class Measurement {
  public:
-  Measurement(const std::function<void()>& action, const LatencyOptions& options, const Clock& clock, const std::function<bool()>& interrupted)
+  Measurement(const std::function<void()>& action, const LatencyOptions& options, const Clock& clock,
+              const std::function<bool()>& interrupted)
       : action_(action), options_(options), clock_(clock), interrupted_(interrupted) {}
 
   Latency run() {
@@ -74,7 +75,8 @@ class Measurement {
         continue;
       }
       fastest_s = std::min(fastest_s, time_s / static_cast<double>(batch));
-      runs_per_sample_ = static_cast<int64_t>(std::clamp(std::ceil(least_sample_s / fastest_s), 1.0, double{kMostRunsPerSample}));
+      runs_per_sample_ =
+          static_cast<int64_t>(std::clamp(std::ceil(least_sample_s / fastest_s), 1.0, double{kMostRunsPerSample}));
     }
   }
 
@@ -130,7 +132,12 @@ Metric Latency::metric(const std::string& how) const {
   if (runs_per_sample > 1) source += " x " + std::to_string(runs_per_sample);
   source += " runs";
   if (!steady) source += ", unsteady over " + std::to_string(rounds) + " rounds";
-  return {.value = median_s, .unit = "s", .origin = Origin::measured, .source = source, .count = samples, .spread = spread_s};
+  return {.value = median_s,
+          .unit = "s",
+          .origin = Origin::measured,
+          .source = source,
+          .count = samples,
+          .spread = spread_s};
 }
 
 Latency measure_latency(const std::function<void()>& action, const LatencyOptions& options, const Clock& clock,

@@ -22,24 +22,24 @@ namespace nacre {
 struct LatencyOptions {
   double warmup_s = 0.05;
   int64_t minimum_warmup_runs = 3;
-  double round_s = 0.1;              // of one round, at least
-  double longest_round_s = 2;        // slow networks: stop the round here when it has `fewest_samples`
+  double round_s = 0.1;        // of one round, at least
+  double longest_round_s = 2;  // slow networks: stop the round here when it has `fewest_samples`
   int64_t minimum_samples = 31;
   int64_t fewest_samples = 5;
   int64_t maximum_samples = 2000;
   int maximum_rounds = 6;
-  double agreement = 0.03;           // two rounds agree when their medians differ by no more than this share
-  double clock_steps = 1000;         // a sample takes at least so many steps of the clock
+  double agreement = 0.03;    // two rounds agree when their medians differ by no more than this share
+  double clock_steps = 1000;  // a sample takes at least so many steps of the clock
 };
 
 struct Latency {
   double median_s = 0;
-  double spread_s = 0;       // half the interquartile range, or half the distance of rounds that do not agree
-  int64_t samples = 0;       // of the round that was taken
+  double spread_s = 0;  // half the interquartile range, or half the distance of rounds that do not agree
+  int64_t samples = 0;  // of the round that was taken
   int64_t runs_per_sample = 1;
-  int64_t outliers = 0;      // samples further above the median than 5 half interquartile ranges (and 20 %)
+  int64_t outliers = 0;  // samples further above the median than 5 half interquartile ranges (and 20 %)
   int rounds = 0;
-  bool steady = true;        // two rounds agreed
+  bool steady = true;  // two rounds agreed
 
   // unit "s", origin measured; `how` goes first in the source: "host, 1 thread".
   Metric metric(const std::string& how) const;
@@ -52,7 +52,7 @@ Clock monotonic_clock();
 double clock_step_s(const Clock& clock);
 
 // Runs `action` many times. `interrupted` is asked between samples; true throws Interrupted.
-Latency measure_latency(const std::function<void()>& action, const LatencyOptions& options = {}, const Clock& clock = monotonic_clock(),
-                        const std::function<bool()>& interrupted = {});
+Latency measure_latency(const std::function<void()>& action, const LatencyOptions& options = {},
+                        const Clock& clock = monotonic_clock(), const std::function<bool()>& interrupted = {});
 
 }  // namespace nacre

@@ -38,12 +38,14 @@ std::optional<Graph> single_node_graph(const Graph& graph, NodeId id) {
       } else if (initializer->data != nullptr) {
         place->second = alone.add_initializer(name, *initializer->data, initializer->trainable);
       } else {
-        place->second = alone.add_parameter(name, value.type, *value.shape, initializer->distribution, initializer->trainable);
+        place->second =
+            alone.add_parameter(name, value.type, *value.shape, initializer->distribution, initializer->trainable);
       }
     }
     inputs.push_back(place->second);
   }
-  const NodeId copy = alone.add_node(node.op, inputs, static_cast<int>(node.outputs.size()), node.attributes, node.domain);
+  const NodeId copy =
+      alone.add_node(node.op, inputs, static_cast<int>(node.outputs.size()), node.attributes, node.domain);
   for (size_t i = 0; i < node.outputs.size(); ++i) {
     if (node.outputs[i] == kNone) continue;
     const ValueId output = alone.node(copy).outputs[i];

@@ -7,13 +7,16 @@ namespace nacre {
 
 void Graph::bind_symbols(const SymbolBindings& bindings) {
   for (const auto& [name, extent] : bindings) {
-    if (extent < 0) throw UserError("symbol '" + name + "' cannot be bound to " + std::to_string(extent) + "; an extent is 0 or more");
+    if (extent < 0)
+      throw UserError("symbol '" + name + "' cannot be bound to " + std::to_string(extent) +
+                      "; an extent is 0 or more");
   }
   const std::vector<std::string> old_symbols = std::exchange(symbols_, {});
   std::vector<Dim> bound;
   for (const std::string& name : old_symbols) {
     if (const std::optional<int64_t> extent = evaluate_dim_expression(name, bindings)) {
-      if (*extent < 0) throw UserError("dimension '" + name + "' becomes " + std::to_string(*extent) + " under the given bindings");
+      if (*extent < 0)
+        throw UserError("dimension '" + name + "' becomes " + std::to_string(*extent) + " under the given bindings");
       bound.emplace_back(*extent);
     } else {
       bound.push_back(symbol(bind_dim_expression(name, bindings)));

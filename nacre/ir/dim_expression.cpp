@@ -37,7 +37,8 @@ Maybe normalized(Polynomial terms) {
   Polynomial result;
   for (Term& term : terms) {
     if (!result.empty() && result.back().atoms == term.atoms) {
-      if (__builtin_add_overflow(result.back().coefficient, term.coefficient, &result.back().coefficient)) return std::nullopt;
+      if (__builtin_add_overflow(result.back().coefficient, term.coefficient, &result.back().coefficient))
+        return std::nullopt;
     } else {
       result.push_back(std::move(term));
     }
@@ -90,8 +91,10 @@ std::string print(const Polynomial& p) {
     for (const bool constant : {false, true}) {
       for (const Term& term : p) {
         if ((term.coefficient > 0) != positive || term.atoms.empty() != constant) continue;
-        if (!positive) text += '-';
-        else if (!text.empty()) text += '+';
+        if (!positive)
+          text += '-';
+        else if (!text.empty())
+          text += '+';
         text += print_term(term, positive ? term.coefficient : -term.coefficient);
       }
     }
@@ -136,7 +139,8 @@ Maybe divide(const Polynomial& p, const Polynomial& q) {
         rest.push_back(term);
       }
     }
-    if (const std::optional<int64_t> remainder = as_number(rest)) return add(std::move(whole), number(floor_divide(*remainder, *k)));
+    if (const std::optional<int64_t> remainder = as_number(rest))
+      return add(std::move(whole), number(floor_divide(*remainder, *k)));
   }
   const std::string above = rest.size() > 1 || rest[0].coefficient < 0 ? "(" + print(rest) + ")" : print(rest);
   const std::string below = as_number(q).has_value() ? print(q) : "(" + print(q) + ")";
@@ -198,7 +202,9 @@ class Parser {
       return take(')') ? inner : std::nullopt;
     }
     const size_t begin = at_;
-    const auto is_word = [&](char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.' || c == ':'; };
+    const auto is_word = [&](char c) {
+      return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.' || c == ':';
+    };
     while (at_ < text_.size() && is_word(text_[at_])) ++at_;
     const std::string_view word = text_.substr(begin, at_ - begin);
     if (word.empty()) return std::nullopt;
@@ -237,7 +243,9 @@ Maybe combine(const Maybe& a, char operation, const Maybe& b) {
 
 Dim combine_dims(Graph& graph, Dim a, char operation, Dim b) {
   if (a.is_unknown() || b.is_unknown()) return {};
-  const auto read = [&](Dim dim) { return dim.is_fixed() ? Maybe(number(dim.extent())) : parse(graph.symbol_name(dim)); };
+  const auto read = [&](Dim dim) {
+    return dim.is_fixed() ? Maybe(number(dim.extent())) : parse(graph.symbol_name(dim));
+  };
   const Maybe result = combine(read(a), operation, read(b));
   if (!result) return {};
   if (const std::optional<int64_t> value = as_number(*result)) return *value >= 0 ? Dim(*value) : Dim();

@@ -111,7 +111,8 @@ ValueId Graph::add_initializer(std::string name, std::shared_ptr<const Tensor> d
   return id;
 }
 
-ValueId Graph::add_parameter(std::string name, ElementType type, const Shape& shape, Distribution distribution, bool trainable) {
+ValueId Graph::add_parameter(std::string name, ElementType type, const Shape& shape, Distribution distribution,
+                             bool trainable) {
   const auto id = static_cast<ValueId>(values_.size());
   Value& value = values_.emplace_back();
   value.name = std::move(name);
@@ -175,9 +176,7 @@ Dim Graph::symbol(std::string_view symbol_name) {
   return Dim::symbol(static_cast<int32_t>(symbols_.size() - 1));
 }
 
-const std::string& Graph::symbol_name(Dim dim) const {
-  return symbols_[check(dim.symbol_index(), symbols_.size())];
-}
+const std::string& Graph::symbol_name(Dim dim) const { return symbols_[check(dim.symbol_index(), symbols_.size())]; }
 
 std::string Graph::dim_text(Dim dim) const {
   if (dim.is_fixed()) return std::to_string(dim.extent());
@@ -322,7 +321,8 @@ void Graph::sort() {
 }
 
 Graph::Checkpoint Graph::checkpoint() const {
-  return {values_.size(), nodes_.size(), initializers_.size(), scopes_.size(), symbols_.size(), outputs.size(), inputs.size(), current_scope};
+  return {values_.size(),  nodes_.size(),  initializers_.size(), scopes_.size(),
+          symbols_.size(), outputs.size(), inputs.size(),        current_scope};
 }
 
 void Graph::rollback(const Checkpoint& mark) {

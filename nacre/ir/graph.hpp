@@ -77,7 +77,16 @@ class Attributes {
 
 // How an absent parameter is drawn, and how a fresh one is initialised before training.
 struct Distribution {
-  enum class Kind : uint8_t { none, constant, normal, uniform, kaiming_normal_fan_out, kaiming_normal_fan_in, xavier_uniform, truncated_normal };
+  enum class Kind : uint8_t {
+    none,
+    constant,
+    normal,
+    uniform,
+    kaiming_normal_fan_out,
+    kaiming_normal_fan_in,
+    xavier_uniform,
+    truncated_normal
+  };
   Kind kind = Kind::none;
   double a = 0;  // constant: value; normal: standard deviation; uniform: half width; kaiming/xavier: gain
   bool operator==(const Distribution&) const = default;
@@ -88,16 +97,16 @@ struct Value {
   ElementType type = ElementType::float32;
   std::optional<Shape> shape = std::nullopt;  // nothing: rank unknown
   NodeId producer = kNone;
-  int32_t output_index = 0;    // which output of the producer
-  int32_t initializer = kNone; // index into Graph::initializers()
-  std::string format = {};     // name of a number format ("int8", "mxfp4", ...), "" for the element type itself
+  int32_t output_index = 0;     // which output of the producer
+  int32_t initializer = kNone;  // index into Graph::initializers()
+  std::string format = {};      // name of a number format ("int8", "mxfp4", ...), "" for the element type itself
 };
 
 struct Initializer {
   ValueId value = kNone;
   std::shared_ptr<const Tensor> data;  // null: absent, shape and distribution only
   Distribution distribution;
-  bool trainable = true;               // running statistics and constants are not
+  bool trainable = true;  // running statistics and constants are not
 };
 
 // A nested graph of If, Loop or Scan. `captures` are values of the outer graph that the body reads: they are bound, in
@@ -116,18 +125,18 @@ struct Node {
   std::vector<ValueId> inputs;             // kNone for an omitted optional input
   std::vector<ValueId> outputs;
   Attributes attributes;
-  int32_t scope = 0;                       // index into Graph::scopes()
-  bool dead = false;                       // removed by a rewrite; dropped by compact()
+  int32_t scope = 0;  // index into Graph::scopes()
+  bool dead = false;  // removed by a rewrite; dropped by compact()
   std::vector<Body> bodies;
 
   bool is_opaque() const { return schema == nullptr; }
 };
 
 struct State {
-  ValueId input = kNone;    // graph input that carries the state in
-  ValueId output = kNone;   // graph output that carries it out
+  ValueId input = kNone;                  // graph input that carries the state in
+  ValueId output = kNone;                 // graph output that carries it out
   std::shared_ptr<const Tensor> initial;  // null: zeros
-  int growth_axis = kNone;  // the axis along which output is longer than input (KV cache), or kNone
+  int growth_axis = kNone;                // the axis along which output is longer than input (KV cache), or kNone
 };
 
 // Bindings of symbolic dimensions, e.g. {"batch": 1, "past": 1024}.
@@ -143,8 +152,8 @@ class Graph {
   std::vector<ValueId> inputs;
   std::vector<ValueId> outputs;
   std::vector<State> states;
-  std::map<std::string, std::string> metadata;  // ONNX metadata_props
-  std::map<std::string, int64_t> opset_imports; // of domains other than ai.onnx, as read
+  std::map<std::string, std::string> metadata;   // ONNX metadata_props
+  std::map<std::string, int64_t> opset_imports;  // of domains other than ai.onnx, as read
 
   // Read access by id. Ids come from this graph; anything else is an InternalError.
   const Value& value(ValueId id) const { return values_[check(id, values_.size())]; }
@@ -168,7 +177,8 @@ class Graph {
   ValueId add_input(std::string name, ElementType type, Shape shape);
   ValueId add_initializer(std::string name, Tensor data, bool trainable = false);
   ValueId add_initializer(std::string name, std::shared_ptr<const Tensor> data, bool trainable = false);
-  ValueId add_parameter(std::string name, ElementType type, const Shape& shape, Distribution distribution, bool trainable = true);
+  ValueId add_parameter(std::string name, ElementType type, const Shape& shape, Distribution distribution,
+                        bool trainable = true);
   // Appends a node; its outputs are new values without shape (infer_shapes fills them). The schema is looked up by
   // (op, domain); an unknown operator becomes opaque. Throws InternalError for an input id that does not exist.
   NodeId add_node(std::string_view op, std::vector<ValueId> inputs, int output_count = 1, Attributes attributes = {},

@@ -13,12 +13,15 @@ struct ActivationRow {
   std::string_view name;
 };
 
-constexpr std::array kActivations = {
-    ActivationRow{Activation::none, "none"},           ActivationRow{Activation::relu, "relu"},
-    ActivationRow{Activation::relu6, "relu6"},         ActivationRow{Activation::hard_swish, "hard_swish"},
-    ActivationRow{Activation::hard_sigmoid, "hard_sigmoid"}, ActivationRow{Activation::sigmoid, "sigmoid"},
-    ActivationRow{Activation::swish, "swish"},         ActivationRow{Activation::gelu, "gelu"},
-    ActivationRow{Activation::tanh, "tanh"}};
+constexpr std::array kActivations = {ActivationRow{Activation::none, "none"},
+                                     ActivationRow{Activation::relu, "relu"},
+                                     ActivationRow{Activation::relu6, "relu6"},
+                                     ActivationRow{Activation::hard_swish, "hard_swish"},
+                                     ActivationRow{Activation::hard_sigmoid, "hard_sigmoid"},
+                                     ActivationRow{Activation::sigmoid, "sigmoid"},
+                                     ActivationRow{Activation::swish, "swish"},
+                                     ActivationRow{Activation::gelu, "gelu"},
+                                     ActivationRow{Activation::tanh, "tanh"}};
 
 // Weights before a rectifier keep the variance of gradients (He et al., arXiv 1502.01852).
 constexpr Distribution kConvolutionWeight = {Distribution::Kind::kaiming_normal_fan_out, 1.4142135623730951};
@@ -26,7 +29,9 @@ constexpr Distribution kOnes = {Distribution::Kind::constant, 1.0};
 constexpr Distribution kZeros = {Distribution::Kind::constant, 0.0};
 
 // Weights and biases of linear layers: uniform within 1/sqrt(inputs).
-Distribution fan_in_uniform(int64_t inputs) { return {Distribution::Kind::uniform, 1.0 / std::sqrt(static_cast<double>(inputs))}; }
+Distribution fan_in_uniform(int64_t inputs) {
+  return {Distribution::Kind::uniform, 1.0 / std::sqrt(static_cast<double>(inputs))};
+}
 
 }  // namespace
 
@@ -91,11 +96,14 @@ std::string GraphBuilder::scoped(std::string_view name) const {
 
 // --- values and nodes ---------------------------------------------------------------------------------------------
 
-ValueId GraphBuilder::input(std::string name, ElementType type, Shape shape) { return graph_.add_input(std::move(name), type, shape); }
+ValueId GraphBuilder::input(std::string name, ElementType type, Shape shape) {
+  return graph_.add_input(std::move(name), type, shape);
+}
 
 void GraphBuilder::output(ValueId value, std::string name) { graph_.add_output(value, std::move(name)); }
 
-ValueId GraphBuilder::node(std::string_view op, std::vector<ValueId> inputs, Attributes attributes, int outputs, std::string_view domain) {
+ValueId GraphBuilder::node(std::string_view op, std::vector<ValueId> inputs, Attributes attributes, int outputs,
+                           std::string_view domain) {
   const NodeId id = graph_.add_node(op, std::move(inputs), outputs, std::move(attributes), domain);
   infer_node(graph_, id);
   return graph_.node(id).outputs[0];
@@ -130,7 +138,8 @@ const Shape& GraphBuilder::shape(ValueId x) const {
 int64_t GraphBuilder::extent(ValueId x, int axis) const {
   const Shape& all = shape(x);
   const int resolved = axis < 0 ? axis + all.rank() : axis;
-  NACRE_CHECK(resolved >= 0 && resolved < all.rank() && all[resolved].is_fixed(), "a layer needs a fixed extent: " + value_text(graph_, x));
+  NACRE_CHECK(resolved >= 0 && resolved < all.rank() && all[resolved].is_fixed(),
+              "a layer needs a fixed extent: " + value_text(graph_, x));
   return all[resolved].extent();
 }
 
@@ -138,7 +147,8 @@ int64_t GraphBuilder::channels(ValueId x) const { return extent(x, 1); }
 
 // --- convolution and normalisation --------------------------------------------------------------------------------
 
-ValueId GraphBuilder::convolution(std::string_view name, ValueId x, int64_t out_channels, const ConvolutionOptions& options) {
+ValueId GraphBuilder::convolution(std::string_view name, ValueId x, int64_t out_channels,
+                                  const ConvolutionOptions& options) {
   const ScopeGuard guard(*this, name);
   const int64_t in_channels = channels(x);
   if (options.groups < 1 || in_channels % options.groups != 0) {
@@ -232,7 +242,8 @@ ValueId GraphBuilder::self_attention(std::string_view name, ValueId x, int64_t h
   const ScopeGuard guard(*this, name);
   const int64_t features = extent(x, 2);
   if (heads < 1 || features % heads != 0) {
-    throw UserError("attention '" + path_ + "': " + std::to_string(features) + " features do not divide into " + std::to_string(heads) + " heads");
+    throw UserError("attention '" + path_ + "': " + std::to_string(features) + " features do not divide into " +
+                    std::to_string(heads) + " heads");
   }
   const int64_t width = features / heads;
   // [batch, tokens, features] -> [batch, heads, tokens, width], keys turned for the product.
@@ -246,7 +257,8 @@ ValueId GraphBuilder::self_attention(std::string_view name, ValueId x, int64_t h
   const ValueId query = split("query", {0, 2, 1, 3});
   const ValueId key = split("key", {0, 2, 3, 1});
   const ValueId value = split("value", {0, 2, 1, 3});
-  const ValueId scale = constant(Tensor::scalar(static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)))), "scale");
+  const ValueId scale =
+      constant(Tensor::scalar(static_cast<float>(1.0 / std::sqrt(static_cast<double>(width)))), "scale");
   const ValueId scores = node("Mul", {node("MatMul", {query, key}), scale});
   const ValueId mixed = node("MatMul", {node("Softmax", {scores}, {{"axis", int64_t{-1}}}), value});
   const ValueId merged = node("Transpose", {mixed}, {{"perm", std::vector<int64_t>{0, 2, 1, 3}}});
@@ -278,7 +290,8 @@ ValueId GraphBuilder::activation(ValueId x, Activation kind) {
 ValueId GraphBuilder::channel_shuffle(ValueId x, int64_t groups) {
   const int64_t all = channels(x);
   if (groups < 1 || all % groups != 0) {
-    throw UserError("channel shuffle in '" + path_ + "': " + std::to_string(all) + " channels do not divide into " + std::to_string(groups) + " groups");
+    throw UserError("channel shuffle in '" + path_ + "': " + std::to_string(all) + " channels do not divide into " +
+                    std::to_string(groups) + " groups");
   }
   const int64_t height = extent(x, 2);
   const int64_t width = extent(x, 3);
@@ -315,6 +328,8 @@ ValueId GraphBuilder::global_average_pool(ValueId x) { return node("GlobalAverag
 
 ValueId GraphBuilder::flatten(ValueId x) { return node("Flatten", {x}); }
 
-ValueId GraphBuilder::dropout(ValueId x, float ratio) { return node("Dropout", {x, constant(Tensor::scalar(ratio), "ratio")}); }
+ValueId GraphBuilder::dropout(ValueId x, float ratio) {
+  return node("Dropout", {x, constant(Tensor::scalar(ratio), "ratio")});
+}
 
 }  // namespace nacre

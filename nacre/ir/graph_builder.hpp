@@ -64,12 +64,14 @@ class GraphBuilder {
   ValueId depthwise(std::string_view name, ValueId x, const ConvolutionOptions& options);  // groups = channels
   ValueId batch_norm(std::string_view name, ValueId x, float epsilon = 1e-5F, float momentum = 0.9F);
   ValueId layer_norm(std::string_view name, ValueId x, float epsilon = 1e-5F);
-  ValueId linear(std::string_view name, ValueId x, int64_t out_features, bool bias = true);  // Gemm, or MatMul + Add past rank 2
+  ValueId linear(std::string_view name, ValueId x, int64_t out_features,
+                 bool bias = true);  // Gemm, or MatMul + Add past rank 2
   ValueId activation(ValueId x, Activation kind);
-  ValueId convolution_norm_activation(std::string_view name, ValueId x, int64_t out_channels, const ConvolutionOptions& options,
-                                      Activation kind);
+  ValueId convolution_norm_activation(std::string_view name, ValueId x, int64_t out_channels,
+                                      const ConvolutionOptions& options, Activation kind);
   // Squeeze-and-excite (Hu et al., arXiv 1709.01507): x * gate(W2 relu(W1 mean(x))), reduced to `squeezed` channels.
-  ValueId squeeze_excite(std::string_view name, ValueId x, int64_t squeezed, Activation gate = Activation::hard_sigmoid);
+  ValueId squeeze_excite(std::string_view name, ValueId x, int64_t squeezed,
+                         Activation gate = Activation::hard_sigmoid);
   ValueId channel_shuffle(ValueId x, int64_t groups);
   ValueId add(ValueId a, ValueId b);
   ValueId max_pool(ValueId x, int64_t kernel, int64_t stride, int64_t padding);
@@ -80,7 +82,7 @@ class GraphBuilder {
   // Multi-head self-attention over [batch, tokens, features] (Vaswani et al., arXiv 1706.03762), scaled by 1/sqrt(d).
   ValueId self_attention(std::string_view name, ValueId x, int64_t heads);
 
-  int64_t channels(ValueId x) const;             // extent of axis 1; InternalError when not fixed
+  int64_t channels(ValueId x) const;  // extent of axis 1; InternalError when not fixed
   int64_t extent(ValueId x, int axis) const;
   const Shape& shape(ValueId x) const;
 

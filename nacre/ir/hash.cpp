@@ -10,7 +10,8 @@
 namespace nacre {
 
 bool is_structural(const Initializer& initializer) {
-  return initializer.data != nullptr && !initializer.trainable && initializer.distribution.kind == Distribution::Kind::none &&
+  return initializer.data != nullptr && !initializer.trainable &&
+         initializer.distribution.kind == Distribution::Kind::none &&
          initializer.data->elements() <= kStructuralElements;
 }
 
@@ -35,8 +36,12 @@ uint64_t hash_attribute(const Attribute& attribute) {
     uint64_t operator()(int64_t value) const { return mix(kind, static_cast<uint64_t>(value)); }
     uint64_t operator()(float value) const { return mix(kind, std::bit_cast<uint32_t>(value)); }
     uint64_t operator()(const std::string& value) const { return mix(kind, hash_word(value)); }
-    uint64_t operator()(const std::vector<int64_t>& list) const { return hash_list(list.data(), list.size() * sizeof(int64_t), kind); }
-    uint64_t operator()(const std::vector<float>& list) const { return hash_list(list.data(), list.size() * sizeof(float), kind); }
+    uint64_t operator()(const std::vector<int64_t>& list) const {
+      return hash_list(list.data(), list.size() * sizeof(int64_t), kind);
+    }
+    uint64_t operator()(const std::vector<float>& list) const {
+      return hash_list(list.data(), list.size() * sizeof(float), kind);
+    }
     uint64_t operator()(const std::vector<std::string>& list) const {
       uint64_t result = mix(kind, list.size());
       for (const std::string& text : list) result = mix(result, hash_word(text));
@@ -66,7 +71,9 @@ class SymbolNumbers {
 
  private:
   static bool begins_word(char c) { return std::isalpha(static_cast<unsigned char>(c)) != 0 || c == '_'; }
-  static bool continues_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.' || c == ':'; }
+  static bool continues_word(char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.' || c == ':';
+  }
 
   uint64_t number(std::string_view identifier) {
     const auto found = std::ranges::find(identifiers_, identifier);
@@ -99,7 +106,8 @@ class SymbolNumbers {
 
 bool is_commutative(const Node& node) {
   if (!node.domain.empty() || node.inputs.size() < 2) return false;
-  static constexpr std::array<std::string_view, 10> kOperators = {"Add", "Mul", "Max", "Min", "Sum", "Mean", "And", "Or", "Xor", "Equal"};
+  static constexpr std::array<std::string_view, 10> kOperators = {"Add",  "Mul", "Max", "Min", "Sum",
+                                                                  "Mean", "And", "Or",  "Xor", "Equal"};
   const std::string& op = node.op;
   return op.size() <= 5 && std::ranges::find(kOperators, std::string_view(op)) != kOperators.end();
 }
@@ -134,7 +142,9 @@ class StructureHasher {
   static constexpr uint64_t kCaptured = uint64_t{1} << 40;
 
   void put(uint64_t word) { words_.push_back(word); }
-  void put_number(ValueId id) { put(id == kNone ? ~uint64_t{0} : static_cast<uint64_t>(numbers_[static_cast<size_t>(id)])); }
+  void put_number(ValueId id) {
+    put(id == kNone ? ~uint64_t{0} : static_cast<uint64_t>(numbers_[static_cast<size_t>(id)]));
+  }
 
   uint64_t declaration(const Value& value) {
     uint64_t result = static_cast<uint64_t>(value.type) + 256;
@@ -216,8 +226,8 @@ class StructureHasher {
 
   struct Frame {
     NodeId node;
-    uint32_t next;      // the operand to visit next
-    uint32_t first;     // the node's operands in operands_
+    uint32_t next;   // the operand to visit next
+    uint32_t first;  // the node's operands in operands_
     uint32_t count;
   };
 
@@ -227,7 +237,8 @@ class StructureHasher {
     const auto first = static_cast<uint32_t>(operands_.size());
     operands_.insert(operands_.end(), inputs.begin(), inputs.end());
     if (is_commutative(node)) {
-      std::stable_sort(operands_.begin() + first, operands_.end(), [&](ValueId a, ValueId b) { return hash_of(a) < hash_of(b); });
+      std::stable_sort(operands_.begin() + first, operands_.end(),
+                       [&](ValueId a, ValueId b) { return hash_of(a) < hash_of(b); });
     }
     for (const Body& body : node.bodies) operands_.insert(operands_.end(), body.captures.begin(), body.captures.end());
     stack_.push_back({id, 0, first, static_cast<uint32_t>(operands_.size()) - first});

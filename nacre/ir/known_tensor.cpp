@@ -55,7 +55,9 @@ class Evaluator {
   }
 
   static KnownTensor unknown(const Shape& shape, int64_t elements) {
-    return {.extents = shape.extents(), .tensor = {}, .expressions = std::vector<std::string>(static_cast<size_t>(elements))};
+    return {.extents = shape.extents(),
+            .tensor = {},
+            .expressions = std::vector<std::string>(static_cast<size_t>(elements))};
   }
 
   // A tensor of numbers where all elements are numbers.
@@ -85,7 +87,8 @@ class Evaluator {
     const int64_t begin = clamped(node.attributes.integer("start", 0));
     const int64_t end = clamped(node.attributes.integer("end", rank));
     KnownTensor result;
-    for (int64_t axis = begin; axis < end; ++axis) result.expressions.push_back(dim_expression((*shape)[static_cast<int>(axis)]));
+    for (int64_t axis = begin; axis < end; ++axis)
+      result.expressions.push_back(dim_expression((*shape)[static_cast<int>(axis)]));
     result.extents = {static_cast<int64_t>(result.expressions.size())};
     return settled(std::move(result));
   }
@@ -104,7 +107,8 @@ class Evaluator {
   }
 
   // Runs the kernel on `tensors`; nothing when it refuses.
-  static std::optional<Tensor> run(const Node& node, const std::vector<std::optional<Tensor>>& tensors, int32_t output) {
+  static std::optional<Tensor> run(const Node& node, const std::vector<std::optional<Tensor>>& tensors,
+                                   int32_t output) {
     std::vector<const Tensor*> inputs;
     for (const std::optional<Tensor>& tensor : tensors) inputs.push_back(tensor.has_value() ? &*tensor : nullptr);
     try {
@@ -132,7 +136,8 @@ class Evaluator {
   }
 
   std::optional<KnownTensor> by_movement(const Node& node, int32_t output, int depth) {
-    if (node.op == "Cast" && !is_floating(graph_.value(node.outputs[0]).type) && !is_floating(graph_.value(node.inputs[0]).type)) {
+    if (node.op == "Cast" && !is_floating(graph_.value(node.outputs[0]).type) &&
+        !is_floating(graph_.value(node.inputs[0]).type)) {
       return evaluate(node.inputs[0], depth + 1);  // between integer types symbols stay
     }
     if (node.schema->moved_inputs == 0 || node.schema->reference == nullptr) return std::nullopt;
@@ -167,9 +172,11 @@ class Evaluator {
   }
 
   std::optional<KnownTensor> by_arithmetic(const Node& node, const Shape& shape, int depth) {
-    static const std::map<std::string, char, std::less<>> kOperations = {{"Add", '+'}, {"Sub", '-'}, {"Mul", '*'}, {"Div", '/'}};
+    static const std::map<std::string, char, std::less<>> kOperations = {
+        {"Add", '+'}, {"Sub", '-'}, {"Mul", '*'}, {"Div", '/'}};
     const auto operation = kOperations.find(node.op);
-    if (operation == kOperations.end() || node.inputs.size() != 2 || is_floating(graph_.value(node.inputs[0]).type)) return std::nullopt;
+    if (operation == kOperations.end() || node.inputs.size() != 2 || is_floating(graph_.value(node.inputs[0]).type))
+      return std::nullopt;
     const std::optional<KnownTensor> a = evaluate(node.inputs[0], depth + 1);
     const std::optional<KnownTensor> b = evaluate(node.inputs[1], depth + 1);
     // Shapes are vectors: one rank at most, and a lone element broadcasts.

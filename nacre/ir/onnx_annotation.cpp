@@ -21,7 +21,8 @@ Tensor tensor_from_json(const Json& json) {
   const ElementType type = element_type_from_name(json.at("type").get<std::string>());
   const auto extents = json.at("extents").get<std::vector<int64_t>>();
   const std::optional<int64_t> elements = Shape::fixed(extents).elements();
-  if (element_bits(type) == 0 || !elements.has_value() || *elements > (int64_t{1} << 40)) throw UserError("a tensor of no known type or size");
+  if (element_bits(type) == 0 || !elements.has_value() || *elements > (int64_t{1} << 40))
+    throw UserError("a tensor of no known type or size");
   const auto bytes = static_cast<size_t>(packed_bytes(type, *elements));
   const std::optional<std::string> data = text::from_base64(json.at("data").get_ref<const std::string&>(), bytes);
   if (!data.has_value()) throw UserError("a tensor whose data are not " + std::to_string(bytes) + " bytes in base64");
@@ -79,8 +80,10 @@ void apply_states(Graph& graph, const Names& names, const Json& json) {
     state.output = names.value(entry.at("output").get<std::string>());
     if (state.input == kNone || state.output == kNone) continue;
     if (entry.contains("grows")) state.growth_axis = entry.at("grows").get<int>();
-    if (state.growth_axis < kNone || state.growth_axis >= kMaximumRank) throw UserError("a state that grows along axis " + std::to_string(state.growth_axis));
-    if (entry.contains("initial")) state.initial = std::make_shared<const Tensor>(tensor_from_json(entry.at("initial")));
+    if (state.growth_axis < kNone || state.growth_axis >= kMaximumRank)
+      throw UserError("a state that grows along axis " + std::to_string(state.growth_axis));
+    if (entry.contains("initial"))
+      state.initial = std::make_shared<const Tensor>(tensor_from_json(entry.at("initial")));
     graph.states.push_back(std::move(state));
   }
 }
@@ -97,7 +100,8 @@ void apply(Graph& graph, const Json& json, int depth) {
   }
   if (json.contains("scopes")) {
     for (const auto& [name, scope] : json.at("scopes").items()) {
-      if (const NodeId id = names.node(name); id != kNone) graph.node(id).scope = graph.add_scope(scope.get<std::string>());
+      if (const NodeId id = names.node(name); id != kNone)
+        graph.node(id).scope = graph.add_scope(scope.get<std::string>());
     }
   }
   if (json.contains("states")) apply_states(graph, names, json.at("states"));
@@ -125,21 +129,26 @@ std::string_view scope_of_name(std::string_view node_name) {
   return scope;
 }
 
-Json make_annotation(const Graph& graph, const std::vector<std::string>& value_names, const std::vector<std::string>& node_names) {
+Json make_annotation(const Graph& graph, const std::vector<std::string>& value_names,
+                     const std::vector<std::string>& node_names) {
   Json result;
   const auto name_of = [&](ValueId id) -> const std::string& { return value_names[static_cast<size_t>(id)]; };
   const std::vector<ParameterRole> roles = infer_parameter_roles(graph);
   for (size_t i = 0; i < roles.size(); ++i) {
     const Initializer& initializer = graph.initializers()[i];
-    if (name_of(initializer.value).empty() || roles[i] == ParameterRole{initializer.trainable, initializer.distribution}) continue;
+    if (name_of(initializer.value).empty() ||
+        roles[i] == ParameterRole{initializer.trainable, initializer.distribution})
+      continue;
     result["parameters"][name_of(initializer.value)] = parameter_json(initializer);
   }
   for (size_t i = 0; i < graph.values().size(); ++i) {
-    if (!graph.values()[i].format.empty() && !value_names[i].empty()) result["formats"][value_names[i]] = graph.values()[i].format;
+    if (!graph.values()[i].format.empty() && !value_names[i].empty())
+      result["formats"][value_names[i]] = graph.values()[i].format;
   }
   for (size_t i = 0; i < graph.nodes().size(); ++i) {
     const Node& node = graph.nodes()[i];
-    if (!node.dead && scope_of_name(node_names[i]) != graph.scope(node.scope)) result["scopes"][node_names[i]] = graph.scope(node.scope);
+    if (!node.dead && scope_of_name(node_names[i]) != graph.scope(node.scope))
+      result["scopes"][node_names[i]] = graph.scope(node.scope);
   }
   for (const State& state : graph.states) {
     Json entry = {{"input", name_of(state.input)}, {"output", name_of(state.output)}};
@@ -156,7 +165,8 @@ void apply_annotation(Graph& graph, const std::string& text, const std::string& 
     if (!json.is_object()) throw UserError("expected an object");
     apply(graph, json, 0);
   } catch (const Json::exception& error) {
-    throw UserError(origin + ": metadata '" + std::string(kAnnotationKey) + "' is no annotation of nacre: " + error.what());
+    throw UserError(origin + ": metadata '" + std::string(kAnnotationKey) +
+                    "' is no annotation of nacre: " + error.what());
   } catch (const UserError& error) {
     const std::string message = error.what();
     if (message.starts_with(origin)) throw;

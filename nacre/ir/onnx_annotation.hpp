@@ -22,7 +22,8 @@ inline constexpr std::string_view kAnnotationKey = "nacre";
 std::string_view scope_of_name(std::string_view node_name);
 
 // Without nested graphs. `value_names` and `node_names` are those written to the file, by id. Null when there is nothing.
-Json make_annotation(const Graph& graph, const std::vector<std::string>& value_names, const std::vector<std::string>& node_names);
+Json make_annotation(const Graph& graph, const std::vector<std::string>& value_names,
+                     const std::vector<std::string>& node_names);
 
 // Names that the graph does not have are passed over: another tool may have changed the model. UserError naming `origin`
 // when the text is no annotation.

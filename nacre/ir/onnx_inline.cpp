@@ -22,7 +22,8 @@ class Inliner {
  public:
   Inliner(Model& model, const std::string& origin) : model_(model), origin_(origin) {
     for (const Function& function : model.functions) {
-      if (!functions_.emplace(std::pair(function.domain, function.name), &function).second) fail(function, "is defined twice");
+      if (!functions_.emplace(std::pair(function.domain, function.name), &function).second)
+        fail(function, "is defined twice");
       check_opset(function);
     }
     collect(model.graph);
@@ -32,14 +33,16 @@ class Inliner {
 
  private:
   [[noreturn]] void fail(const Function& function, const std::string& message) const {
-    throw UserError(origin_ + ": function '" + std::string(function.domain) + "::" + std::string(function.name) + "' " + message);
+    throw UserError(origin_ + ": function '" + std::string(function.domain) + "::" + std::string(function.name) + "' " +
+                    message);
   }
 
   void check_opset(const Function& function) const {
     for (const auto& [domain, version] : function.opsets) {
       for (const auto& [model_domain, model_version] : model_.opsets) {
         if (domain.empty() && model_domain.empty() && version != model_version) {
-          fail(function, "uses opset " + std::to_string(version) + ", the model uses " + std::to_string(model_version) + "; inline it first (onnx.inliner)");
+          fail(function, "uses opset " + std::to_string(version) + ", the model uses " + std::to_string(model_version) +
+                             "; inline it first (onnx.inliner)");
         }
       }
     }
@@ -85,7 +88,8 @@ class Inliner {
 
   std::string_view keep(std::string text) {
     name_bytes_ += text.size();
-    if (name_bytes_ > kMaximumNameBytes) throw UserError(origin_ + ": inlining the model's functions takes more than 64 MB of names");
+    if (name_bytes_ > kMaximumNameBytes)
+      throw UserError(origin_ + ": inlining the model's functions takes more than 64 MB of names");
     return model_.strings.emplace_back(std::move(text));
   }
 
@@ -97,14 +101,17 @@ class Inliner {
     if (call.outputs.size() > function.outputs.size()) fail(function, "is called with more outputs than it has");
     if (function.nodes.empty()) fail(function, "has no nodes");
     Renaming renaming;
-    for (size_t i = 0; i < function.inputs.size(); ++i) renaming.emplace(function.inputs[i], i < call.inputs.size() ? call.inputs[i] : "");
+    for (size_t i = 0; i < function.inputs.size(); ++i)
+      renaming.emplace(function.inputs[i], i < call.inputs.size() ? call.inputs[i] : "");
     for (size_t i = 0; i < call.outputs.size(); ++i) {
       if (call.outputs[i].empty()) continue;
-      if (!renaming.emplace(function.outputs[i], call.outputs[i]).second) fail(function, "returns an input or the same value twice; wrap it in an Identity");
+      if (!renaming.emplace(function.outputs[i], call.outputs[i]).second)
+        fail(function, "returns an input or the same value twice; wrap it in an Identity");
     }
     for (const Node& node : function.nodes) {
       for (const std::string_view output : node.outputs) {
-        if (!output.empty() && !renaming.contains(output)) renaming.emplace(output, unique(stem + "/" + std::string(output)));
+        if (!output.empty() && !renaming.contains(output))
+          renaming.emplace(output, unique(stem + "/" + std::string(output)));
       }
     }
     std::vector<Node> body;
@@ -135,7 +142,8 @@ class Inliner {
     return result;
   }
 
-  std::shared_ptr<const Graph> instance(const Graph& graph, Renaming renaming, const Function& function, const Node& call) {
+  std::shared_ptr<const Graph> instance(const Graph& graph, Renaming renaming, const Function& function,
+                                        const Node& call) {
     for (const ValueInfo& input : graph.inputs) renaming.erase(input.name);
     for (const Tensor& tensor : graph.initializers) renaming.erase(tensor.name);
     for (const Node& node : graph.nodes) {

@@ -21,8 +21,8 @@ inline constexpr int kOldestOpset = 7;
 inline constexpr int kWrittenOpset = 17;  // unless a node needs more
 
 struct OnnxReadOptions {
-  std::filesystem::path folder;       // where external data lie; "" refuses external data
-  bool infer = true;                  // infer shapes while reading
+  std::filesystem::path folder;  // where external data lie; "" refuses external data
+  bool infer = true;             // infer shapes while reading
   // Tensors declared without data (graphs published without weights) become absent parameters: such a model can be
   // inspected and costed. Otherwise they are refused.
   bool allow_absent_weights = false;

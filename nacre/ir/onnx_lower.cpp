@@ -15,10 +15,14 @@ struct SinceRow {
 };
 
 // Operators that opset 17 does not have, or has with another meaning.
-constexpr std::array kSince = {SinceRow{"AffineGrid", 20}, SinceRow{"BitwiseAnd", 18}, SinceRow{"BitwiseNot", 18}, SinceRow{"BitwiseOr", 18},
-                               SinceRow{"BitwiseXor", 18}, SinceRow{"CenterCropPad", 18}, SinceRow{"Col2Im", 18}, SinceRow{"DeformConv", 19},
-                               SinceRow{"Gelu", 20}, SinceRow{"GroupNormalization", 21}, SinceRow{"ImageDecoder", 20}, SinceRow{"Mish", 18},
-                               SinceRow{"RegexFullMatch", 20}, SinceRow{"StringConcat", 20}, SinceRow{"StringSplit", 20}};
+constexpr std::array kSince = {SinceRow{"AffineGrid", 20},     SinceRow{"BitwiseAnd", 18},
+                               SinceRow{"BitwiseNot", 18},     SinceRow{"BitwiseOr", 18},
+                               SinceRow{"BitwiseXor", 18},     SinceRow{"CenterCropPad", 18},
+                               SinceRow{"Col2Im", 18},         SinceRow{"DeformConv", 19},
+                               SinceRow{"Gelu", 20},           SinceRow{"GroupNormalization", 21},
+                               SinceRow{"ImageDecoder", 20},   SinceRow{"Mish", 18},
+                               SinceRow{"RegexFullMatch", 20}, SinceRow{"StringConcat", 20},
+                               SinceRow{"StringSplit", 20}};
 
 bool has_input(const Node& node, size_t index) { return index < node.inputs.size() && node.inputs[index] != kNone; }
 
@@ -86,7 +90,8 @@ int opset_of_operator(const Graph& graph, const Node& node) {
   if (node.op == "Pad") return attributes.text("mode", "constant") == "wrap" ? 19 : has_input(node, 3) ? 18 : 17;
   if (node.op == "Resize") return opset_of_resize(node);
   if (node.op == "AveragePool") return all_ones(attributes.integers("dilations")) ? 17 : 19;
-  if (node.op == "LpPool") return all_ones(attributes.integers("dilations")) && attributes.integer("ceil_mode", 0) == 0 ? 17 : 18;
+  if (node.op == "LpPool")
+    return all_ones(attributes.integers("dilations")) && attributes.integer("ceil_mode", 0) == 0 ? 17 : 18;
   if (node.op == "QuantizeLinear" || node.op == "DequantizeLinear") return opset_of_quantization(graph, node);
   if (node.op == "Cast" || node.op == "CastLike") return attributes.integer("saturate", 1) == 1 ? 17 : 19;
   if (node.op == "ScatterElements" || node.op == "ScatterND") {

@@ -15,8 +15,18 @@ namespace nacre::onnx {
 
 namespace field {
 namespace model {
-enum : int { ir_version = 1, producer_name = 2, producer_version = 3, domain = 4, model_version = 5, doc_string = 6, graph = 7,
-             opset_import = 8, metadata_props = 14, functions = 25 };
+enum : int {
+  ir_version = 1,
+  producer_name = 2,
+  producer_version = 3,
+  domain = 4,
+  model_version = 5,
+  doc_string = 6,
+  graph = 7,
+  opset_import = 8,
+  metadata_props = 14,
+  functions = 25
+};
 }
 namespace opset {
 enum : int { domain = 1, version = 2 };
@@ -25,18 +35,55 @@ namespace entry {
 enum : int { key = 1, value = 2 };
 }
 namespace graph {
-enum : int { node = 1, name = 2, initializer = 5, doc_string = 10, input = 11, output = 12, value_info = 13, sparse_initializer = 15 };
+enum : int {
+  node = 1,
+  name = 2,
+  initializer = 5,
+  doc_string = 10,
+  input = 11,
+  output = 12,
+  value_info = 13,
+  sparse_initializer = 15
+};
 }
 namespace node {
 enum : int { input = 1, output = 2, name = 3, op_type = 4, attribute = 5, doc_string = 6, domain = 7 };
 }
 namespace attribute {
-enum : int { name = 1, f = 2, i = 3, s = 4, t = 5, g = 6, floats = 7, ints = 8, strings = 9, tensors = 10, graphs = 11,
-             doc_string = 13, type = 20, ref_attr_name = 21 };
+enum : int {
+  name = 1,
+  f = 2,
+  i = 3,
+  s = 4,
+  t = 5,
+  g = 6,
+  floats = 7,
+  ints = 8,
+  strings = 9,
+  tensors = 10,
+  graphs = 11,
+  doc_string = 13,
+  type = 20,
+  ref_attr_name = 21
+};
 }
 namespace tensor {
-enum : int { dims = 1, data_type = 2, segment = 3, float_data = 4, int32_data = 5, string_data = 6, int64_data = 7, name = 8,
-             raw_data = 9, double_data = 10, uint64_data = 11, doc_string = 12, external_data = 13, data_location = 14 };
+enum : int {
+  dims = 1,
+  data_type = 2,
+  segment = 3,
+  float_data = 4,
+  int32_data = 5,
+  string_data = 6,
+  int64_data = 7,
+  name = 8,
+  raw_data = 9,
+  double_data = 10,
+  uint64_data = 11,
+  doc_string = 12,
+  external_data = 13,
+  data_location = 14
+};
 }
 namespace value_info {
 enum : int { name = 1, type = 2, doc_string = 3 };
@@ -54,12 +101,31 @@ namespace dim {
 enum : int { value = 1, parameter = 2 };
 }
 namespace function {
-enum : int { name = 1, input = 4, output = 5, attribute = 6, node = 7, opset_import = 9, domain = 10, attribute_proto = 11 };
+enum : int {
+  name = 1,
+  input = 4,
+  output = 5,
+  attribute = 6,
+  node = 7,
+  opset_import = 9,
+  domain = 10,
+  attribute_proto = 11
+};
 }
 }  // namespace field
 
 // AttributeProto.AttributeType
-enum class AttributeType : uint8_t { undefined = 0, real = 1, integer = 2, text = 3, tensor = 4, graph = 5, reals = 6, integers = 7, texts = 8 };
+enum class AttributeType : uint8_t {
+  undefined = 0,
+  real = 1,
+  integer = 2,
+  text = 3,
+  tensor = 4,
+  graph = 5,
+  reals = 6,
+  integers = 7,
+  texts = 8
+};
 
 struct Tensor {
   std::string_view name;
@@ -76,8 +142,8 @@ struct Tensor {
   std::vector<std::string_view> string_data;
 
   bool has_data() const {
-    return raw_data.has_value() || !float_data.empty() || !int32_data.empty() || !int64_data.empty() || !uint64_data.empty() ||
-           !double_data.empty() || !string_data.empty();
+    return raw_data.has_value() || !float_data.empty() || !int32_data.empty() || !int64_data.empty() ||
+           !uint64_data.empty() || !double_data.empty() || !string_data.empty();
   }
 };
 

@@ -29,11 +29,16 @@ struct ReadState {
   UniqueNames taken;
 };
 
-[[noreturn]] void fail(const ReadState& state, const std::string& message) { throw UserError(state.origin + ": " + message); }
+[[noreturn]] void fail(const ReadState& state, const std::string& message) {
+  throw UserError(state.origin + ": " + message);
+}
 
 std::string place(const onnx::Node& node) {
-  const std::string name(!node.name.empty() ? node.name : node.outputs.empty() ? std::string_view("") : node.outputs[0]);
-  return "node '" + name + "' (" + (node.domain.empty() ? "" : std::string(node.domain) + ".") + std::string(node.op) + ")";
+  const std::string name(!node.name.empty()     ? node.name
+                         : node.outputs.empty() ? std::string_view("")
+                                                : node.outputs[0]);
+  return "node '" + name + "' (" + (node.domain.empty() ? "" : std::string(node.domain) + ".") + std::string(node.op) +
+         ")";
 }
 
 // Names that `graph` reads from outside, in the order met.
@@ -92,7 +97,8 @@ class GraphReader {
   // --- values
   void bind(std::string_view name, ValueId id, std::string_view what) {
     if (name.empty()) fail(state_, std::string(what) + " without a name");
-    if (!values_.emplace(std::string(name), id).second) fail(state_, "two values are called '" + std::string(name) + "'");
+    if (!values_.emplace(std::string(name), id).second)
+      fail(state_, "two values are called '" + std::string(name) + "'");
   }
 
   // The value of that name, captured from the outer graph where it is not ours; kNone when nobody has it.
@@ -127,7 +133,8 @@ class GraphReader {
   std::optional<Shape> shape_of(const onnx::ValueInfo& info) {
     if (!info.shape.has_value()) return std::nullopt;
     if (info.shape->size() > kMaximumRank) {
-      fail(state_, "value '" + std::string(info.name) + "' has " + std::to_string(info.shape->size()) + " dimensions; at most 8 are supported");
+      fail(state_, "value '" + std::string(info.name) + "' has " + std::to_string(info.shape->size()) +
+                       " dimensions; at most 8 are supported");
     }
     Shape shape;
     for (const onnx::Dim& dim : *info.shape) {
@@ -136,7 +143,8 @@ class GraphReader {
       } else if (!dim.value.has_value() || *dim.value == -1) {
         shape.push_back(Dim());  // -1 is how some exporters write "unknown"
       } else if (*dim.value < 0 || *dim.value > kMaximumExtent) {
-        fail(state_, "value '" + std::string(info.name) + "' has an extent of " + std::to_string(*dim.value) + ", expected 0 to 2^40");
+        fail(state_, "value '" + std::string(info.name) + "' has an extent of " + std::to_string(*dim.value) +
+                         ", expected 0 to 2^40");
       } else {
         shape.push_back(Dim(*dim.value));
       }
@@ -149,7 +157,8 @@ class GraphReader {
     const auto type = in_range ? static_cast<ElementType>(info.element_type) : ElementType::undefined;
     const bool known = element_bits(type) > 0 || type == ElementType::string;
     if (info.is_tensor && info.element_type != 0 && !known) {
-      fail(state_, "value '" + std::string(info.name) + "' has element type " + std::to_string(info.element_type) + ", which is not supported");
+      fail(state_, "value '" + std::string(info.name) + "' has element type " + std::to_string(info.element_type) +
+                       ", which is not supported");
     }
     return known ? type : ElementType::undefined;
   }
@@ -166,9 +175,11 @@ class GraphReader {
     if (initializer_names_.contains(input.name)) return;
     const bool outermost = outer_ == nullptr;
     if (outermost && (!input.is_tensor || type_of(input) == ElementType::undefined)) {
-      fail(state_, "input '" + std::string(input.name) + "' is no tensor of a known type; sequences, maps and optionals are not supported");
+      fail(state_, "input '" + std::string(input.name) +
+                       "' is no tensor of a known type; sequences, maps and optionals are not supported");
     }
-    const ValueId id = graph_.add_value({.name = std::string(input.name), .type = type_of(input), .shape = shape_of(input), .format = ""});
+    const ValueId id = graph_.add_value(
+        {.name = std::string(input.name), .type = type_of(input), .shape = shape_of(input), .format = ""});
     graph_.inputs.push_back(id);
     bind(input.name, id, "an input");
   }
@@ -178,7 +189,8 @@ class GraphReader {
     const Shape shape = state_.tensors.shape_of(tensor);
     std::optional<Tensor> data = state_.tensors.read(tensor);
     const ValueId id = graph_.add_parameter(std::string(tensor.name), type, shape, {}, false);
-    if (data.has_value()) graph_.initializer(graph_.value(id).initializer).data = std::make_shared<const Tensor>(std::move(*data));
+    if (data.has_value())
+      graph_.initializer(graph_.value(id).initializer).data = std::make_shared<const Tensor>(std::move(*data));
     bind(tensor.name, id, "an initializer");
   }
 
@@ -216,7 +228,8 @@ class GraphReader {
     }
     if (order.size() != source_.nodes.size()) {
       const auto stuck = std::ranges::find_if(missing, [](size_t count) { return count > 0; });
-      fail(state_, place(source_.nodes[static_cast<size_t>(stuck - missing.begin())]) + " reads its own result: the graph has a cycle");
+      fail(state_, place(source_.nodes[static_cast<size_t>(stuck - missing.begin())]) +
+                       " reads its own result: the graph has a cycle");
     }
     return order;
   }
@@ -241,7 +254,8 @@ class GraphReader {
     upgrade(source, draft);
     while (!draft.outputs.empty() && draft.outputs.back().empty()) draft.outputs.pop_back();
     if (draft.outputs.empty()) fail(state_, place(source) + " has no outputs");
-    const NodeId id = graph_.add_node(draft.op, std::move(draft.inputs), static_cast<int>(draft.outputs.size()), std::move(draft.attributes), draft.domain);
+    const NodeId id = graph_.add_node(draft.op, std::move(draft.inputs), static_cast<int>(draft.outputs.size()),
+                                      std::move(draft.attributes), draft.domain);
     graph_.node(id).name = draft.name;
     for (size_t i = 0; i < draft.outputs.size(); ++i) declare_output(id, i, draft.outputs[i]);
     for (const onnx::Attribute& attribute : source.attributes) {
@@ -260,7 +274,8 @@ class GraphReader {
   void read_attribute(const onnx::Node& source, const onnx::Attribute& attribute, Attributes& result) {
     const std::string name(attribute.name);
     if (name.empty()) fail(state_, place(source) + " has an attribute without a name");
-    if (!attribute.reference.empty()) fail(state_, place(source) + ": attribute '" + name + "' refers to a function's attribute outside a function");
+    if (!attribute.reference.empty())
+      fail(state_, place(source) + ": attribute '" + name + "' refers to a function's attribute outside a function");
     if (result.has(name)) fail(state_, place(source) + ": attribute '" + name + "' is given twice");
     switch (attribute.type) {
       case onnx::AttributeType::real: result.set(name, attribute.real); return;
@@ -268,7 +283,9 @@ class GraphReader {
       case onnx::AttributeType::text: result.set(name, std::string(attribute.text)); return;
       case onnx::AttributeType::reals: result.set(name, attribute.reals); return;
       case onnx::AttributeType::integers: result.set(name, attribute.integers); return;
-      case onnx::AttributeType::texts: result.set(name, std::vector<std::string>(attribute.texts.begin(), attribute.texts.end())); return;
+      case onnx::AttributeType::texts:
+        result.set(name, std::vector<std::string>(attribute.texts.begin(), attribute.texts.end()));
+        return;
       case onnx::AttributeType::tensor: {
         std::optional<Tensor> data = state_.tensors.read(*attribute.tensor);
         if (!data.has_value()) fail(state_, place(source) + ": the tensor of attribute '" + name + "' has no data");
@@ -278,7 +295,8 @@ class GraphReader {
       case onnx::AttributeType::graph: return;  // see read_body
       case onnx::AttributeType::undefined: break;
     }
-    fail(state_, place(source) + ": attribute '" + name + "' has type " + std::to_string(attribute.declared_type) + ", which is not supported");
+    fail(state_, place(source) + ": attribute '" + name + "' has type " + std::to_string(attribute.declared_type) +
+                     ", which is not supported");
   }
 
   void upgrade(const onnx::Node& source, NodeDraft& draft) {
@@ -286,7 +304,10 @@ class GraphReader {
     const UpgradeContext context{
         .graph = graph_,
         .opset = state_.opset,
-        .add_constant = [&](std::string_view suffix, Tensor value) { return graph_.add_initializer(state_.taken.make(stem + "/" + std::string(suffix)), std::move(value)); },
+        .add_constant =
+            [&](std::string_view suffix, Tensor value) {
+              return graph_.add_initializer(state_.taken.make(stem + "/" + std::string(suffix)), std::move(value));
+            },
         .add_node =
             [&](std::string_view op, std::vector<ValueId> inputs, Attributes attributes) {
               const NodeId id = graph_.add_node(op, std::move(inputs), 1, std::move(attributes));
@@ -339,8 +360,10 @@ class GraphReader {
 
   // A Constant node is an initializer that is never trained.
   void read_constant(const onnx::Node& source) {
-    if (source.outputs.size() != 1) fail(state_, place(source) + " has " + std::to_string(source.outputs.size()) + " outputs, expected 1");
-    if (source.attributes.size() != 1) fail(state_, place(source) + " has " + std::to_string(source.attributes.size()) + " attributes, expected 1");
+    if (source.outputs.size() != 1)
+      fail(state_, place(source) + " has " + std::to_string(source.outputs.size()) + " outputs, expected 1");
+    if (source.attributes.size() != 1)
+      fail(state_, place(source) + " has " + std::to_string(source.attributes.size()) + " attributes, expected 1");
     Attributes attributes;
     read_attribute(source, source.attributes[0], attributes);
     if (attributes.empty()) fail(state_, place(source) + " holds no tensor");
@@ -351,9 +374,12 @@ class GraphReader {
     if (const auto* integer = std::get_if<int64_t>(&attribute)) value = Tensor::scalar(*integer);
     if (const auto* real = std::get_if<float>(&attribute)) value = Tensor::scalar(*real);
     if (const auto* text = std::get_if<std::string>(&attribute)) value = Tensor::of_strings({}, {*text});
-    if (const auto* list = std::get_if<std::vector<int64_t>>(&attribute)) value = Tensor::of<int64_t>(list_extents(*list), *list);
-    if (const auto* list = std::get_if<std::vector<float>>(&attribute)) value = Tensor::of<float>(list_extents(*list), *list);
-    if (const auto* list = std::get_if<std::vector<std::string>>(&attribute)) value = Tensor::of_strings(list_extents(*list), *list);
+    if (const auto* list = std::get_if<std::vector<int64_t>>(&attribute))
+      value = Tensor::of<int64_t>(list_extents(*list), *list);
+    if (const auto* list = std::get_if<std::vector<float>>(&attribute))
+      value = Tensor::of<float>(list_extents(*list), *list);
+    if (const auto* list = std::get_if<std::vector<std::string>>(&attribute))
+      value = Tensor::of_strings(list_extents(*list), *list);
     const ValueId id = graph_.add_initializer(std::string(source.outputs[0]), std::move(value));
     constants_.insert(id);
     bind(source.outputs[0], id, "a constant");
@@ -415,7 +441,8 @@ int opset_of(const onnx::Model& model, const std::string& origin) {
   }
   if (opset == 0) throw UserError(origin + ": the model names no opset; nacre reads opsets 7 to 21");
   if (opset < kOldestOpset || opset > kOpset) {
-    throw UserError(origin + ": opset " + std::to_string(opset) + " is not supported; nacre reads opsets 7 to 21 (onnx.version_converter converts)");
+    throw UserError(origin + ": opset " + std::to_string(opset) +
+                    " is not supported; nacre reads opsets 7 to 21 (onnx.version_converter converts)");
   }
   return static_cast<int>(opset);
 }
@@ -425,7 +452,11 @@ int opset_of(const onnx::Model& model, const std::string& origin) {
 Graph read_onnx_bytes(std::string_view bytes, const std::string& origin, const OnnxReadOptions& options) {
   onnx::Model model = onnx::decode_model(bytes, origin);
   onnx::inline_functions(model, origin);
-  ReadState state{origin, opset_of(model, origin), options.infer, onnx::TensorReader(origin, options.folder, options.allow_absent_weights), {}};
+  ReadState state{origin,
+                  opset_of(model, origin),
+                  options.infer,
+                  onnx::TensorReader(origin, options.folder, options.allow_absent_weights),
+                  {}};
   collect_names(model.graph, state.taken);
   Graph graph = GraphReader(state, model.graph, nullptr).run(nullptr);
   for (const auto& [domain, version] : model.opsets) {
@@ -439,7 +470,8 @@ Graph read_onnx_bytes(std::string_view bytes, const std::string& origin, const O
       graph.metadata[std::string(key)] = value;
     }
   }
-  if (!model.doc_string.empty() && !graph.metadata.contains("description")) graph.metadata["description"] = model.doc_string;
+  if (!model.doc_string.empty() && !graph.metadata.contains("description"))
+    graph.metadata["description"] = model.doc_string;
   if (!annotation.empty()) apply_annotation(graph, annotation, origin);
   return graph;
 }

@@ -48,9 +48,11 @@ Shape TensorReader::shape_of(const Tensor& tensor) const {
     if (extent < 0) fail(tensor, "has a negative extent, " + std::to_string(extent));
     if (extent > kMaximumExtent) fail(tensor, "has an extent of more than 2^40, " + std::to_string(extent));
   }
-  if (tensor.dims.size() > kMaximumRank) fail(tensor, "has " + std::to_string(tensor.dims.size()) + " dimensions; at most 8 are supported");
+  if (tensor.dims.size() > kMaximumRank)
+    fail(tensor, "has " + std::to_string(tensor.dims.size()) + " dimensions; at most 8 are supported");
   const Shape shape = Shape::fixed(tensor.dims);
-  if (shape.elements().value_or(kMaximumExtent + 1) > kMaximumExtent) fail(tensor, declared(tensor) + ", more than 2^40 elements");
+  if (shape.elements().value_or(kMaximumExtent + 1) > kMaximumExtent)
+    fail(tensor, declared(tensor) + ", more than 2^40 elements");
   return shape;
 }
 
@@ -66,11 +68,13 @@ std::optional<nacre::Tensor> TensorReader::read(const Tensor& tensor) {
   if (!tensor.has_data() || (tensor.raw_data.has_value() && tensor.raw_data->empty())) {
     if (elements == 0) return nacre::Tensor(type, tensor.dims);
     if (allow_absent_) return std::nullopt;
-    fail(tensor, declared(tensor) + " (" + grouped(bytes) + " bytes) but the file carries no data for it; it can only be inspected, not run");
+    fail(tensor, declared(tensor) + " (" + grouped(bytes) +
+                     " bytes) but the file carries no data for it; it can only be inspected, not run");
   }
   if (!tensor.raw_data.has_value()) return read_listed(tensor, type, bytes);
   if (tensor.raw_data->size() != bytes) {
-    fail(tensor, declared(tensor) + " (" + grouped(bytes) + " bytes) but the file carries " + grouped(tensor.raw_data->size()) + " bytes for it");
+    fail(tensor, declared(tensor) + " (" + grouped(bytes) + " bytes) but the file carries " +
+                     grouped(tensor.raw_data->size()) + " bytes for it");
   }
   nacre::Tensor result(type, tensor.dims);
   std::memcpy(result.mutable_data(), tensor.raw_data->data(), bytes);
@@ -79,7 +83,8 @@ std::optional<nacre::Tensor> TensorReader::read(const Tensor& tensor) {
 
 nacre::Tensor TensorReader::read_listed(const Tensor& tensor, ElementType type, size_t bytes) const {
   const auto expect = [&](size_t found, size_t expected) {
-    if (found != expected) fail(tensor, declared(tensor) + ", " + grouped(expected) + " numbers, but the file carries " + grouped(found));
+    if (found != expected)
+      fail(tensor, declared(tensor) + ", " + grouped(expected) + " numbers, but the file carries " + grouped(found));
   };
   const size_t elements = static_cast<size_t>(*shape_of(tensor).elements());
   const auto make = [&]<class T, class From>(T, const std::vector<From>& list, size_t expected) {
@@ -106,7 +111,8 @@ nacre::Tensor TensorReader::read_listed(const Tensor& tensor, ElementType type, 
 nacre::Tensor TensorReader::read_strings(const Tensor& tensor) const {
   const size_t elements = static_cast<size_t>(*shape_of(tensor).elements());
   if (tensor.string_data.size() != elements) {
-    fail(tensor, declared(tensor) + ", " + grouped(elements) + " strings, but the file carries " + grouped(tensor.string_data.size()));
+    fail(tensor, declared(tensor) + ", " + grouped(elements) + " strings, but the file carries " +
+                     grouped(tensor.string_data.size()));
   }
   return nacre::Tensor::of_strings(tensor.dims, {tensor.string_data.begin(), tensor.string_data.end()});
 }
@@ -118,8 +124,10 @@ std::shared_ptr<const MappedFile> TensorReader::map(const Tensor& tensor, std::s
   if (known != mapped_.end()) return known->second;
   namespace fs = std::filesystem;
   const fs::path relative(location);
-  if (folder_.empty()) fail(tensor, "keeps its data in file '" + std::string(location) + "', but the model was not read from a folder");
-  if (location.empty() || relative.is_absolute()) fail(tensor, "keeps its data at '" + std::string(location) + "', expected a path relative to the model");
+  if (folder_.empty())
+    fail(tensor, "keeps its data in file '" + std::string(location) + "', but the model was not read from a folder");
+  if (location.empty() || relative.is_absolute())
+    fail(tensor, "keeps its data at '" + std::string(location) + "', expected a path relative to the model");
   std::error_code error;
   const fs::path folder = fs::weakly_canonical(folder_, error);
   const fs::path path = fs::weakly_canonical(folder_ / relative, error);
@@ -153,11 +161,12 @@ std::optional<nacre::Tensor> TensorReader::read_external(const Tensor& tensor, E
   if (file == nullptr) return std::nullopt;
   const uint64_t size = file->bytes().size();
   if (length.has_value() && *length != bytes) {
-    fail(tensor, declared(tensor) + " (" + grouped(bytes) + " bytes) but its external data has " + grouped(*length) + " bytes");
+    fail(tensor,
+         declared(tensor) + " (" + grouped(bytes) + " bytes) but its external data has " + grouped(*length) + " bytes");
   }
   if (offset > size || bytes > size - offset) {
-    fail(tensor, declared(tensor) + " (" + grouped(bytes) + " bytes at " + grouped(offset) + ") but '" + std::string(location) + "' has " +
-                     grouped(size) + " bytes");
+    fail(tensor, declared(tensor) + " (" + grouped(bytes) + " bytes at " + grouped(offset) + ") but '" +
+                     std::string(location) + "' has " + grouped(size) + " bytes");
   }
   const char* data = file->bytes().data() + offset;
   // Mapped where the bytes are aligned for their type, copied where they are not.
@@ -169,7 +178,8 @@ std::optional<nacre::Tensor> TensorReader::read_external(const Tensor& tensor, E
 
 // --- writing ------------------------------------------------------------------------------------------------------
 
-WireWriter encode_tensor(const nacre::Tensor& tensor, std::string_view name, const std::optional<ExternalLocation>& external) {
+WireWriter encode_tensor(const nacre::Tensor& tensor, std::string_view name,
+                         const std::optional<ExternalLocation>& external) {
   WireWriter writer;
   for (const int64_t extent : tensor.extents()) writer.integer(field::tensor::dims, extent);
   writer.integer(field::tensor::data_type, static_cast<int64_t>(tensor.type()));
@@ -179,7 +189,8 @@ WireWriter encode_tensor(const nacre::Tensor& tensor, std::string_view name, con
     return writer;
   }
   if (!external.has_value()) {
-    writer.bytes(field::tensor::raw_data, {reinterpret_cast<const char*>(tensor.data()), static_cast<size_t>(tensor.bytes())});
+    writer.bytes(field::tensor::raw_data,
+                 {reinterpret_cast<const char*>(tensor.data()), static_cast<size_t>(tensor.bytes())});
     return writer;
   }
   const auto entry = [&](std::string_view key, const std::string& value) {

@@ -48,6 +48,7 @@ struct ExternalLocation {
   uint64_t offset = 0;
 };
 
-WireWriter encode_tensor(const nacre::Tensor& tensor, std::string_view name, const std::optional<ExternalLocation>& external = std::nullopt);
+WireWriter encode_tensor(const nacre::Tensor& tensor, std::string_view name,
+                         const std::optional<ExternalLocation>& external = std::nullopt);
 
 }  // namespace nacre::onnx

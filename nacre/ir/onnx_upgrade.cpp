@@ -19,7 +19,9 @@ void set_input(NodeDraft& node, size_t index, ValueId id) {
   node.inputs[index] = id;
 }
 
-bool has_input(const NodeDraft& node, size_t index) { return index < node.inputs.size() && node.inputs[index] != kNone; }
+bool has_input(const NodeDraft& node, size_t index) {
+  return index < node.inputs.size() && node.inputs[index] != kNone;
+}
 
 // The attribute `name` becomes the constant input `index`.
 void list_to_input(const Context& context, NodeDraft& node, std::string_view name, size_t index) {
@@ -48,7 +50,8 @@ void upgrade_squeeze(const Context& context, NodeDraft& node) {
 
 void upgrade_split(const Context& context, NodeDraft& node) {
   if (context.opset < 13) list_to_input(context, node, "split", 1);
-  if (context.opset < 18 && !has_input(node, 1)) node.attributes.set("num_outputs", static_cast<int64_t>(node.outputs.size()));
+  if (context.opset < 18 && !has_input(node, 1))
+    node.attributes.set("num_outputs", static_cast<int64_t>(node.outputs.size()));
 }
 
 void upgrade_pad(const Context& context, NodeDraft& node) {
@@ -75,7 +78,8 @@ void upgrade_clip(const Context& context, NodeDraft& node) {
     if (!node.attributes.has(name)) return;
     const float value = node.attributes.real(name, 0);
     node.attributes.erase(name);
-    if (std::abs(value) < std::numeric_limits<float>::max()) set_input(node, index, context.add_constant(name, scalar_like(context, node, value)));
+    if (std::abs(value) < std::numeric_limits<float>::max())
+      set_input(node, index, context.add_constant(name, scalar_like(context, node, value)));
   };
   limit("min", 1);
   limit("max", 2);
@@ -90,7 +94,8 @@ void upgrade_dropout(const Context& context, NodeDraft& node) {
 
 void upgrade_batch_normalization(const Context& context, NodeDraft& node) {
   if (context.opset < 9) {
-    if (node.attributes.integer("spatial", 1) != 1) context.fail("normalizes per element (spatial=0), which later opsets do not have");
+    if (node.attributes.integer("spatial", 1) != 1)
+      context.fail("normalizes per element (spatial=0), which later opsets do not have");
     node.attributes.erase("spatial");
   }
   if (context.opset < 14 && node.outputs.size() > 1) node.outputs.resize(1);  // statistics of training
@@ -166,7 +171,8 @@ void upgrade_group_normalization(const Context& context, NodeDraft& node) {
   if (context.opset >= 21 || node.inputs.size() < 3) return;
   const std::optional<Shape> shape = context.graph.value(node.inputs[0]).shape;
   const int64_t groups = node.attributes.integer("num_groups", 0);
-  if (!shape.has_value() || shape->rank() < 2 || !(*shape)[1].is_fixed() || groups < 1 || (*shape)[1].extent() % groups != 0) {
+  if (!shape.has_value() || shape->rank() < 2 || !(*shape)[1].is_fixed() || groups < 1 ||
+      (*shape)[1].extent() % groups != 0) {
     context.fail("needs a known number of channels, a multiple of num_groups, to be read from an opset before 21");
   }
   const int64_t repeats = (*shape)[1].extent() / groups;
@@ -175,7 +181,8 @@ void upgrade_group_normalization(const Context& context, NodeDraft& node) {
     const std::string suffix = index == 1 ? "scale" : "bias";
     // [groups] -> [groups, 1] -> [groups, repeats] -> [channels]
     const ValueId column = context.add_constant(suffix + "_column", integer_list(std::array<int64_t, 2>{groups, 1}));
-    const ValueId wide = context.add_constant(suffix + "_expanded", integer_list(std::array<int64_t, 2>{groups, repeats}));
+    const ValueId wide =
+        context.add_constant(suffix + "_expanded", integer_list(std::array<int64_t, 2>{groups, repeats}));
     const ValueId flat = context.add_constant(suffix + "_flat", integer_list(std::array<int64_t, 1>{groups * repeats}));
     ValueId value = context.add_node("Reshape", {node.inputs[index], column}, {});
     value = context.add_node("Expand", {value, wide}, {});

@@ -25,7 +25,7 @@ struct UpgradeContext {
   int opset;                                                             // of the file
   std::function<ValueId(std::string_view suffix, Tensor)> add_constant;  // named after the node's first output
   std::function<ValueId(std::string_view op, std::vector<ValueId> inputs, Attributes)> add_node;  // before the node
-  std::function<void(const std::string&)> fail;                          // UserError naming the node
+  std::function<void(const std::string&)> fail;  // UserError naming the node
 };
 
 void upgrade_node(const UpgradeContext& context, NodeDraft& node);

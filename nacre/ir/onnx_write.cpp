@@ -32,8 +32,13 @@ struct ExternalData {
 class GraphWriter {
  public:
   // `taken`: names of the graphs around this one. `captures`: the outer names of the last inputs.
-  GraphWriter(const Graph& graph, int opset, ExternalData* external, UniqueNames taken, const std::vector<std::string>& captures)
-      : graph_(graph), opset_(opset), external_(external), taken_(std::move(taken)), formal_(graph.inputs.size() - captures.size()) {
+  GraphWriter(const Graph& graph, int opset, ExternalData* external, UniqueNames taken,
+              const std::vector<std::string>& captures)
+      : graph_(graph),
+        opset_(opset),
+        external_(external),
+        taken_(std::move(taken)),
+        formal_(graph.inputs.size() - captures.size()) {
     name_values(captures);
     name_nodes();
   }
@@ -108,11 +113,14 @@ class GraphWriter {
     WireWriter message;
     size_t inputs = node.inputs.size();
     while (inputs > 0 && node.inputs[inputs - 1] == kNone) --inputs;
-    for (size_t i = 0; i < inputs; ++i) message.bytes(field::node::input, node.inputs[i] == kNone ? "" : read(node.inputs[i]));
-    for (const ValueId output : node.outputs) message.bytes(field::node::output, output == kNone ? "" : name_of(output));
+    for (size_t i = 0; i < inputs; ++i)
+      message.bytes(field::node::input, node.inputs[i] == kNone ? "" : read(node.inputs[i]));
+    for (const ValueId output : node.outputs)
+      message.bytes(field::node::output, output == kNone ? "" : name_of(output));
     message.bytes(field::node::name, node_names_[static_cast<size_t>(id)]);
     message.bytes(field::node::op_type, node.op);
-    for (const auto& [name, attribute] : node.attributes) message.message(field::node::attribute, attribute_message(name, attribute));
+    for (const auto& [name, attribute] : node.attributes)
+      message.message(field::node::attribute, attribute_message(name, attribute));
     for (const Body& body : node.bodies) message.message(field::node::attribute, body_message(id, body));
     if (!node.domain.empty()) message.bytes(field::node::domain, node.domain);
     result_.message(field::graph::node, message);
@@ -128,7 +136,9 @@ class GraphWriter {
   WireWriter attribute_message(const std::string& name, const Attribute& attribute) const {
     WireWriter message;
     message.bytes(field::attribute::name, name);
-    const auto type = [&](AttributeType value) { message.integer(field::attribute::type, static_cast<int64_t>(value)); };
+    const auto type = [&](AttributeType value) {
+      message.integer(field::attribute::type, static_cast<int64_t>(value));
+    };
     if (const auto* integer = std::get_if<int64_t>(&attribute)) {
       message.integer(field::attribute::i, *integer);
       type(AttributeType::integer);
@@ -174,7 +184,8 @@ class GraphWriter {
     if (!is_read && !is_output) return;
     const std::string& name = name_of(initializer.value);
     if (initializer.data == nullptr) {
-      throw UserError("parameter '" + name + "' has no data; an ONNX file needs weights (materialize the parameters first)");
+      throw UserError("parameter '" + name +
+                      "' has no data; an ONNX file needs weights (materialize the parameters first)");
     }
     const Tensor& data = *initializer.data;
     if (external_ == nullptr || data.type() == ElementType::string || data.bytes() < kExternalTensorBytes) {
@@ -183,7 +194,8 @@ class GraphWriter {
     }
     std::string& bytes = external_->bytes;
     bytes.resize((bytes.size() + kExternalAlignment - 1) / kExternalAlignment * kExternalAlignment);
-    result_.message(field::graph::initializer, onnx::encode_tensor(data, name, onnx::ExternalLocation{external_->file, bytes.size()}));
+    result_.message(field::graph::initializer,
+                    onnx::encode_tensor(data, name, onnx::ExternalLocation{external_->file, bytes.size()}));
     bytes.append(reinterpret_cast<const char*>(data.data()), static_cast<size_t>(data.bytes()));
   }
 
@@ -211,7 +223,8 @@ class GraphWriter {
       if (node.dead) continue;
       for (const ValueId id : node.outputs) {
         if (id == kNone || graph_.value(id).type == ElementType::undefined) continue;
-        if (std::ranges::find(graph_.outputs, id) == graph_.outputs.end()) result_.message(field::graph::value_info, value_info(id));
+        if (std::ranges::find(graph_.outputs, id) == graph_.outputs.end())
+          result_.message(field::graph::value_info, value_info(id));
       }
     }
   }
@@ -259,7 +272,8 @@ void raise_opset(const Graph& graph, OnnxWriteReport& report) {
     if (node.dead) continue;
     const int needed = required_opset(graph, node);
     if (needed > kOpset) {
-      throw UserError(node_text(graph, static_cast<NodeId>(i)) + " needs opset " + std::to_string(needed) + "; nacre writes up to " + std::to_string(kOpset));
+      throw UserError(node_text(graph, static_cast<NodeId>(i)) + " needs opset " + std::to_string(needed) +
+                      "; nacre writes up to " + std::to_string(kOpset));
     }
     if (needed > report.opset) {
       report.opset = needed;
@@ -316,7 +330,9 @@ std::string write_model(const Graph& graph, OnnxWriteReport& report, ExternalDat
   const Json annotation = writer.annotation();
   if (!annotation.is_null()) write_entry(model, field::model::metadata_props, kAnnotationKey, annotation.dump());
   if (static_cast<int64_t>(model.buffer().size()) > kMaximumFileBytes) {
-    throw UserError("the model takes " + std::to_string(model.buffer().size()) + " bytes, an ONNX file holds at most 2^31 - 1; write it to a path, so that its weights go beside it");
+    throw UserError(
+        "the model takes " + std::to_string(model.buffer().size()) +
+        " bytes, an ONNX file holds at most 2^31 - 1; write it to a path, so that its weights go beside it");
   }
   return model.take();
 }

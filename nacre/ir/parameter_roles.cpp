@@ -15,14 +15,17 @@ struct SettingRow {
   size_t first;
 };
 
-constexpr std::array kSettings = {SettingRow{"Clip", 1},   SettingRow{"Resize", 1},          SettingRow{"Pad", 1},
-                                  SettingRow{"Dropout", 1}, SettingRow{"QuantizeLinear", 1}, SettingRow{"DequantizeLinear", 1},
-                                  SettingRow{"OneHot", 1}, SettingRow{"Range", 0},           SettingRow{"Reshape", 1}};
+constexpr std::array kSettings = {
+    SettingRow{"Clip", 1},    SettingRow{"Resize", 1},         SettingRow{"Pad", 1},
+    SettingRow{"Dropout", 1}, SettingRow{"QuantizeLinear", 1}, SettingRow{"DequantizeLinear", 1},
+    SettingRow{"OneHot", 1},  SettingRow{"Range", 0},          SettingRow{"Reshape", 1}};
 
 Use use_of(const Node& node, size_t input) {
   if (!node.domain.empty()) return Use::weight;
-  if (node.op == "BatchNormalization") return input == 1 ? Use::scale : input == 3 ? Use::running_mean : input == 4 ? Use::running_variance : Use::weight;
-  const bool normalization = node.op == "LayerNormalization" || node.op == "InstanceNormalization" || node.op == "GroupNormalization";
+  if (node.op == "BatchNormalization")
+    return input == 1 ? Use::scale : input == 3 ? Use::running_mean : input == 4 ? Use::running_variance : Use::weight;
+  const bool normalization =
+      node.op == "LayerNormalization" || node.op == "InstanceNormalization" || node.op == "GroupNormalization";
   if (normalization) return input == 1 ? Use::scale : Use::weight;
   for (const SettingRow& row : kSettings) {
     if (row.op == node.op) return input >= row.first ? Use::setting : Use::weight;

@@ -14,7 +14,11 @@ bool is_text(std::string_view text) {
   for (size_t i = 0; i < text.size();) {
     const uint8_t lead = byte(i);
     if (lead == 0) return false;
-    const size_t length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+    const size_t length = lead < 0x80                   ? 1
+                          : lead >= 0xc2 && lead < 0xe0 ? 2
+                          : lead >= 0xe0 && lead < 0xf0 ? 3
+                          : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                        : 0;
     if (length == 0 || length > text.size() - i) return false;
     for (size_t k = 1; k < length; ++k) {
       if ((byte(i + k) & 0xc0) != 0x80) return false;
@@ -84,10 +88,10 @@ bool WireReader::next() {
       const uint64_t length = read_varint(at_, end_, *this);
       const auto present = static_cast<uint64_t>(end_ - at_);
       if (length > present) {
-        fail("field " + std::to_string(field_) + " claims " + std::to_string(length) + " bytes but " + std::to_string(present) +
-             " are left; the file is cut off or no ONNX model");
+        fail("field " + std::to_string(field_) + " claims " + std::to_string(length) + " bytes but " +
+             std::to_string(present) + " are left; the file is cut off or no ONNX model");
       }
-          bytes_ = std::string_view(at_, length);
+      bytes_ = std::string_view(at_, length);
       at_ += length;
       return true;
     }
@@ -137,7 +141,8 @@ void WireReader::append_reals(std::vector<float>& list) {
     return;
   }
   const std::string_view packed = bytes();
-  if (packed.size() % sizeof(float) != 0) fail("a packed list of floats of " + std::to_string(packed.size()) + " bytes");
+  if (packed.size() % sizeof(float) != 0)
+    fail("a packed list of floats of " + std::to_string(packed.size()) + " bytes");
   const size_t old = list.size();
   list.resize(old + packed.size() / sizeof(float));
   if (!packed.empty()) std::memcpy(list.data() + old, packed.data(), packed.size());
@@ -149,7 +154,8 @@ void WireReader::append_doubles(std::vector<double>& list) {
     return;
   }
   const std::string_view packed = bytes();
-  if (packed.size() % sizeof(double) != 0) fail("a packed list of doubles of " + std::to_string(packed.size()) + " bytes");
+  if (packed.size() % sizeof(double) != 0)
+    fail("a packed list of doubles of " + std::to_string(packed.size()) + " bytes");
   const size_t old = list.size();
   list.resize(old + packed.size() / sizeof(double));
   if (!packed.empty()) std::memcpy(list.data() + old, packed.data(), packed.size());

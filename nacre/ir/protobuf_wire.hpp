@@ -38,10 +38,10 @@ class WireReader {
   bool next();
   int field() const { return field_; }
 
-  int64_t integer();          // of a varint field
-  float real();               // of a 32-bit field
-  std::string_view bytes();   // of a length-delimited field
-  std::string_view text();    // the same, checked to be UTF-8 without zero bytes
+  int64_t integer();         // of a varint field
+  float real();              // of a 32-bit field
+  std::string_view bytes();  // of a length-delimited field
+  std::string_view text();   // the same, checked to be UTF-8 without zero bytes
   WireReader message();
 
   // Repeated numbers arrive one by one or packed; both are appended.
@@ -66,8 +66,8 @@ class WireReader {
   Source* source_;
   int field_ = 0;
   Type type_ = Type::varint;
-  uint64_t number_ = 0;            // payload of varint and word types
-  std::string_view bytes_;         // payload of the bytes type
+  uint64_t number_ = 0;     // payload of varint and word types
+  std::string_view bytes_;  // payload of the bytes type
 };
 
 // Appends fields to a string. Nested messages are built in a writer of their own and appended.

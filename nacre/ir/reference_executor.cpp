@@ -54,11 +54,13 @@ double draw(const Distribution& distribution, const Fans& fans, Random& random) 
 Tensor draw_parameter(const Graph& graph, const Initializer& initializer, uint64_t seed) {
   const Value& value = graph.value(initializer.value);
   const std::string place = value_text(graph, initializer.value);
-  if (!value.shape.has_value() || !value.shape->is_fixed()) throw UserError("the shape of parameter '" + place + "' is not fixed");
+  if (!value.shape.has_value() || !value.shape->is_fixed())
+    throw UserError("the shape of parameter '" + place + "' is not fixed");
   if (initializer.distribution.kind == Distribution::Kind::none) {
     throw UserError("parameter '" + place + "' has neither data nor a distribution to draw it from");
   }
-  const uint64_t stream = Random::stream(seed, value.name, value.name.empty() ? static_cast<uint64_t>(initializer.value) : 0).next();
+  const uint64_t stream =
+      Random::stream(seed, value.name, value.name.empty() ? static_cast<uint64_t>(initializer.value) : 0).next();
   return draw_tensor(initializer.distribution, value.shape->extents(), stream).cast(value.type);
 }
 
@@ -81,7 +83,8 @@ Tensor GraphParameters::view(const Graph& graph, ValueId key) const {
 void materialize_parameters(Graph& graph, uint64_t seed) {
   for (size_t i = 0; i < graph.initializers().size(); ++i) {
     Initializer& initializer = graph.initializer(static_cast<int32_t>(i));
-    if (initializer.data == nullptr) initializer.data = std::make_shared<const Tensor>(draw_parameter(graph, initializer, seed));
+    if (initializer.data == nullptr)
+      initializer.data = std::make_shared<const Tensor>(draw_parameter(graph, initializer, seed));
   }
   for (Node& node : graph.nodes()) {
     for (Body& body : node.bodies) {
@@ -96,10 +99,13 @@ void materialize_parameters(Graph& graph, uint64_t seed) {
 
 std::vector<Tensor> run_reference_node(const Node& node, std::span<const Tensor* const> inputs) {
   if (node.schema == nullptr || node.schema->reference == nullptr) {
-    throw UserError("the reference executor has no kernel for operator '" + (node.domain.empty() ? "" : node.domain + ".") + node.op + "'");
+    throw UserError("the reference executor has no kernel for operator '" +
+                    (node.domain.empty() ? "" : node.domain + ".") + node.op + "'");
   }
   std::vector<Tensor> results = node.schema->reference(node, inputs);
-  NACRE_CHECK(results.size() >= node.outputs.size() || results.size() >= static_cast<size_t>(node.schema->minimum_outputs), node.op);
+  NACRE_CHECK(
+      results.size() >= node.outputs.size() || results.size() >= static_cast<size_t>(node.schema->minimum_outputs),
+      node.op);
   return results;
 }
 
@@ -109,7 +115,10 @@ namespace {
 class Runner {
  public:
   Runner(const Graph& graph, const ParameterSource& parameters)
-      : graph_(graph), parameters_(parameters), values_(graph.values().size()), last_use_(graph.values().size(), kNone) {
+      : graph_(graph),
+        parameters_(parameters),
+        values_(graph.values().size()),
+        last_use_(graph.values().size(), kNone) {
     for (size_t i = 0; i < graph.nodes().size(); ++i) {
       if (graph.nodes()[i].dead) continue;
       const auto note = [&](ValueId id) {
@@ -118,7 +127,8 @@ class Runner {
       std::ranges::for_each(graph.nodes()[i].inputs, note);
       for (const Body& body : graph.nodes()[i].bodies) std::ranges::for_each(body.captures, note);
     }
-    for (const ValueId output : graph.outputs) last_use_[static_cast<size_t>(output)] = static_cast<NodeId>(graph.nodes().size());
+    for (const ValueId output : graph.outputs)
+      last_use_[static_cast<size_t>(output)] = static_cast<NodeId>(graph.nodes().size());
   }
 
   std::vector<Tensor> run(const std::vector<Tensor>& inputs) {
@@ -136,7 +146,8 @@ class Runner {
   const Tensor& get(ValueId id) {
     std::optional<Tensor>& slot = values_[static_cast<size_t>(id)];
     if (!slot.has_value()) {
-      if (graph_.initializer_of(id) == nullptr) throw UserError("value '" + value_text(graph_, id) + "' is read before it is computed");
+      if (graph_.initializer_of(id) == nullptr)
+        throw UserError("value '" + value_text(graph_, id) + "' is read before it is computed");
       slot = parameters_.view(graph_, id);
     }
     return *slot;
@@ -146,9 +157,12 @@ class Runner {
     const Node& node = graph_.node(id);
     std::vector<Tensor> results;
     try {
-      if (node.op == "If" && !node.bodies.empty()) results = run_if(node);
-      else if (node.op == "Loop" && !node.bodies.empty()) results = run_loop(node);
-      else results = run_plain(node);
+      if (node.op == "If" && !node.bodies.empty())
+        results = run_if(node);
+      else if (node.op == "Loop" && !node.bodies.empty())
+        results = run_loop(node);
+      else
+        results = run_plain(node);
     } catch (const UserError& error) {
       const std::string_view message = error.what();
       if (message.find("node '") != std::string_view::npos) throw;
@@ -177,9 +191,11 @@ class Runner {
 
   std::vector<Tensor> call(const Node& node, std::string_view name, std::vector<Tensor> arguments) {
     const auto body = std::ranges::find(node.bodies, name, &Body::name);
-    if (body == node.bodies.end() || body->graph == nullptr) throw UserError("the body '" + std::string(name) + "' is missing");
+    if (body == node.bodies.end() || body->graph == nullptr)
+      throw UserError("the body '" + std::string(name) + "' is missing");
     for (const ValueId capture : body->captures) arguments.push_back(get(capture));
-    if (arguments.size() != body->graph->inputs.size()) throw UserError("the body '" + std::string(name) + "' takes another number of inputs");
+    if (arguments.size() != body->graph->inputs.size())
+      throw UserError("the body '" + std::string(name) + "' takes another number of inputs");
     return Runner(*body->graph, parameters_).run(arguments);
   }
 
@@ -190,7 +206,9 @@ class Runner {
 
   // Results are the carried values, then each scan output stacked along a new axis 0.
   std::vector<Tensor> run_loop(const Node& node) {
-    const auto input = [&](size_t i) { return i < node.inputs.size() && node.inputs[i] != kNone ? &get(node.inputs[i]) : nullptr; };
+    const auto input = [&](size_t i) {
+      return i < node.inputs.size() && node.inputs[i] != kNone ? &get(node.inputs[i]) : nullptr;
+    };
     const Tensor* trips = input(0);
     const Tensor* condition = input(1);
     const int64_t limit = trips == nullptr ? std::numeric_limits<int64_t>::max() : trips->integers().at(0);
@@ -203,12 +221,14 @@ class Runner {
       std::vector<Tensor> arguments = {Tensor::scalar<int64_t>(iteration), Tensor::scalar<bool>(true)};
       arguments.insert(arguments.end(), carried.begin(), carried.end());
       std::vector<Tensor> results = call(node, "body", std::move(arguments));
-      if (results.size() != 1 + carried.size() + stacked) throw UserError("the body 'body' returns another number of values");
+      if (results.size() != 1 + carried.size() + stacked)
+        throw UserError("the body 'body' returns another number of values");
       going = results[0].number_at(0) != 0;
       for (size_t i = 0; i < carried.size(); ++i) carried[i] = std::move(results[1 + i]);
       for (size_t i = 0; i < stacked; ++i) slices[i].push_back(std::move(results[1 + carried.size() + i]));
     }
-    for (size_t i = 0; i < stacked; ++i) carried.push_back(stack(node, slices[i], node.outputs[node.outputs.size() - stacked + i]));
+    for (size_t i = 0; i < stacked; ++i)
+      carried.push_back(stack(node, slices[i], node.outputs[node.outputs.size() - stacked + i]));
     return carried;
   }
 
@@ -255,7 +275,8 @@ Tensor checked_input(const Graph& graph, ValueId id, const NamedTensors& inputs)
   if (!value.shape.has_value()) return tensor;
   const Shape given = tensor.shape();
   bool fits = given.rank() == value.shape->rank();
-  for (int axis = 0; fits && axis < given.rank(); ++axis) fits = !(*value.shape)[axis].is_fixed() || given[axis] == (*value.shape)[axis];
+  for (int axis = 0; fits && axis < given.rank(); ++axis)
+    fits = !(*value.shape)[axis].is_fixed() || given[axis] == (*value.shape)[axis];
   if (!fits) fail(graph.shape_text(given) + ", expected " + graph.shape_text(*value.shape));
   return tensor;
 }
@@ -267,7 +288,8 @@ NamedTensors run_reference(const Graph& graph, const NamedTensors& inputs, const
   for (const ValueId input : graph.inputs) arguments.push_back(checked_input(graph, input, inputs));
   std::vector<Tensor> results = Runner(graph, parameters).run(arguments);
   NamedTensors named;
-  for (size_t i = 0; i < results.size(); ++i) named.insert_or_assign(value_text(graph, graph.outputs[i]), std::move(results[i]));
+  for (size_t i = 0; i < results.size(); ++i)
+    named.insert_or_assign(value_text(graph, graph.outputs[i]), std::move(results[i]));
   return named;
 }
 

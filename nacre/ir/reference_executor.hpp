@@ -39,7 +39,8 @@ Tensor draw_tensor(const Distribution& distribution, std::span<const int64_t> ex
 void materialize_parameters(Graph& graph, uint64_t seed);
 
 // Inputs by name; outputs by name. UserError for a missing or wrongly shaped input, or an operator without a kernel.
-NamedTensors run_reference(const Graph& graph, const NamedTensors& inputs, const ParameterSource& parameters = GraphParameters());
+NamedTensors run_reference(const Graph& graph, const NamedTensors& inputs,
+                           const ParameterSource& parameters = GraphParameters());
 
 // One node, given its inputs; the result may not depend on the graph.
 std::vector<Tensor> run_reference_node(const Node& node, std::span<const Tensor* const> inputs);

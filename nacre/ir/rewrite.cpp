@@ -14,9 +14,18 @@ namespace nacre {
 
 const std::vector<Rewrite>& all_rewrites() {
   static const std::vector<Rewrite> list = {
-      {.name = "dead_code", .summary = "remove what no output depends on", .source = "", .apply = rewrites::remove_dead_code},
-      {.name = "identity", .summary = "remove operators that hand their input through, merge pairs of transposes and reshapes", .source = "", .apply = rewrites::remove_identities},
-      {.name = "constants", .summary = "compute what depends on constants and fixed shapes only", .source = "", .apply = rewrites::fold_constants},
+      {.name = "dead_code",
+       .summary = "remove what no output depends on",
+       .source = "",
+       .apply = rewrites::remove_dead_code},
+      {.name = "identity",
+       .summary = "remove operators that hand their input through, merge pairs of transposes and reshapes",
+       .source = "",
+       .apply = rewrites::remove_identities},
+      {.name = "constants",
+       .summary = "compute what depends on constants and fixed shapes only",
+       .source = "",
+       .apply = rewrites::fold_constants},
       {.name = "fold_batch_norm",
        .summary = "fold batch normalization into the convolution or matrix product before it",
        .source = "Ioffe and Szegedy, arXiv 1502.03167, algorithm 2",
@@ -38,7 +47,8 @@ const Rewrite& get_rewrite(std::string_view name) {
 
 namespace {
 
-bool agree(const std::optional<Shape>& before, const Graph& old_graph, const std::optional<Shape>& after, const Graph& new_graph) {
+bool agree(const std::optional<Shape>& before, const Graph& old_graph, const std::optional<Shape>& after,
+           const Graph& new_graph) {
   if (!before.has_value() || !after.has_value()) return true;
   if (before->rank() != after->rank()) return false;
   for (int axis = 0; axis < before->rank(); ++axis) {
@@ -57,9 +67,11 @@ void check_signature(const std::string& rewrite, const Graph& before, const Grap
     for (size_t i = 0; i < old_ids.size(); ++i) {
       const Value& a = before.value(old_ids[i]);
       const Value& b = after.value(new_ids[i]);
-      NACRE_CHECK(a.name == b.name, "rewrite " + rewrite + " renamed '" + a.name + "' of the " + what + " to '" + b.name + "'");
+      NACRE_CHECK(a.name == b.name,
+                  "rewrite " + rewrite + " renamed '" + a.name + "' of the " + what + " to '" + b.name + "'");
       const bool same_type = a.type == b.type || a.type == ElementType::undefined;
-      NACRE_CHECK(same_type && agree(a.shape, before, b.shape, after), "rewrite " + rewrite + " changed the type or shape of '" + a.name + "'");
+      NACRE_CHECK(same_type && agree(a.shape, before, b.shape, after),
+                  "rewrite " + rewrite + " changed the type or shape of '" + a.name + "'");
     }
   };
   check(before.inputs, after.inputs, "inputs");
@@ -80,7 +92,8 @@ std::optional<NamedTensors> random_inputs(const Graph& graph, uint64_t seed) {
   NamedTensors result;
   for (size_t i = 0; i < graph.inputs.size(); ++i) {
     const Value& value = graph.value(graph.inputs[i]);
-    if (!value.shape.has_value() || value.type == ElementType::string || element_bits(value.type) < 8) return std::nullopt;
+    if (!value.shape.has_value() || value.type == ElementType::string || element_bits(value.type) < 8)
+      return std::nullopt;
     std::vector<int64_t> extents;
     for (const Dim dim : *value.shape) extents.push_back(dim.is_fixed() ? dim.extent() : 2);
     if (Shape::fixed(extents).elements().value_or(int64_t{1} << 40) > (1 << 26)) return std::nullopt;
@@ -112,7 +125,8 @@ auto as_internal(const char* what, Work work) {
   try {
     return work();
   } catch (const UserError& error) {
-    throw InternalError(std::string("internal error: after a rewrite the graph cannot be ") + what + ": " + error.what());
+    throw InternalError(std::string("internal error: after a rewrite the graph cannot be ") + what + ": " +
+                        error.what());
   }
 }
 
@@ -133,7 +147,8 @@ double largest_difference(const Tensor& a, const Tensor& b, double& largest) {
 }
 
 // By position: an output without a name is called after its node, which a rewrite may renumber.
-double relative_difference(const Graph& before, const NamedTensors& expected, const Graph& after, const NamedTensors& found) {
+double relative_difference(const Graph& before, const NamedTensors& expected, const Graph& after,
+                           const NamedTensors& found) {
   double worst = 0;
   for (size_t i = 0; i < before.outputs.size(); ++i) {
     const auto a = expected.find(value_text(before, before.outputs[i]));
@@ -165,7 +180,8 @@ std::optional<double> compare_by_running(const Graph& before, const Graph& after
       continue;
     }
     if (before.outputs.size() != after.outputs.size()) return INFINITY;
-    const NamedTensors found = as_internal("run", [&] { return run_reference(bound_copy(after, bindings), *inputs, GraphParameters(seed)); });
+    const NamedTensors found =
+        as_internal("run", [&] { return run_reference(bound_copy(after, bindings), *inputs, GraphParameters(seed)); });
     return relative_difference(before, expected, after, found);
   }
   return std::nullopt;
@@ -188,15 +204,16 @@ RewriteRecord run_rewrite(Graph& graph, const Rewrite& rewrite, const RewriteOpt
     constexpr uint64_t kSeed = 20260101;
     const std::optional<double> difference = compare_by_running(graph, result, kSeed);
     NACRE_CHECK(!difference.has_value() || *difference <= rewrite.tolerance,
-                "rewrite " + rewrite.name + " changed the outputs by " + std::to_string(difference.value_or(0)) + " of their size, allowed are " +
-                    std::to_string(rewrite.tolerance));
+                "rewrite " + rewrite.name + " changed the outputs by " + std::to_string(difference.value_or(0)) +
+                    " of their size, allowed are " + std::to_string(rewrite.tolerance));
     record.verified = difference.has_value();
   }
   graph = std::move(result);
   return record;
 }
 
-std::vector<RewriteRecord> run_rewrites(Graph& graph, std::span<const std::string> names, const RewriteOptions& options) {
+std::vector<RewriteRecord> run_rewrites(Graph& graph, std::span<const std::string> names,
+                                        const RewriteOptions& options) {
   std::vector<RewriteRecord> records;
   std::vector<const Rewrite*> list;
   for (const std::string& name : options.disabled) get_rewrite(name);  // a misspelt name would switch nothing off
@@ -211,7 +228,8 @@ std::vector<RewriteRecord> run_rewrites(Graph& graph, std::span<const std::strin
     for (size_t i = 0; i < list.size(); ++i) {
       const RewriteRecord record = run_rewrite(graph, *list[i], options);
       // Verified means: each time it applied.
-      records[i].verified = record.count == 0 ? records[i].verified : record.verified && (records[i].count == 0 || records[i].verified);
+      records[i].verified =
+          record.count == 0 ? records[i].verified : record.verified && (records[i].count == 0 || records[i].verified);
       records[i].count += record.count;
       records[i].time_s += record.time_s;
       changed += record.count;

@@ -15,24 +15,24 @@ namespace nacre {
 struct Rewrite {
   std::string name;
   std::string summary;
-  std::string source;             // paper, section or equation; "" where it is common knowledge
-  bool preserves_values = true;   // outputs equal within `tolerance` for any input
-  double tolerance = 1e-4;        // relative to the largest output
+  std::string source;            // paper, section or equation; "" where it is common knowledge
+  bool preserves_values = true;  // outputs equal within `tolerance` for any input
+  double tolerance = 1e-4;       // relative to the largest output
   // Applies the rewrite wherever it matches, nested graphs included; returns how often. Dead nodes may remain.
   int (*apply)(Graph& graph) = nullptr;
 };
 
 struct RewriteOptions {
-  std::vector<std::string> disabled = {};      // names
-  bool verify_values = false;                  // run before and after on random inputs (reference executor)
-  std::function<bool()> interrupted = {};      // asked between rewrites; true throws Interrupted
+  std::vector<std::string> disabled = {};  // names
+  bool verify_values = false;              // run before and after on random inputs (reference executor)
+  std::function<bool()> interrupted = {};  // asked between rewrites; true throws Interrupted
   int maximum_rounds = 10;
 };
 
 struct RewriteRecord {
   std::string name;
   int count = 0;
-  double time_s = 0;      // of the rewrite, without verification
+  double time_s = 0;  // of the rewrite, without verification
   // With verify_values: the values were compared. A graph with opaque operators or an input of unknown rank cannot be run,
   // and its values are not compared.
   bool verified = false;
@@ -43,7 +43,8 @@ const Rewrite& get_rewrite(std::string_view name);  // UserError with nearest na
 
 // Runs the named rewrites in order until nothing changes. Throws InternalError naming the rewrite when verification fails.
 // Whatever is thrown, the graph is as it was after the last rewrite that ended well.
-std::vector<RewriteRecord> run_rewrites(Graph& graph, std::span<const std::string> names, const RewriteOptions& options = {});
+std::vector<RewriteRecord> run_rewrites(Graph& graph, std::span<const std::string> names,
+                                        const RewriteOptions& options = {});
 // dead code, identity, constants, batch-norm folding: what a deployed model gets.
 std::vector<RewriteRecord> simplify_for_deployment(Graph& graph, const RewriteOptions& options = {});
 

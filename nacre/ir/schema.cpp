@@ -20,7 +20,9 @@ class NameTable {
     ++count_;
   }
 
-  const OperatorSchema* find(std::string_view name) const { return slots_.empty() || name.empty() ? nullptr : slots_[find_slot(name)]; }
+  const OperatorSchema* find(std::string_view name) const {
+    return slots_.empty() || name.empty() ? nullptr : slots_[find_slot(name)];
+  }
 
  private:
   // The slot of that name, or the empty one where it would go.
@@ -72,11 +74,13 @@ std::string count_text(int minimum, int maximum) {
 void check_arity(const InferenceContext& context, const OperatorSchema& schema) {
   const int inputs = context.input_count();
   if (inputs < schema.minimum_inputs || inputs > schema.maximum_inputs) {
-    context.fail("takes " + count_text(schema.minimum_inputs, schema.maximum_inputs) + " inputs, found " + std::to_string(inputs));
+    context.fail("takes " + count_text(schema.minimum_inputs, schema.maximum_inputs) + " inputs, found " +
+                 std::to_string(inputs));
   }
   const int outputs = context.output_count();
   if (outputs < schema.minimum_outputs || outputs > schema.maximum_outputs) {
-    context.fail("has " + count_text(schema.minimum_outputs, schema.maximum_outputs) + " outputs, found " + std::to_string(outputs));
+    context.fail("has " + count_text(schema.minimum_outputs, schema.maximum_outputs) + " outputs, found " +
+                 std::to_string(outputs));
   }
   for (int i = 0; i < schema.minimum_inputs; ++i) {
     if (!context.has_input(i)) context.fail("input " + std::to_string(i) + " is missing");
@@ -99,9 +103,10 @@ const Shape* InferenceContext::ranked_input(int index, int minimum, int maximum)
   const std::optional<Shape>& shape = input_shape(index);
   if (!shape.has_value()) return nullptr;
   if (shape->rank() < minimum || shape->rank() > maximum) {
-    const std::string expected = maximum == kMaximumRank ? "at least " + std::to_string(minimum) : count_text(minimum, maximum);
-    fail("input " + std::to_string(index) + " has " + std::to_string(shape->rank()) + " dimensions " + graph_.shape_text(*shape) +
-         ", expected " + expected);
+    const std::string expected =
+        maximum == kMaximumRank ? "at least " + std::to_string(minimum) : count_text(minimum, maximum);
+    fail("input " + std::to_string(index) + " has " + std::to_string(shape->rank()) + " dimensions " +
+         graph_.shape_text(*shape) + ", expected " + expected);
   }
   return &*shape;
 }
@@ -135,7 +140,9 @@ void InferenceContext::set_output(int index, ElementType type, const std::option
   }
 }
 
-void InferenceContext::fail(const std::string& message) const { throw UserError(node_text(graph_, node_) + ": " + message); }
+void InferenceContext::fail(const std::string& message) const {
+  throw UserError(node_text(graph_, node_) + ": " + message);
+}
 
 void infer_node(Graph& graph, NodeId id) {
   const Node& node = graph.node(id);

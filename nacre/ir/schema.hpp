@@ -25,8 +25,8 @@ struct OperatorCost {
 // expressions over symbols ("7", "past+1"; "" for unknown). Shape -> Gather -> Concat -> Reshape chains are computed on it.
 struct KnownTensor {
   std::vector<int64_t> extents;
-  std::optional<Tensor> tensor;           // all elements known
-  std::vector<std::string> expressions;   // else: one per element
+  std::optional<Tensor> tensor;          // all elements known
+  std::vector<std::string> expressions;  // else: one per element
 };
 
 // By following the producers of `id` backwards; nothing when not even the number of elements is known.
@@ -44,7 +44,9 @@ class InferenceContext {
   const Attributes& attributes() const { return node().attributes; }
   int input_count() const { return static_cast<int>(node().inputs.size()); }
   int output_count() const { return static_cast<int>(node().outputs.size()); }
-  bool has_input(int index) const { return index < input_count() && node().inputs[static_cast<size_t>(index)] != kNone; }
+  bool has_input(int index) const {
+    return index < input_count() && node().inputs[static_cast<size_t>(index)] != kNone;
+  }
   ElementType input_type(int index) const { return input(index).type; }
   const std::optional<Shape>& input_shape(int index) const { return input(index).shape; }
   // The shape of an input, or null when its rank is unknown; UserError when its rank is outside [minimum, maximum].

@@ -19,8 +19,8 @@ namespace nacre {
 
 class Dim {
  public:
-  constexpr Dim() = default;                             // unknown
-  constexpr Dim(int64_t extent) : code_(extent) {}       // NOLINT: an extent is a Dim
+  constexpr Dim() = default;                        // unknown
+  constexpr Dim(int64_t extent) : code_(extent) {}  // NOLINT: an extent is a Dim
   static constexpr Dim symbol(int32_t index) { return Dim(-2 - static_cast<int64_t>(index), Raw{}); }
 
   constexpr bool is_fixed() const { return code_ >= 0; }

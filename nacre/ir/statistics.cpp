@@ -18,12 +18,13 @@ int64_t saturating_add(int64_t a, int64_t b) {
 int64_t value_bytes(const Graph& graph, ValueId id) {
   const Value& value = graph.value(id);
   if (!value.shape.has_value()) {
-    throw UserError("the shape of value '" + value_text(graph, id) + "' is not known; infer shapes first, or give its shape in the model");
+    throw UserError("the shape of value '" + value_text(graph, id) +
+                    "' is not known; infer shapes first, or give its shape in the model");
   }
   for (const Dim dim : *value.shape) {
     if (dim.is_fixed()) continue;
-    throw UserError("value '" + value_text(graph, id) + "' " + graph.shape_text(*value.shape) + " has the dimension '" + graph.dim_text(dim) +
-                    "' that is not fixed; bind it to a number first");
+    throw UserError("value '" + value_text(graph, id) + "' " + graph.shape_text(*value.shape) + " has the dimension '" +
+                    graph.dim_text(dim) + "' that is not fixed; bind it to a number first");
   }
   const int64_t bits = element_bits(value.type);
   const int64_t elements = value.shape->elements().value_or(std::numeric_limits<int64_t>::max());
@@ -33,7 +34,10 @@ int64_t value_bytes(const Graph& graph, ValueId id) {
 class Counter {
  public:
   explicit Counter(const Graph& graph)
-      : graph_(graph), bytes_(graph.values().size(), 0), last_use_(graph.values().size(), kNone), read_(graph.initializers().size(), 0) {}
+      : graph_(graph),
+        bytes_(graph.values().size(), 0),
+        last_use_(graph.values().size(), kNone),
+        read_(graph.initializers().size(), 0) {}
 
   GraphStatistics run() {
     count_initializers();
@@ -63,7 +67,8 @@ class Counter {
       bytes_[static_cast<size_t>(initializer.value)] = bytes;
       result_.weight_bytes = saturating_add(result_.weight_bytes, bytes);
       if (initializer.trainable) {
-        result_.parameters = saturating_add(result_.parameters, graph_.value(initializer.value).shape->elements().value_or(0));
+        result_.parameters =
+            saturating_add(result_.parameters, graph_.value(initializer.value).shape->elements().value_or(0));
       }
     }
   }
@@ -162,7 +167,8 @@ class Counter {
       result_.weight_bytes = saturating_add(result_.weight_bytes, counted.weight_bytes);
       result_.opaque.insert(result_.opaque.end(), counted.opaque.begin(), counted.opaque.end());
       int64_t arguments = 0;  // alive outside already
-      for (const ValueId input : body.graph->inputs) arguments = saturating_add(arguments, value_bytes(*body.graph, input));
+      for (const ValueId input : body.graph->inputs)
+        arguments = saturating_add(arguments, value_bytes(*body.graph, input));
       inside = std::max(inside, counted.peak_activation_bytes - arguments);
     }
     return inside;
@@ -171,8 +177,10 @@ class Counter {
   std::optional<int64_t> iterations(const Node& node) const {
     if (node.op == "If") return 1;
     if (node.op == "Loop") {
-      const std::optional<KnownTensor> trips = node.inputs.empty() || node.inputs[0] == kNone ? std::nullopt : known_tensor(graph_, node.inputs[0]);
-      if (trips.has_value() && trips->tensor.has_value() && trips->tensor->elements() == 1) return trips->tensor->integers()[0];
+      const std::optional<KnownTensor> trips =
+          node.inputs.empty() || node.inputs[0] == kNone ? std::nullopt : known_tensor(graph_, node.inputs[0]);
+      if (trips.has_value() && trips->tensor.has_value() && trips->tensor->elements() == 1)
+        return trips->tensor->integers()[0];
       return std::nullopt;
     }
     if (node.op == "Scan") {
@@ -185,9 +193,9 @@ class Counter {
   }
 
   const Graph& graph_;
-  std::vector<int64_t> bytes_;     // per value
-  std::vector<NodeId> last_use_;   // per value; kForever: an output, or already released
-  std::vector<char> read_;         // per initialiser
+  std::vector<int64_t> bytes_;    // per value
+  std::vector<NodeId> last_use_;  // per value; kForever: an output, or already released
+  std::vector<char> read_;        // per initialiser
   int64_t live_ = 0;
   GraphStatistics result_;
 };

@@ -100,7 +100,8 @@ uint16_t float_to_bfloat16(float value) {
 
 namespace {
 
-float decode_small_float(uint8_t code, int exponent_bits, int mantissa_bits, int bias, bool unsigned_zero, bool has_infinity) {
+float decode_small_float(uint8_t code, int exponent_bits, int mantissa_bits, int bias, bool unsigned_zero,
+                         bool has_infinity) {
   const int width = exponent_bits + mantissa_bits;
   const bool negative = ((code >> width) & 1) != 0;
   const int exponent = (code >> mantissa_bits) & ((1 << exponent_bits) - 1);
@@ -110,8 +111,9 @@ float decode_small_float(uint8_t code, int exponent_bits, int mantissa_bits, int
     if (has_infinity) return mantissa != 0 ? std::nanf("") : (negative ? -INFINITY : INFINITY);
     if (mantissa == (1 << mantissa_bits) - 1) return std::nanf("");
   }
-  const float value = exponent == 0 ? std::ldexp(static_cast<float>(mantissa), 1 - bias - mantissa_bits)
-                                    : std::ldexp(static_cast<float>(mantissa + (1 << mantissa_bits)), exponent - bias - mantissa_bits);
+  const float value =
+      exponent == 0 ? std::ldexp(static_cast<float>(mantissa), 1 - bias - mantissa_bits)
+                    : std::ldexp(static_cast<float>(mantissa + (1 << mantissa_bits)), exponent - bias - mantissa_bits);
   return negative ? -value : value;
 }
 
@@ -120,7 +122,9 @@ float decode_small_float(uint8_t code, int exponent_bits, int mantissa_bits, int
 double Tensor::number_at(int64_t index) const {
   const auto i = static_cast<size_t>(index);
   const auto read = [&]<class T>(T) { return static_cast<double>(reinterpret_cast<const T*>(bytes_)[i]); };
-  const auto nibble = [&] { return static_cast<uint8_t>((static_cast<uint8_t>(bytes_[i / 2]) >> (4 * (i % 2))) & 0xf); };
+  const auto nibble = [&] {
+    return static_cast<uint8_t>((static_cast<uint8_t>(bytes_[i / 2]) >> (4 * (i % 2))) & 0xf);
+  };
   const auto byte = [&] { return static_cast<uint8_t>(bytes_[i]); };
   switch (type_) {
     case ElementType::float32: return read(float{});
@@ -157,16 +161,18 @@ void Tensor::set_number_at(int64_t index, double value) {
     const double low = static_cast<double>(std::numeric_limits<T>::min());
     const double high = static_cast<double>(std::numeric_limits<T>::max());
     const double rounded = std::nearbyint(value);
-    reinterpret_cast<T*>(bytes)[i] = std::isnan(rounded)  ? T{0}
-                                     : rounded <= low     ? std::numeric_limits<T>::min()
-                                     : rounded >= high    ? std::numeric_limits<T>::max()
-                                                          : static_cast<T>(rounded);
+    reinterpret_cast<T*>(bytes)[i] = std::isnan(rounded) ? T{0}
+                                     : rounded <= low    ? std::numeric_limits<T>::min()
+                                     : rounded >= high   ? std::numeric_limits<T>::max()
+                                                         : static_cast<T>(rounded);
   };
   switch (type_) {
     case ElementType::float32: return write(float{});
     case ElementType::float64: return write(double{});
     case ElementType::float16: reinterpret_cast<uint16_t*>(bytes)[i] = float_to_half(static_cast<float>(value)); return;
-    case ElementType::bfloat16: reinterpret_cast<uint16_t*>(bytes)[i] = float_to_bfloat16(static_cast<float>(value)); return;
+    case ElementType::bfloat16:
+      reinterpret_cast<uint16_t*>(bytes)[i] = float_to_bfloat16(static_cast<float>(value));
+      return;
     case ElementType::int8: return write_integer(int8_t{});
     case ElementType::uint8: return write_integer(uint8_t{});
     case ElementType::int16: return write_integer(int16_t{});
@@ -185,7 +191,9 @@ void Tensor::set_number_at(int64_t index, double value) {
       bytes[i / 2] = (bytes[i / 2] & std::byte(0xf0 >> shift)) | std::byte(code << shift);
       return;
     }
-    default: throw InternalError("writing numbers of type " + std::string(element_type_name(type_)) + " is the format module's work");
+    default:
+      throw InternalError("writing numbers of type " + std::string(element_type_name(type_)) +
+                          " is the format module's work");
   }
 }
 

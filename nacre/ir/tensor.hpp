@@ -30,7 +30,8 @@ class Tensor {
   static Tensor of(std::span<const int64_t> extents, std::span<const T> values);
   template <class T>
   static Tensor of(std::initializer_list<int64_t> extents, std::initializer_list<T> values) {
-    return of<T>(std::span<const int64_t>(extents.begin(), extents.size()), std::span<const T>(values.begin(), values.size()));
+    return of<T>(std::span<const int64_t>(extents.begin(), extents.size()),
+                 std::span<const T>(values.begin(), values.size()));
   }
   template <class T>
   static Tensor scalar(T value) {
@@ -87,27 +88,49 @@ uint16_t float_to_bfloat16(float value);
 template <class T>
 constexpr ElementType element_type_of();
 template <>
-constexpr ElementType element_type_of<float>() { return ElementType::float32; }
+constexpr ElementType element_type_of<float>() {
+  return ElementType::float32;
+}
 template <>
-constexpr ElementType element_type_of<double>() { return ElementType::float64; }
+constexpr ElementType element_type_of<double>() {
+  return ElementType::float64;
+}
 template <>
-constexpr ElementType element_type_of<int8_t>() { return ElementType::int8; }
+constexpr ElementType element_type_of<int8_t>() {
+  return ElementType::int8;
+}
 template <>
-constexpr ElementType element_type_of<uint8_t>() { return ElementType::uint8; }
+constexpr ElementType element_type_of<uint8_t>() {
+  return ElementType::uint8;
+}
 template <>
-constexpr ElementType element_type_of<int16_t>() { return ElementType::int16; }
+constexpr ElementType element_type_of<int16_t>() {
+  return ElementType::int16;
+}
 template <>
-constexpr ElementType element_type_of<uint16_t>() { return ElementType::uint16; }
+constexpr ElementType element_type_of<uint16_t>() {
+  return ElementType::uint16;
+}
 template <>
-constexpr ElementType element_type_of<int32_t>() { return ElementType::int32; }
+constexpr ElementType element_type_of<int32_t>() {
+  return ElementType::int32;
+}
 template <>
-constexpr ElementType element_type_of<uint32_t>() { return ElementType::uint32; }
+constexpr ElementType element_type_of<uint32_t>() {
+  return ElementType::uint32;
+}
 template <>
-constexpr ElementType element_type_of<int64_t>() { return ElementType::int64; }
+constexpr ElementType element_type_of<int64_t>() {
+  return ElementType::int64;
+}
 template <>
-constexpr ElementType element_type_of<uint64_t>() { return ElementType::uint64; }
+constexpr ElementType element_type_of<uint64_t>() {
+  return ElementType::uint64;
+}
 template <>
-constexpr ElementType element_type_of<bool>() { return ElementType::boolean; }
+constexpr ElementType element_type_of<bool>() {
+  return ElementType::boolean;
+}
 
 template <class T>
 std::span<const T> Tensor::values() const {

@@ -37,7 +37,8 @@ bool parse_real(std::string_view text, T& value) {
 }  // namespace
 
 void Cursor::skip_space() {
-  while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t' || text_[at_] == '\r')) ++at_;
+  while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t' || text_[at_] == '\r'))
+    ++at_;
 }
 
 bool Cursor::at_end() {
@@ -94,7 +95,8 @@ std::string Cursor::name(const char* what) {
   if (peek() == '"') return string(what);
   const size_t begin = at_;
   std::string result = word(what);
-  if (is_keyword(result)) fail_at(begin, "'" + result + "' is a word of the text form; a name like this is written in quotes");
+  if (is_keyword(result))
+    fail_at(begin, "'" + result + "' is a word of the text form; a name like this is written in quotes");
   return result;
 }
 
@@ -166,7 +168,8 @@ int64_t Cursor::integer(const char* what) {
   if (!at_number()) fail_expected(what);
   const size_t begin = at_;
   int64_t value = 0;
-  if (const std::string digits = number(what); !parse_integer(digits, value)) fail_at(begin, "expected " + std::string(what) + ", found '" + digits + "'");
+  if (const std::string digits = number(what); !parse_integer(digits, value))
+    fail_at(begin, "expected " + std::string(what) + ", found '" + digits + "'");
   return value;
 }
 

@@ -17,23 +17,25 @@ class Cursor {
 
   size_t offset() const { return at_; }
   bool at_end();
-  char peek();                            // '\0' at the end
-  bool take(std::string_view token);      // a punctuation mark
+  char peek();                        // '\0' at the end
+  bool take(std::string_view token);  // a punctuation mark
   void expect(std::string_view token);
-  bool at_word(std::string_view word);    // a whole word
+  bool at_word(std::string_view word);  // a whole word
   bool take_word(std::string_view word);
-  std::string word(const char* what);     // letters, digits, _ . /
-  std::string name(const char* what);     // a word that is no keyword, or a quoted string
-  std::string path(const char* what);     // after @ and #
-  std::string string(const char* what);   // quoted
-  std::string dimension();                // the characters of a number or of an expression over symbols
-  std::string number(const char* what);   // the characters of a number, or inf, -inf, nan, nan_<hex>
+  std::string word(const char* what);    // letters, digits, _ . /
+  std::string name(const char* what);    // a word that is no keyword, or a quoted string
+  std::string path(const char* what);    // after @ and #
+  std::string string(const char* what);  // quoted
+  std::string dimension();               // the characters of a number or of an expression over symbols
+  std::string number(const char* what);  // the characters of a number, or inf, -inf, nan, nan_<hex>
   int64_t integer(const char* what);
   bool at_number();
   bool at_name();
 
   [[noreturn]] void fail(const std::string& message) const { fail_at(at_, message); }
-  [[noreturn]] void fail_at(size_t offset, const std::string& message) const { throw UserError(position(offset), message); }
+  [[noreturn]] void fail_at(size_t offset, const std::string& message) const {
+    throw UserError(position(offset), message);
+  }
   SourcePosition position(size_t offset) const;
   // "expected <what>, found 'x'"
   [[noreturn]] void fail_expected(const std::string& what);

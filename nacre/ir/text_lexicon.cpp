@@ -10,7 +10,7 @@ namespace {
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-constexpr std::array<std::string_view, 10> kKeywords = {"_",     "frozen", "graph", "meta",   "opset",
+constexpr std::array<std::string_view, 10> kKeywords = {"_",     "frozen", "graph",  "meta",  "opset",
                                                         "param", "raw",    "return", "state", "with"};
 
 struct DistributionRow {
@@ -18,13 +18,14 @@ struct DistributionRow {
   std::string_view name;
 };
 
-constexpr std::array kDistributions = {DistributionRow{Distribution::Kind::constant, "constant"},
-                                       DistributionRow{Distribution::Kind::normal, "normal"},
-                                       DistributionRow{Distribution::Kind::uniform, "uniform"},
-                                       DistributionRow{Distribution::Kind::kaiming_normal_fan_out, "kaiming_normal_fan_out"},
-                                       DistributionRow{Distribution::Kind::kaiming_normal_fan_in, "kaiming_normal_fan_in"},
-                                       DistributionRow{Distribution::Kind::xavier_uniform, "xavier_uniform"},
-                                       DistributionRow{Distribution::Kind::truncated_normal, "truncated_normal"}};
+constexpr std::array kDistributions = {
+    DistributionRow{Distribution::Kind::constant, "constant"},
+    DistributionRow{Distribution::Kind::normal, "normal"},
+    DistributionRow{Distribution::Kind::uniform, "uniform"},
+    DistributionRow{Distribution::Kind::kaiming_normal_fan_out, "kaiming_normal_fan_out"},
+    DistributionRow{Distribution::Kind::kaiming_normal_fan_in, "kaiming_normal_fan_in"},
+    DistributionRow{Distribution::Kind::xavier_uniform, "xavier_uniform"},
+    DistributionRow{Distribution::Kind::truncated_normal, "truncated_normal"}};
 
 constexpr std::string_view kDigits64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 

@@ -11,7 +11,7 @@
 namespace nacre {
 namespace {
 
-constexpr int kMaximumDepth = 16;       // of nested bodies
+constexpr int kMaximumDepth = 16;  // of nested bodies
 constexpr int64_t kMaximumElements = int64_t{1} << 40;
 constexpr size_t kMaximumNames = 1 << 20;
 
@@ -61,7 +61,8 @@ Tensor reals_tensor(text::Cursor& cursor, std::span<const int64_t> extents, cons
   return Tensor::of<T>(extents, std::span<const T>(values));
 }
 
-Tensor tensor_of_items(text::Cursor& cursor, ElementType type, std::span<const int64_t> extents, const std::vector<std::string>& items) {
+Tensor tensor_of_items(text::Cursor& cursor, ElementType type, std::span<const int64_t> extents,
+                       const std::vector<std::string>& items) {
   switch (type) {
     case ElementType::string: return Tensor::of_strings(extents, items);
     case ElementType::float32: return reals_tensor<float>(cursor, extents, items);
@@ -75,7 +76,8 @@ Tensor tensor_of_items(text::Cursor& cursor, ElementType type, std::span<const i
     case ElementType::uint32: return integers_tensor<uint32_t>(cursor, extents, items);
     case ElementType::int64: return integers_tensor<int64_t>(cursor, extents, items);
     case ElementType::uint64: return integers_tensor<uint64_t>(cursor, extents, items);
-    default: cursor.fail("elements of type " + std::string(element_type_name(type)) + " are written as raw \"<base64>\"");
+    default:
+      cursor.fail("elements of type " + std::string(element_type_name(type)) + " are written as raw \"<base64>\"");
   }
 }
 
@@ -125,7 +127,8 @@ ElementType parse_type(text::Cursor& cursor) {
   const std::string name = cursor.word("an element type");
   if (name == "undefined") return ElementType::undefined;
   const ElementType type = element_type_from_name(name);
-  if (type == ElementType::undefined) cursor.fail_at(begin, "unknown element type '" + name + "'; expected one such as float32, int64, bool");
+  if (type == ElementType::undefined)
+    cursor.fail_at(begin, "unknown element type '" + name + "'; expected one such as float32, int64, bool");
   return type;
 }
 
@@ -136,7 +139,8 @@ Attribute number_attribute(text::Cursor& cursor) {
   const std::string digits = cursor.number("a number");
   if (int64_t value = 0; text::parse_integer(digits, value)) return value;
   float value = 0;
-  if (!text::is_real_text(digits) || !text::parse_float(digits, value)) cursor.fail_at(begin, "'" + digits + "' is no number");
+  if (!text::is_real_text(digits) || !text::parse_float(digits, value))
+    cursor.fail_at(begin, "'" + digits + "' is no number");
   return value;
 }
 
@@ -200,7 +204,9 @@ class GraphParser {
     while (!cursor_.take(")")) {
       if (!graph_.inputs.empty()) cursor_.expect(",");
       const Declaration input = parse_declaration();
-      if (!input.typed) cursor_.fail_at(input.offset, "input '" + input.name + "' needs a type, e.g. " + input.name + ": float32[batch,3,8,8]");
+      if (!input.typed)
+        cursor_.fail_at(input.offset,
+                        "input '" + input.name + "' needs a type, e.g. " + input.name + ": float32[batch,3,8,8]");
       graph_.inputs.push_back(add_value(input));
     }
     cursor_.expect("{");
@@ -237,7 +243,8 @@ class GraphParser {
     }
     const std::string word = key[0] == '%' ? key : key.substr(1);
     const std::string nearest = nearest_name(word, known);
-    cursor_.fail_at(begin, "value '" + word + "' is read before it is written" + (nearest.empty() ? "" : "; did you mean '" + nearest + "'?"));
+    cursor_.fail_at(begin, "value '" + word + "' is read before it is written" +
+                               (nearest.empty() ? "" : "; did you mean '" + nearest + "'?"));
   }
 
   std::vector<ValueId> parse_references(std::string_view end) {
@@ -252,7 +259,8 @@ class GraphParser {
   void bind(const Declaration& declaration, ValueId id) {
     if (names_.size() >= kMaximumNames) cursor_.fail("more than 1,048,576 values");
     if (!names_.emplace(declaration.key, id).second) {
-      cursor_.fail_at(declaration.offset, "value '" + (declaration.name.empty() ? declaration.key : declaration.name) + "' is written twice");
+      cursor_.fail_at(declaration.offset, "value '" + (declaration.name.empty() ? declaration.key : declaration.name) +
+                                              "' is written twice");
     }
   }
 
@@ -277,7 +285,8 @@ class GraphParser {
     const std::string word = cursor_.dimension();
     if (word.find_first_not_of("0123456789") == std::string::npos && !word.empty()) {
       int64_t extent = 0;
-      if (!text::parse_integer(word, extent) || extent > kMaximumElements) cursor_.fail_at(begin, "an extent outside 0 .. 2^40");
+      if (!text::parse_integer(word, extent) || extent > kMaximumElements)
+        cursor_.fail_at(begin, "an extent outside 0 .. 2^40");
       return Dim(extent);
     }
     if (!text::is_bare_symbol(word)) {
@@ -378,11 +387,13 @@ class GraphParser {
 
   void parse_initializer(const Declaration& declaration, bool trainable) {
     if (declaration.omitted || !declaration.typed || !declaration.shape.has_value()) {
-      cursor_.fail_at(declaration.offset, "a parameter needs a type and a shape, e.g. " + declaration.name + ": float32[16,3,3,3]");
+      cursor_.fail_at(declaration.offset,
+                      "a parameter needs a type and a shape, e.g. " + declaration.name + ": float32[16,3,3,3]");
     }
     Distribution distribution;
     if (cursor_.at_name() && !cursor_.at_word("raw")) distribution = parse_distribution();
-    const ValueId id = graph_.add_parameter(declaration.name, declaration.type, *declaration.shape, distribution, trainable);
+    const ValueId id =
+        graph_.add_parameter(declaration.name, declaration.type, *declaration.shape, distribution, trainable);
     graph_.value(id).format = declaration.format;
     if (cursor_.peek() == '[' || cursor_.at_word("raw")) {
       if (!declaration.shape->is_fixed()) cursor_.fail("a parameter with bytes needs a fixed shape");
@@ -397,8 +408,9 @@ class GraphParser {
     const std::string name = cursor_.word("a distribution");
     const auto kind = text::distribution_from_name(name);
     if (!kind.has_value()) {
-      cursor_.fail_at(begin, "unknown distribution '" + name + "'; expected constant, normal, uniform, kaiming_normal_fan_out, "
-                             "kaiming_normal_fan_in, xavier_uniform or truncated_normal");
+      cursor_.fail_at(begin, "unknown distribution '" + name +
+                                 "'; expected constant, normal, uniform, kaiming_normal_fan_out, "
+                                 "kaiming_normal_fan_in, xavier_uniform or truncated_normal");
     }
     Distribution result{.kind = *kind};
     cursor_.expect("(");
@@ -421,7 +433,8 @@ class GraphParser {
     std::vector<ValueId> inputs = parse_references(")");
     Attributes attributes = parse_attributes();
     graph_.current_scope = 0;
-    const NodeId id = graph_.add_node(op, std::move(inputs), static_cast<int>(results.size()), std::move(attributes), domain);
+    const NodeId id =
+        graph_.add_node(op, std::move(inputs), static_cast<int>(results.size()), std::move(attributes), domain);
     parse_bodies(id);
     if (cursor_.take("@")) graph_.node(id).scope = scope(cursor_.path("a scope path"));
     if (cursor_.take("#")) graph_.node(id).name = cursor_.path("a node's name");
@@ -452,7 +465,8 @@ class GraphParser {
       body.captures = parse_references("]");
       if (std::ranges::find(body.captures, kNone) != body.captures.end()) cursor_.fail("a capture cannot be omitted");
       Graph graph = GraphParser(cursor_, depth_ + 1).run();
-      if (graph.inputs.size() < body.captures.size()) cursor_.fail("body '" + body.name + "' has more captures than inputs");
+      if (graph.inputs.size() < body.captures.size())
+        cursor_.fail("body '" + body.name + "' has more captures than inputs");
       body.graph = std::make_shared<const Graph>(std::move(graph));
       graph_.node(id).bodies.push_back(std::move(body));
     }

@@ -30,7 +30,8 @@ std::string real_text(T value) {
 template <class T>
 bool has_odd_nan(std::span<const T> values) {
   const T plain = std::numeric_limits<T>::quiet_NaN();
-  return std::ranges::any_of(values, [&](const T& value) { return std::isnan(value) && std::memcmp(&value, &plain, sizeof plain) != 0; });
+  return std::ranges::any_of(
+      values, [&](const T& value) { return std::isnan(value) && std::memcmp(&value, &plain, sizeof plain) != 0; });
 }
 
 bool is_listable(const Tensor& tensor) {
@@ -76,7 +77,8 @@ std::string data_text(const Tensor& tensor) {
 
 std::string tensor_text(const Tensor& tensor) {
   std::string result = std::string(element_type_name(tensor.type())) + "[";
-  for (size_t i = 0; i < tensor.extents().size(); ++i) result += (i == 0 ? "" : ",") + std::to_string(tensor.extents()[i]);
+  for (size_t i = 0; i < tensor.extents().size(); ++i)
+    result += (i == 0 ? "" : ",") + std::to_string(tensor.extents()[i]);
   return result + "] " + data_text(tensor);
 }
 
@@ -104,8 +106,12 @@ std::string attribute_text(const Attribute& attribute) {
     std::string operator()(const std::vector<int64_t>& list) const {
       return list_text(list, "ints[]", [](int64_t value) { return std::to_string(value); });
     }
-    std::string operator()(const std::vector<float>& list) const { return list_text(list, "floats[]", float_attribute_text); }
-    std::string operator()(const std::vector<std::string>& list) const { return list_text(list, "strings[]", text::quoted); }
+    std::string operator()(const std::vector<float>& list) const {
+      return list_text(list, "floats[]", float_attribute_text);
+    }
+    std::string operator()(const std::vector<std::string>& list) const {
+      return list_text(list, "strings[]", text::quoted);
+    }
     std::string operator()(const Tensor& tensor) const { return tensor_text(tensor); }
   };
   return std::visit(Visitor{}, attribute);
@@ -114,7 +120,11 @@ std::string attribute_text(const Attribute& attribute) {
 class Printer {
  public:
   Printer(const Graph& graph, const TextFormOptions& options, int depth)
-      : graph_(graph), options_(options), depth_(depth), references_(graph.values().size()), printed_(graph.values().size(), 0) {}
+      : graph_(graph),
+        options_(options),
+        depth_(depth),
+        references_(graph.values().size()),
+        printed_(graph.values().size(), 0) {}
 
   std::string run() {
     print_header();
@@ -166,7 +176,8 @@ class Printer {
     result += ": ";
     result += element_type_name(value.type);
     if (value.shape.has_value()) result += shape_text(*value.shape);
-    if (!value.format.empty()) result += " ~" + (text::is_bare_name(value.format) ? value.format : text::quoted(value.format));
+    if (!value.format.empty())
+      result += " ~" + (text::is_bare_name(value.format) ? value.format : text::quoted(value.format));
     return result;
   }
 
@@ -205,20 +216,23 @@ class Printer {
       text_ += text::distribution_name(initializer.distribution.kind);
       text_ += '(' + real_text(initializer.distribution.a) + ')';
     }
-    if (initializer.data != nullptr && (options_.inline_weights || is_structural(initializer))) text_ += ' ' + data_text(*initializer.data);
+    if (initializer.data != nullptr && (options_.inline_weights || is_structural(initializer)))
+      text_ += ' ' + data_text(*initializer.data);
     end_statement();
   }
 
   void print_node(const Node& node) {
     for (const ValueId id : node.inputs) print_initializer(id);
-    for (const Body& body : node.bodies) std::ranges::for_each(body.captures, [&](ValueId id) { print_initializer(id); });
+    for (const Body& body : node.bodies)
+      std::ranges::for_each(body.captures, [&](ValueId id) { print_initializer(id); });
     begin_statement();
     for (size_t i = 0; i < node.outputs.size(); ++i) {
       if (i > 0) text_ += ", ";
       text_ += node.outputs[i] == kNone ? "_" : declaration(node.outputs[i]);
     }
     text_ += node.outputs.empty() ? "= " : " = ";
-    if (!node.domain.empty()) text_ += (text::is_bare_name(node.domain) ? node.domain : text::quoted(node.domain)) + "::";
+    if (!node.domain.empty())
+      text_ += (text::is_bare_name(node.domain) ? node.domain : text::quoted(node.domain)) + "::";
     text_ += text::is_bare_name(node.op) ? node.op : text::quoted(node.op);
     text_ += '(';
     print_list(node.inputs);

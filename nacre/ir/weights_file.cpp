@@ -19,11 +19,21 @@ struct TypeName {
 };
 
 constexpr std::array<TypeName, 15> kTypeNames = {{
-    {ElementType::float32, "F32"},  {ElementType::float64, "F64"},   {ElementType::float16, "F16"},
-    {ElementType::bfloat16, "BF16"}, {ElementType::int8, "I8"},       {ElementType::int16, "I16"},
-    {ElementType::int32, "I32"},    {ElementType::int64, "I64"},     {ElementType::uint8, "U8"},
-    {ElementType::uint16, "U16"},   {ElementType::uint32, "U32"},    {ElementType::uint64, "U64"},
-    {ElementType::boolean, "BOOL"}, {ElementType::float8_e4m3fn, "F8_E4M3"}, {ElementType::float8_e5m2, "F8_E5M2"},
+    {ElementType::float32, "F32"},
+    {ElementType::float64, "F64"},
+    {ElementType::float16, "F16"},
+    {ElementType::bfloat16, "BF16"},
+    {ElementType::int8, "I8"},
+    {ElementType::int16, "I16"},
+    {ElementType::int32, "I32"},
+    {ElementType::int64, "I64"},
+    {ElementType::uint8, "U8"},
+    {ElementType::uint16, "U16"},
+    {ElementType::uint32, "U32"},
+    {ElementType::uint64, "U64"},
+    {ElementType::boolean, "BOOL"},
+    {ElementType::float8_e4m3fn, "F8_E4M3"},
+    {ElementType::float8_e5m2, "F8_E5M2"},
 }};
 
 constexpr uint64_t kMaximumHeaderBytes = uint64_t{100} << 20;
@@ -91,7 +101,9 @@ std::string write_weights_bytes(const Weights& weights) {
   for (const auto& [name, tensor] : weights.tensors) {
     NACRE_CHECK(!header.contains(name), "two weights named " + name);
     const uint64_t size = static_cast<uint64_t>(tensor.bytes());
-    header[name] = {{"dtype", type_name(tensor.type(), name)}, {"shape", tensor.extents()}, {"data_offsets", {offset, offset + size}}};
+    header[name] = {{"dtype", type_name(tensor.type(), name)},
+                    {"shape", tensor.extents()},
+                    {"data_offsets", {offset, offset + size}}};
     offset += size;
   }
   std::string text = header.dump();
@@ -143,7 +155,8 @@ std::string write_weights_artifact(const Weights& weights, const std::filesystem
 Weights weights_of(const Graph& graph) {
   Weights weights;
   for (const Initializer& initializer : graph.initializers()) {
-    if (initializer.data != nullptr) weights.tensors.emplace_back(value_text(graph, initializer.value), *initializer.data);
+    if (initializer.data != nullptr)
+      weights.tensors.emplace_back(value_text(graph, initializer.value), *initializer.data);
   }
   return weights;
 }

@@ -9,7 +9,8 @@ constexpr std::array<std::string_view, 2> kDevices = {"cpu", "cuda"};
 constexpr std::array<std::string_view, 3> kArithmetics = {"fp32", "bf16", "fp64"};
 
 template <class E, size_t N>
-E from_name(const std::array<std::string_view, N>& names, std::string_view what, std::string_view name, const SourcePosition& position) {
+E from_name(const std::array<std::string_view, N>& names, std::string_view what, std::string_view name,
+            const SourcePosition& position) {
   for (size_t i = 0; i < N; ++i) {
     if (names[i] == name) return static_cast<E>(i);
   }
@@ -53,9 +54,11 @@ Numerics numerics_from_json(const Json& json) {
 }
 
 std::string numerics_text(const Numerics& numerics) {
-  std::string text = std::string(device_name(numerics.device)) + ", " + std::string(arithmetic_name(numerics.arithmetic)) +
-                     (numerics.channels_last ? ", channels-last" : ", channels-first") + (numerics.fused ? "" : ", unfused");
-  if (numerics.device == Device::cpu) text += ", " + std::to_string(numerics.threads) + (numerics.threads == 1 ? " thread" : " threads");
+  std::string text =
+      std::string(device_name(numerics.device)) + ", " + std::string(arithmetic_name(numerics.arithmetic)) +
+      (numerics.channels_last ? ", channels-last" : ", channels-first") + (numerics.fused ? "" : ", unfused");
+  if (numerics.device == Device::cpu)
+    text += ", " + std::to_string(numerics.threads) + (numerics.threads == 1 ? " thread" : " threads");
   return text;
 }
 

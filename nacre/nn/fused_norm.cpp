@@ -89,14 +89,16 @@ struct Statistics {
   std::vector<float> mean, inverse_deviation;  // per channel
 };
 
-Statistics batch_statistics(const at::Tensor& x, const Matrix& matrix, const at::Tensor& running_mean, const at::Tensor& running_variance,
-                            const NormSettings& settings) {
+Statistics batch_statistics(const at::Tensor& x, const Matrix& matrix, const at::Tensor& running_mean,
+                            const at::Tensor& running_variance, const NormSettings& settings) {
   const auto channels = static_cast<size_t>(matrix.channels);
   std::vector<float> pivot(channels);
   std::vector<double> sums, squares;
   with_type(x, [&]<class T>(T) {
     const T* data = data_of<T>(x);
-    const at::Tensor first = at::from_blob(const_cast<T*>(data), {matrix.channels}, x.options().requires_grad(false)).to(at::kFloat).contiguous();
+    const at::Tensor first = at::from_blob(const_cast<T*>(data), {matrix.channels}, x.options().requires_grad(false))
+                                 .to(at::kFloat)
+                                 .contiguous();
     std::copy_n(first.data_ptr<float>(), channels, pivot.begin());
     reduce_shares(matrix, sums, squares, [&](const Share& share, double* a, double* b) {
       kernels::norm_sums(data + share.first * matrix.channels, share.rows, matrix.channels, pivot.data(), a, b);
@@ -122,12 +124,14 @@ Statistics batch_statistics(const at::Tensor& x, const Matrix& matrix, const at:
   return statistics;
 }
 
-Statistics running_statistics(const at::Tensor& running_mean, const at::Tensor& running_variance, const NormSettings& settings) {
+Statistics running_statistics(const at::Tensor& running_mean, const at::Tensor& running_variance,
+                              const NormSettings& settings) {
   const auto channels = static_cast<size_t>(running_mean.numel());
   Statistics statistics{std::vector<float>(channels), std::vector<float>(channels)};
   for (size_t c = 0; c < channels; ++c) {
     statistics.mean[c] = running_mean.data_ptr<float>()[c];
-    statistics.inverse_deviation[c] = static_cast<float>(1.0 / std::sqrt(static_cast<double>(running_variance.data_ptr<float>()[c]) + settings.epsilon));
+    statistics.inverse_deviation[c] = static_cast<float>(
+        1.0 / std::sqrt(static_cast<double>(running_variance.data_ptr<float>()[c]) + settings.epsilon));
   }
   return statistics;
 }
@@ -147,15 +151,16 @@ Affine affine_of(const Statistics& statistics, const float* gamma, const float* 
   return affine;
 }
 
-at::Tensor apply_forward(const at::Tensor& x, const at::Tensor& residual, const Matrix& matrix, const Affine& affine, FusedActivation f) {
+at::Tensor apply_forward(const at::Tensor& x, const at::Tensor& residual, const Matrix& matrix, const Affine& affine,
+                         FusedActivation f) {
   at::Tensor y = at::empty_like(x);
   const int64_t shares = share_count(matrix);
   with_type(x, [&]<class T>(T) {
     for_each_share(shares, [&](int64_t i) {
       const Share share = share_of(matrix, shares, i);
       const int64_t offset = share.first * matrix.channels;
-      kernels::norm_forward(data_of<T>(x) + offset, advanced(data_of<T>(residual), offset), share.rows, matrix.channels, affine.scale.data(),
-                            affine.shift.data(), f, writable_data_of<T>(y) + offset);
+      kernels::norm_forward(data_of<T>(x) + offset, advanced(data_of<T>(residual), offset), share.rows, matrix.channels,
+                            affine.scale.data(), affine.shift.data(), f, writable_data_of<T>(y) + offset);
     });
   });
   return y;
@@ -175,8 +180,8 @@ struct Gradients {
   at::Tensor x, residual, gamma, beta;
 };
 
-Gradients backward(const at::Tensor& x, const at::Tensor& residual, const at::Tensor& gamma, const at::Tensor& beta, at::Tensor dy,
-                   const Statistics& statistics, FusedActivation f, bool batch_statistics_used) {
+Gradients backward(const at::Tensor& x, const at::Tensor& residual, const at::Tensor& gamma, const at::Tensor& beta,
+                   at::Tensor dy, const Statistics& statistics, FusedActivation f, bool batch_statistics_used) {
   const Matrix matrix = matrix_of(x);
   const auto channels = static_cast<size_t>(matrix.channels);
   Affine affine = affine_of(statistics, gamma.data_ptr<float>(), beta.data_ptr<float>());
@@ -188,8 +193,9 @@ Gradients backward(const at::Tensor& x, const at::Tensor& residual, const at::Te
     reduce_shares(matrix, sums, products, [&](const Share& share, double* a, double* b) {
       const int64_t offset = share.first * matrix.channels;
       T* out = writable_data_of<T>(dz);
-      kernels::norm_backward_sums(data_of<T>(x) + offset, advanced(data_of<T>(residual), offset), data_of<T>(dy) + offset, share.rows,
-                                  matrix.channels, affine.scale.data(), affine.shift.data(), statistics.mean.data(), f, a, b,
+      kernels::norm_backward_sums(data_of<T>(x) + offset, advanced(data_of<T>(residual), offset),
+                                  data_of<T>(dy) + offset, share.rows, matrix.channels, affine.scale.data(),
+                                  affine.shift.data(), statistics.mean.data(), f, a, b,
                                   out == nullptr ? out : out + offset);
     });
   });
@@ -205,7 +211,8 @@ Gradients backward(const at::Tensor& x, const at::Tensor& residual, const at::Te
     gradients.beta.data_ptr<float>()[c] = static_cast<float>(sums[c]);
     if (!batch_statistics_used) continue;
     slope[c] = static_cast<float>(-scale * inverse * d_gamma / n);
-    offsets[c] = static_cast<float>(-scale * sums[c] / n + scale * inverse * d_gamma / n * static_cast<double>(statistics.mean[c]));
+    offsets[c] = static_cast<float>(-scale * sums[c] / n +
+                                    scale * inverse * d_gamma / n * static_cast<double>(statistics.mean[c]));
   }
   gradients.x = at::empty_like(x);
   const int64_t shares = share_count(matrix);
@@ -217,8 +224,9 @@ Gradients backward(const at::Tensor& x, const at::Tensor& residual, const at::Te
     for_each_share(shares, [&](int64_t i) {
       const Share share = share_of(matrix, shares, i);
       const int64_t offset = share.first * matrix.channels;
-      kernels::norm_backward_apply(data_of<T>(x) + offset, advanced(data_of<T>(argument), offset), data_of<T>(source) + offset, share.rows,
-                                   matrix.channels, affine.scale.data(), affine.shift.data(), slope.data(), offsets.data(), g,
+      kernels::norm_backward_apply(data_of<T>(x) + offset, advanced(data_of<T>(argument), offset),
+                                   data_of<T>(source) + offset, share.rows, matrix.channels, affine.scale.data(),
+                                   affine.shift.data(), slope.data(), offsets.data(), g,
                                    writable_data_of<T>(gradients.x) + offset);
     });
   });
@@ -235,20 +243,25 @@ at::Tensor channels_last(const at::Tensor& x) {
 
 class FusedNormFunction : public torch::autograd::Function<FusedNormFunction> {
  public:
-  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x, const at::Tensor& residual_or_nothing, const at::Tensor& gamma,
-                            const at::Tensor& beta, const at::Tensor& mean, const at::Tensor& variance, const NormSettings& settings) {
+  static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& x,
+                            const at::Tensor& residual_or_nothing, const at::Tensor& gamma, const at::Tensor& beta,
+                            const at::Tensor& mean, const at::Tensor& variance, const NormSettings& settings) {
     const at::Tensor residual = residual_or_nothing.numel() == 0 ? at::Tensor() : residual_or_nothing;
     const Matrix matrix = matrix_of(x);
     const Statistics statistics = settings.training ? batch_statistics(x, matrix, mean, variance, settings)
                                                     : running_statistics(mean, variance, settings);
-    at::Tensor y = apply_forward(x, residual, matrix, affine_of(statistics, gamma.data_ptr<float>(), beta.data_ptr<float>()), settings.activation);
-    context->save_for_backward({x, residual, gamma, beta, as_vector(statistics.mean), as_vector(statistics.inverse_deviation)});
+    at::Tensor y =
+        apply_forward(x, residual, matrix, affine_of(statistics, gamma.data_ptr<float>(), beta.data_ptr<float>()),
+                      settings.activation);
+    context->save_for_backward(
+        {x, residual, gamma, beta, as_vector(statistics.mean), as_vector(statistics.inverse_deviation)});
     context->saved_data["activation"] = static_cast<int64_t>(settings.activation);
     context->saved_data["training"] = settings.training;
     return y;
   }
 
-  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context, const torch::autograd::variable_list& outputs) {
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 const torch::autograd::variable_list& outputs) {
     const torch::autograd::variable_list saved = context->get_saved_variables();
     const at::Tensor& x = saved[0];
     const Statistics statistics{from_vector(saved[4]), from_vector(saved[5])};
@@ -276,8 +289,11 @@ at::Tensor activate(const at::Tensor& x, FusedActivation f) {
 }  // namespace
 
 bool fused_norm_is_fast(const at::Tensor& x, const at::Tensor& residual) {
-  if (!x.is_cpu() || (x.scalar_type() != at::kFloat && x.scalar_type() != at::kBFloat16) || !is_channels_last(x) || x.numel() == 0) return false;
-  return !residual.defined() || (residual.sizes() == x.sizes() && residual.scalar_type() == x.scalar_type() && is_channels_last(residual));
+  if (!x.is_cpu() || (x.scalar_type() != at::kFloat && x.scalar_type() != at::kBFloat16) || !is_channels_last(x) ||
+      x.numel() == 0)
+    return false;
+  return !residual.defined() ||
+         (residual.sizes() == x.sizes() && residual.scalar_type() == x.scalar_type() && is_channels_last(residual));
 }
 
 at::Tensor fused_norm(const at::Tensor& x, const at::Tensor& residual, const at::Tensor& scale, const at::Tensor& shift,
@@ -285,11 +301,13 @@ at::Tensor fused_norm(const at::Tensor& x, const at::Tensor& residual, const at:
   if (fused_norm_is_fast(x, residual) && scale.scalar_type() == at::kFloat) {
     // libtorch's functions take no undefined tensors: an empty one stands for none.
     static const at::Tensor kNothing = at::zeros({0});
-    return FusedNormFunction::apply(x, residual.defined() ? residual : kNothing, scale.contiguous(), shift.contiguous(), mean, variance, settings);
+    return FusedNormFunction::apply(x, residual.defined() ? residual : kNothing, scale.contiguous(), shift.contiguous(),
+                                    mean, variance, settings);
   }
   const bool pass = !settings.training || settings.update_statistics;
-  at::Tensor y = at::batch_norm(x, scale, shift, pass ? mean : at::Tensor(), pass ? variance : at::Tensor(), settings.training, settings.momentum,
-                                settings.epsilon, at::globalContext().userEnabledCuDNN());
+  at::Tensor y =
+      at::batch_norm(x, scale, shift, pass ? mean : at::Tensor(), pass ? variance : at::Tensor(), settings.training,
+                     settings.momentum, settings.epsilon, at::globalContext().userEnabledCuDNN());
   if (residual.defined()) y = y + residual;
   return activate(y, settings.activation);
 }

@@ -22,7 +22,10 @@ class FusionFinder {
     for (size_t i = 0; i < graph_.nodes().size(); ++i) {
       const Node& node = graph_.nodes()[i];
       if (node.dead || node.op != "BatchNormalization" || !node.domain.empty() || node.outputs.size() != 1) continue;
-      NormFusion fusion{.norm = static_cast<NodeId>(i), .last = static_cast<NodeId>(i), .output = node.outputs[0], .covered = {static_cast<NodeId>(i)}};
+      NormFusion fusion{.norm = static_cast<NodeId>(i),
+                        .last = static_cast<NodeId>(i),
+                        .output = node.outputs[0],
+                        .covered = {static_cast<NodeId>(i)}};
       add_residual(fusion);
       add_activation(fusion);
       for (const NodeId covered : fusion.covered) taken_.insert(covered);
@@ -78,7 +81,8 @@ class FusionFinder {
     const Node& product = graph_.node(readers[1]);
     if (sigmoid.op != "Sigmoid" || product.op != "Mul" || product.inputs.size() != 2) return;
     const ValueId gate = sigmoid.outputs[0];
-    const bool pair = (product.inputs[0] == fusion.output && product.inputs[1] == gate) || (product.inputs[1] == fusion.output && product.inputs[0] == gate);
+    const bool pair = (product.inputs[0] == fusion.output && product.inputs[1] == gate) ||
+                      (product.inputs[1] == fusion.output && product.inputs[0] == gate);
     if (!pair || private_readers(gate) != std::vector<NodeId>{readers[1]}) return;
     fusion.activation = FusedActivation::swish;
     fusion.covered.push_back(readers[0]);
@@ -86,18 +90,21 @@ class FusionFinder {
   }
 
   std::optional<FusedActivation> activation_of(const Node& node, ValueId input) const {
-    if (!node.domain.empty() || node.outputs.size() != 1 || node.inputs.empty() || node.inputs[0] != input) return std::nullopt;
+    if (!node.domain.empty() || node.outputs.size() != 1 || node.inputs.empty() || node.inputs[0] != input)
+      return std::nullopt;
     if (node.op == "Relu") return FusedActivation::relu;
     if (node.op == "HardSwish") return FusedActivation::hard_swish;
     if (node.op == "Sigmoid") return FusedActivation::sigmoid;
     if (node.op == "HardSigmoid") {
-      const bool usual = std::abs(node.attributes.real("alpha", 0.2F) - 1.0F / 6) < 1e-6F && node.attributes.real("beta", 0.5F) == 0.5F;
+      const bool usual = std::abs(node.attributes.real("alpha", 0.2F) - 1.0F / 6) < 1e-6F &&
+                         node.attributes.real("beta", 0.5F) == 0.5F;
       return usual ? std::optional(FusedActivation::hard_sigmoid) : std::nullopt;
     }
     if (node.op == "Clip" && node.inputs.size() == 3 && node.inputs[1] != kNone && node.inputs[2] != kNone) {
       const Tensor* low = graph_.constant(node.inputs[1]);
       const Tensor* high = graph_.constant(node.inputs[2]);
-      if (low != nullptr && high != nullptr && low->elements() == 1 && high->elements() == 1 && low->number_at(0) == 0 && high->number_at(0) == 6) {
+      if (low != nullptr && high != nullptr && low->elements() == 1 && high->elements() == 1 &&
+          low->number_at(0) == 0 && high->number_at(0) == 6) {
         return FusedActivation::relu6;
       }
     }

@@ -12,7 +12,7 @@ struct NormFusion {
   NodeId norm = kNone;
   ValueId residual = kNone;  // the other operand of the sum, kNone without one
   kernels::FusedActivation activation = kernels::FusedActivation::none;
-  NodeId last = kNone;       // where the fused step stands: its inputs are ready there
+  NodeId last = kNone;  // where the fused step stands: its inputs are ready there
   ValueId output = kNone;
   std::vector<NodeId> covered;  // all of them, norm first
 };

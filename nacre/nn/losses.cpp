@@ -14,7 +14,8 @@ class CrossEntropy : public Loss {
 
   at::Tensor value(const at::Tensor& prediction, const at::Tensor& target) const override {
     const at::Tensor logits = wide(prediction);
-    const at::Tensor wanted = at::isFloatingType(target.scalar_type()) ? target.to(logits.scalar_type()) : target.to(at::kLong);
+    const at::Tensor wanted =
+        at::isFloatingType(target.scalar_type()) ? target.to(logits.scalar_type()) : target.to(at::kLong);
     return at::cross_entropy_loss(logits, wanted, {}, at::Reduction::Mean, -100, label_smoothing_);
   }
   at::Tensor mixable(const at::Tensor& target, int64_t classes) const override {
@@ -41,12 +42,16 @@ class MeanSquaredError : public Loss {
     return at::mse_loss(given, target.to(given.scalar_type()).reshape(given.sizes()));
   }
   at::Tensor mixable(const at::Tensor& target, int64_t) const override { return target.to(at::kFloat); }
-  at::Tensor distillation(const at::Tensor& student, const at::Tensor& teacher, double) const override { return value(student, wide(teacher)); }
+  at::Tensor distillation(const at::Tensor& student, const at::Tensor& teacher, double) const override {
+    return value(student, wide(teacher));
+  }
 };
 
 }  // namespace
 
-std::unique_ptr<Loss> make_cross_entropy(const Recipe& recipe) { return std::make_unique<CrossEntropy>(recipe.label_smoothing); }
+std::unique_ptr<Loss> make_cross_entropy(const Recipe& recipe) {
+  return std::make_unique<CrossEntropy>(recipe.label_smoothing);
+}
 std::unique_ptr<Loss> make_mean_squared_error(const Recipe&) { return std::make_unique<MeanSquaredError>(); }
 
 }  // namespace nacre

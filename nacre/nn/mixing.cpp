@@ -57,7 +57,9 @@ at::Tensor mix_inputs(const at::Tensor& inputs, const Mix& mix) {
   if (mix.kind == Mix::Kind::blend) return at::lerp(others, inputs, mix.share);
   at::Tensor mixed = inputs.clone();
   if (mix.height > 0 && mix.width > 0) {
-    mixed.narrow(2, mix.top, mix.height).narrow(3, mix.left, mix.width).copy_(others.narrow(2, mix.top, mix.height).narrow(3, mix.left, mix.width));
+    mixed.narrow(2, mix.top, mix.height)
+        .narrow(3, mix.left, mix.width)
+        .copy_(others.narrow(2, mix.top, mix.height).narrow(3, mix.left, mix.width));
   }
   return mixed;
 }

@@ -14,8 +14,8 @@ namespace nacre {
 // What is to be done with one batch; drawn before anything is touched.
 struct Mix {
   enum class Kind { blend, paste } kind = Kind::blend;
-  double share = 1;                  // of the sample's own target
-  std::vector<int64_t> partners;     // partner of each sample
+  double share = 1;                                  // of the sample's own target
+  std::vector<int64_t> partners;                     // partner of each sample
   int64_t top = 0, left = 0, height = 0, width = 0;  // the rectangle that comes from the partner
 };
 

@@ -10,7 +10,9 @@ namespace nacre {
 namespace {
 
 // The kernels take float on the host, laid out alike.
-bool plain_float(const at::Tensor& tensor) { return tensor.is_cpu() && tensor.scalar_type() == at::kFloat && tensor.is_contiguous(); }
+bool plain_float(const at::Tensor& tensor) {
+  return tensor.is_cpu() && tensor.scalar_type() == at::kFloat && tensor.is_contiguous();
+}
 
 at::Tensor matched(const at::Tensor& gradient, const at::Tensor& weight) {
   return gradient.to(weight.scalar_type()).contiguous();
@@ -20,15 +22,18 @@ at::Tensor matched(const at::Tensor& gradient, const at::Tensor& weight) {
 class StateTensors {
  public:
   StateTensors(const TrainableSet& set, std::string kind) : kind_(std::move(kind)), names_(set.names) {
-    for (const at::Tensor& weight : set.tensors) tensors.push_back(at::zeros_like(weight.detach(), at::MemoryFormat::Contiguous));
+    for (const at::Tensor& weight : set.tensors)
+      tensors.push_back(at::zeros_like(weight.detach(), at::MemoryFormat::Contiguous));
   }
   void save(Weights& to) const {
-    for (size_t i = 0; i < tensors.size(); ++i) to.tensors.emplace_back("optimizer/" + kind_ + "/" + names_[i], from_torch(tensors[i].clone()));
+    for (size_t i = 0; i < tensors.size(); ++i)
+      to.tensors.emplace_back("optimizer/" + kind_ + "/" + names_[i], from_torch(tensors[i].clone()));
   }
   void load(const Weights& from) {
     for (size_t i = 0; i < tensors.size(); ++i) {
       const Tensor* given = from.find("optimizer/" + kind_ + "/" + names_[i]);
-      if (given != nullptr && given->shape() == Shape::fixed(tensors[i].sizes().vec())) tensors[i].copy_(share_with_torch(*given));
+      if (given != nullptr && given->shape() == Shape::fixed(tensors[i].sizes().vec()))
+        tensors[i].copy_(share_with_torch(*given));
     }
   }
   std::vector<at::Tensor> tensors;
@@ -41,7 +46,11 @@ class StateTensors {
 class Sgd : public Optimizer {
  public:
   Sgd(TrainableSet set, const Recipe& recipe)
-      : set_(std::move(set)), velocity_(set_, "velocity"), momentum_(recipe.momentum), decay_(recipe.weight_decay), nesterov_(recipe.nesterov) {}
+      : set_(std::move(set)),
+        velocity_(set_, "velocity"),
+        momentum_(recipe.momentum),
+        decay_(recipe.weight_decay),
+        nesterov_(recipe.nesterov) {}
 
   void step(std::span<const at::Tensor> gradients, double rate, double gradient_scale) override {
     const at::NoGradGuard no_grad;
@@ -52,7 +61,8 @@ class Sgd : public Optimizer {
       const at::Tensor gradient = matched(gradients[i], weight);
       const double decay = set_.decays[i] ? decay_ : 0;
       if (plain_float(weight) && plain_float(gradient)) {
-        kernels::sgd_update(weight.data_ptr<float>(), gradient.data_ptr<float>(), momentum_ > 0 ? velocity.data_ptr<float>() : nullptr, weight.numel(),
+        kernels::sgd_update(weight.data_ptr<float>(), gradient.data_ptr<float>(),
+                            momentum_ > 0 ? velocity.data_ptr<float>() : nullptr, weight.numel(),
                             {.rate = static_cast<float>(rate),
                              .momentum = static_cast<float>(momentum_),
                              .decay = static_cast<float>(decay),
@@ -92,7 +102,8 @@ class AdamW : public Optimizer {
   void step(std::span<const at::Tensor> gradients, double rate, double gradient_scale) override {
     const at::NoGradGuard no_grad;
     ++steps_;
-    const double correction1 = 1 - std::pow(kBeta1, static_cast<double>(steps_)), correction2 = 1 - std::pow(kBeta2, static_cast<double>(steps_));
+    const double correction1 = 1 - std::pow(kBeta1, static_cast<double>(steps_)),
+                 correction2 = 1 - std::pow(kBeta2, static_cast<double>(steps_));
     for (size_t i = 0; i < set_.tensors.size(); ++i) {
       if (!gradients[i].defined()) continue;
       at::Tensor weight = set_.tensors[i].detach();
@@ -101,7 +112,8 @@ class AdamW : public Optimizer {
       const at::Tensor gradient = matched(gradients[i], weight);
       const double decay = set_.decays[i] ? decay_ : 0;
       if (plain_float(weight) && plain_float(gradient)) {
-        kernels::adamw_update(weight.data_ptr<float>(), gradient.data_ptr<float>(), first.data_ptr<float>(), second.data_ptr<float>(), weight.numel(),
+        kernels::adamw_update(weight.data_ptr<float>(), gradient.data_ptr<float>(), first.data_ptr<float>(),
+                              second.data_ptr<float>(), weight.numel(),
                               {.rate = static_cast<float>(rate),
                                .beta1 = static_cast<float>(kBeta1),
                                .beta2 = static_cast<float>(kBeta2),
@@ -127,7 +139,8 @@ class AdamW : public Optimizer {
     return weights;
   }
   void load(const Weights& state) override {
-    if (const Tensor* steps = state.find("optimizer/steps"); steps != nullptr && steps->elements() == 1) steps_ = steps->integers()[0];
+    if (const Tensor* steps = state.find("optimizer/steps"); steps != nullptr && steps->elements() == 1)
+      steps_ = steps->integers()[0];
     first_.load(state);
     second_.load(state);
   }
@@ -142,8 +155,12 @@ class AdamW : public Optimizer {
 
 }  // namespace
 
-std::unique_ptr<Optimizer> make_sgd(TrainableSet set, const Recipe& recipe) { return std::make_unique<Sgd>(std::move(set), recipe); }
-std::unique_ptr<Optimizer> make_adamw(TrainableSet set, const Recipe& recipe) { return std::make_unique<AdamW>(std::move(set), recipe); }
+std::unique_ptr<Optimizer> make_sgd(TrainableSet set, const Recipe& recipe) {
+  return std::make_unique<Sgd>(std::move(set), recipe);
+}
+std::unique_ptr<Optimizer> make_adamw(TrainableSet set, const Recipe& recipe) {
+  return std::make_unique<AdamW>(std::move(set), recipe);
+}
 
 TrainableSet trainable_set(const PlainStore& store) {
   TrainableSet set;

@@ -11,8 +11,8 @@ namespace nacre {
 namespace {
 
 bool is_normalization(const std::string& op) {
-  static const std::set<std::string, std::less<>> kNames = {"BatchNormalization", "LayerNormalization", "InstanceNormalization",
-                                                            "GroupNormalization", "RMSNormalization"};
+  static const std::set<std::string, std::less<>> kNames = {
+      "BatchNormalization", "LayerNormalization", "InstanceNormalization", "GroupNormalization", "RMSNormalization"};
   return kNames.contains(op);
 }
 
@@ -42,7 +42,8 @@ std::vector<bool> decaying_values(const Graph& graph) {
   std::vector<bool> decays(state.size(), false);
   for (size_t i = 0; i < state.size(); ++i) {
     const std::optional<Shape>& shape = graph.values()[i].shape;
-    const bool table = shape.has_value() && std::ranges::count_if(*shape, [](Dim dim) { return !(dim == Dim(1)); }) >= 2;
+    const bool table =
+        shape.has_value() && std::ranges::count_if(*shape, [](Dim dim) { return !(dim == Dim(1)); }) >= 2;
     decays[i] = state[i] == 1 || (state[i] == 0 && table);
   }
   return decays;
@@ -50,7 +51,8 @@ std::vector<bool> decaying_values(const Graph& graph) {
 
 bool held_by_store(const Graph& graph, const Initializer& initializer) {
   const ElementType type = graph.value(initializer.value).type;
-  return type == ElementType::float32 || type == ElementType::float64 || type == ElementType::float16 || type == ElementType::bfloat16;
+  return type == ElementType::float32 || type == ElementType::float64 || type == ElementType::float16 ||
+         type == ElementType::bfloat16;
 }
 
 }  // namespace
@@ -63,7 +65,8 @@ std::vector<ParameterInfo> parameters_of(const Graph& graph) {
     const Value& value = graph.value(initializer.value);
     const std::string name = value_text(graph, initializer.value);
     if (!value.shape.has_value() || !value.shape->is_fixed()) {
-      throw UserError("parameter '" + name + "' has no fixed shape " + (value.shape ? graph.shape_text(*value.shape) : "?"));
+      throw UserError("parameter '" + name + "' has no fixed shape " +
+                      (value.shape ? graph.shape_text(*value.shape) : "?"));
     }
     infos.push_back({.name = name,
                      .shape = *value.shape,
@@ -85,7 +88,8 @@ struct PlainStore::Tensors {
 PlainStore::PlainStore(const Graph& graph, uint64_t seed, const Numerics& numerics)
     : infos_(parameters_of(graph)), tensors_(std::make_unique<Tensors>()) {
   const GraphParameters drawn(seed);
-  const at::TensorOptions options = at::TensorOptions(storage_type(numerics.arithmetic)).device(torch_device(numerics.device));
+  const at::TensorOptions options =
+      at::TensorOptions(storage_type(numerics.arithmetic)).device(torch_device(numerics.device));
   size_t position = 0;
   for (const Initializer& initializer : graph.initializers()) {
     if (!held_by_store(graph, initializer)) continue;
@@ -94,7 +98,8 @@ PlainStore::PlainStore(const Graph& graph, uint64_t seed, const Numerics& numeri
     if (info.trainable) tensor.requires_grad_(true);
     types_.push_back(graph.value(initializer.value).type);
     tensors_->kept.push_back(std::move(tensor));
-    if (!tensors_->index.emplace(info.name, position).second) throw UserError("two parameters are named '" + info.name + "'");
+    if (!tensors_->index.emplace(info.name, position).second)
+      throw UserError("two parameters are named '" + info.name + "'");
     ++position;
   }
 }
@@ -106,22 +111,26 @@ const std::vector<at::Tensor>& PlainStore::tensors() const { return tensors_->ke
 at::Tensor PlainStore::view(std::string_view key, const Shape& shape, const ViewContext& context) {
   const auto found = tensors_->index.find(key);
   if (found == tensors_->index.end()) {
-    throw UserError("the store has no parameter '" + std::string(key) + "', which " + node_text(context.graph, context.reader) + " reads");
+    throw UserError("the store has no parameter '" + std::string(key) + "', which " +
+                    node_text(context.graph, context.reader) + " reads");
   }
   if (!(infos_[found->second].shape == shape)) {
-    throw UserError("parameter '" + std::string(key) + "' has shape " + context.graph.shape_text(infos_[found->second].shape) +
-                    ", expected " + context.graph.shape_text(shape));
+    throw UserError("parameter '" + std::string(key) + "' has shape " +
+                    context.graph.shape_text(infos_[found->second].shape) + ", expected " +
+                    context.graph.shape_text(shape));
   }
   return tensors_->kept[found->second];
 }
 
 namespace {
 
-Weights named_weights(const std::vector<ParameterInfo>& infos, const std::vector<ElementType>& types, const std::vector<at::Tensor>& tensors) {
+Weights named_weights(const std::vector<ParameterInfo>& infos, const std::vector<ElementType>& types,
+                      const std::vector<at::Tensor>& tensors) {
   Weights weights;
   for (size_t i = 0; i < infos.size(); ++i) {
     // clone: the file must not change with the next step
-    weights.tensors.emplace_back(infos[i].name, from_torch(tensors[i].detach().to(at::kCPU, torch_type(types[i]), false, /*copy=*/true)));
+    weights.tensors.emplace_back(
+        infos[i].name, from_torch(tensors[i].detach().to(at::kCPU, torch_type(types[i]), false, /*copy=*/true)));
   }
   return weights;
 }
@@ -155,7 +164,8 @@ struct WeightAverage::Tensors {
   std::vector<ElementType> types;
 };
 
-WeightAverage::WeightAverage(const PlainStore& store, double decay) : tensors_(std::make_unique<Tensors>()), decay_(decay) {
+WeightAverage::WeightAverage(const PlainStore& store, double decay)
+    : tensors_(std::make_unique<Tensors>()), decay_(decay) {
   for (const at::Tensor& tensor : store.tensors()) tensors_->kept.push_back(tensor.detach().clone());
   for (const auto& [name, tensor] : store.weights().tensors) tensors_->types.push_back(tensor.type());
 }
@@ -182,7 +192,9 @@ void WeightAverage::swap(PlainStore& store) {
   }
 }
 
-Weights WeightAverage::weights(const PlainStore& store) const { return named_weights(store.infos(), tensors_->types, tensors_->kept); }
+Weights WeightAverage::weights(const PlainStore& store) const {
+  return named_weights(store.infos(), tensors_->types, tensors_->kept);
+}
 
 void WeightAverage::load(const PlainStore& store, const Weights& weights, int64_t updates) {
   for (size_t i = 0; i < tensors_->kept.size(); ++i) {

@@ -24,8 +24,8 @@ namespace nacre {
 // Who asks, and for what.
 struct ViewContext {
   const Graph& graph;
-  ValueId value = kNone;   // the initialiser
-  NodeId reader = kNone;   // the node that is about to use it
+  ValueId value = kNone;  // the initialiser
+  NodeId reader = kNone;  // the node that is about to use it
   bool training = false;
 };
 

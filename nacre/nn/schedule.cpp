@@ -9,13 +9,19 @@ namespace nacre {
 const Registry<ScheduleShape>& schedule_registry() {
   static const Registry<ScheduleShape> kRegistry = [] {
     Registry<ScheduleShape> registry("schedule", "schedules");
-    registry.add({.name = "cosine", .summary = "half a cosine from the peak to zero", .source = "Loshchilov and Hutter, arXiv 1608.03983",
+    registry.add({.name = "cosine",
+                  .summary = "half a cosine from the peak to zero",
+                  .source = "Loshchilov and Hutter, arXiv 1608.03983",
                   .example = "train: {schedule: cosine}"},
                  [](double progress) { return 0.5 * (1 + std::cos(std::numbers::pi * progress)); });
-    registry.add({.name = "linear", .summary = "a line from the peak to zero", .source = "", .example = "train: {schedule: linear}"},
+    registry.add({.name = "linear",
+                  .summary = "a line from the peak to zero",
+                  .source = "",
+                  .example = "train: {schedule: linear}"},
                  [](double progress) { return 1 - progress; });
-    registry.add({.name = "constant", .summary = "the peak throughout", .source = "", .example = "train: {schedule: constant}"},
-                 [](double) { return 1.0; });
+    registry.add(
+        {.name = "constant", .summary = "the peak throughout", .source = "", .example = "train: {schedule: constant}"},
+        [](double) { return 1.0; });
     return registry;
   }();
   return kRegistry;
@@ -24,7 +30,9 @@ const Registry<ScheduleShape>& schedule_registry() {
 Schedule::Schedule(const Recipe& recipe, int64_t steps_per_epoch, int64_t total_steps)
     : shape_(schedule_registry().get(recipe.schedule).make),
       peak_(recipe.learning_rate),
-      warmup_steps_(std::min(static_cast<int64_t>(std::llround(recipe.warmup_epochs * static_cast<double>(steps_per_epoch))), total_steps / 4)),
+      warmup_steps_(
+          std::min(static_cast<int64_t>(std::llround(recipe.warmup_epochs * static_cast<double>(steps_per_epoch))),
+                   total_steps / 4)),
       total_steps_(std::max<int64_t>(1, total_steps)) {}
 
 double Schedule::rate(int64_t step) const {

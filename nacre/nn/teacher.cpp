@@ -36,14 +36,16 @@ namespace {
 
 Graph with_weights(Graph graph, const std::string& path) {
   for (const Initializer& initializer : graph.initializers()) {
-    if (initializer.data == nullptr) throw UserError("teacher " + path + ": parameter '" + value_text(graph, initializer.value) + "' has no weights");
+    if (initializer.data == nullptr)
+      throw UserError("teacher " + path + ": parameter '" + value_text(graph, initializer.value) + "' has no weights");
   }
   return graph;
 }
 
 }  // namespace
 
-Teacher::Teacher(const std::string& path, const TaskSignature& signature, const LossSpec& loss, const Numerics& numerics)
+Teacher::Teacher(const std::string& path, const TaskSignature& signature, const LossSpec& loss,
+                 const Numerics& numerics)
     : Teacher(with_weights(read_onnx(path), path), signature, loss, numerics) {}
 
 Teacher::Teacher(const Graph& graph, const TaskSignature& signature, const LossSpec& loss, const Numerics& numerics)

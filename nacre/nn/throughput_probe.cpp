@@ -16,7 +16,8 @@ constexpr double kGainForBf16 = 1.1;
 Device decided_device(const std::string& word) {
   if (word == "auto") return device_available(Device::cuda) ? Device::cuda : Device::cpu;
   const Device device = device_from_name(word);
-  if (!device_available(device)) throw UserError("train.device is " + word + ", which this libtorch cannot use; expected cpu or auto");
+  if (!device_available(device))
+    throw UserError("train.device is " + word + ", which this libtorch cannot use; expected cpu or auto");
   return device;
 }
 
@@ -29,7 +30,9 @@ std::string rounded(double value) {
 class Prober {
  public:
   explicit Prober(const ProbeRequest& request)
-      : request_(request), cores_(request.cores > 0 ? request.cores : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))) {}
+      : request_(request),
+        cores_(request.cores > 0 ? request.cores : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))) {
+  }
 
   ProbeDecision decide() {
     decision_.numerics.device = decided_device(request_.device);
@@ -63,7 +66,8 @@ class Prober {
     other.arithmetic = Arithmetic::bf16;
     const double bf16 = measure(other, 1);
     if (bf16 >= kGainForBf16 * fp32) numerics.arithmetic = Arithmetic::bf16;
-    decision_.reason = std::string(arithmetic_name(numerics.arithmetic)) + ": bf16 trains " + rounded(bf16) + " images/s, fp32 " + rounded(fp32);
+    decision_.reason = std::string(arithmetic_name(numerics.arithmetic)) + ": bf16 trains " + rounded(bf16) +
+                       " images/s, fp32 " + rounded(fp32);
   }
 
   void decide_workers() {
@@ -87,8 +91,8 @@ class Prober {
     } else {
       decision_.workers = cores_;
     }
-    decision_.reason += "; " + std::to_string(cores_) + " workers of one thread train " + rounded(apart) + " images/s, one worker of " +
-                        std::to_string(cores_) + " threads " + rounded(together);
+    decision_.reason += "; " + std::to_string(cores_) + " workers of one thread train " + rounded(apart) +
+                        " images/s, one worker of " + std::to_string(cores_) + " threads " + rounded(together);
   }
 
   const ProbeRequest& request_;
@@ -100,7 +104,9 @@ class Prober {
 
 double measure_side_by_side(const ProbeRequest& request, const Numerics& numerics, int workers, double time_s) {
   constexpr int kWarmup = 2;
-  const auto train = [&](int steps) { return measure_training(request.graph, request.signature, request.loss, request.recipe, numerics, kWarmup, steps); };
+  const auto train = [&](int steps) {
+    return measure_training(request.graph, request.signature, request.loss, request.recipe, numerics, kWarmup, steps);
+  };
   // How many steps fit: from a first, short run.
   const double rate = train(2);
   const double steps_fitting = time_s * rate / static_cast<double>(request.recipe.batch_size);
@@ -132,9 +138,13 @@ ProbeDecision probe_throughput(const ProbeRequest& request) { return Prober(requ
 Json to_json(const ProbeDecision& decision) {
   Json measurements = Json::array();
   for (const ProbeMeasurement& m : decision.measurements) {
-    measurements.push_back({{"numerics", to_json(m.numerics)}, {"workers", m.workers}, {"images_per_s", m.images_per_s}});
+    measurements.push_back(
+        {{"numerics", to_json(m.numerics)}, {"workers", m.workers}, {"images_per_s", m.images_per_s}});
   }
-  return {{"numerics", to_json(decision.numerics)}, {"workers", decision.workers}, {"reason", decision.reason}, {"measurements", std::move(measurements)}};
+  return {{"numerics", to_json(decision.numerics)},
+          {"workers", decision.workers},
+          {"reason", decision.reason},
+          {"measurements", std::move(measurements)}};
 }
 
 ProbeDecision probe_decision_from_json(const Json& json) {
@@ -144,7 +154,8 @@ ProbeDecision probe_decision_from_json(const Json& json) {
     decision.workers = json.at("workers").get<int>();
     decision.reason = json.at("reason").get<std::string>();
     for (const Json& m : json.at("measurements")) {
-      decision.measurements.push_back({numerics_from_json(m.at("numerics")), m.at("workers").get<int>(), m.at("images_per_s").get<double>()});
+      decision.measurements.push_back(
+          {numerics_from_json(m.at("numerics")), m.at("workers").get<int>(), m.at("images_per_s").get<double>()});
     }
   } catch (const Json::exception& error) {
     throw UserError("malformed probe decision: " + std::string(error.what()));

@@ -23,7 +23,7 @@ struct ProbeMeasurement {
 struct ProbeDecision {
   Numerics numerics;
   int workers = 1;
-  std::string reason;       // one sentence for people
+  std::string reason;  // one sentence for people
   std::vector<ProbeMeasurement> measurements;
 };
 
@@ -31,7 +31,7 @@ Json to_json(const ProbeDecision& decision);
 ProbeDecision probe_decision_from_json(const Json& json);
 
 struct ProbeRequest {
-  const Graph& graph;       // a typical network of the space
+  const Graph& graph;  // a typical network of the space
   const TaskSignature& signature;
   const LossSpec& loss;
   const Recipe& recipe;

@@ -106,16 +106,18 @@ BlasReport check_blas() {
   report.gflops = 2.0 * kSize * kSize * kSize / best_s * 1e-9;
   report.slow = report.gflops < kSlowGflops;
   if (report.slow) {
-    report.advice = "matrix products run at " + std::to_string(static_cast<int>(report.gflops)) + " GFLOP/s through " +
-                    (report.library.empty() ? "an unknown BLAS" : report.library) +
-                    "; install an optimized BLAS (apt-get install libopenblas0-pthread) and select it with update-alternatives";
+    report.advice =
+        "matrix products run at " + std::to_string(static_cast<int>(report.gflops)) + " GFLOP/s through " +
+        (report.library.empty() ? "an unknown BLAS" : report.library) +
+        "; install an optimized BLAS (apt-get install libopenblas0-pthread) and select it with update-alternatives";
   }
   return report;
 }
 
 std::string numerics_class(const Numerics& numerics) {
   return "libtorch " + torch_version() + ", " + device_description(numerics.device) + ", " +
-         (numerics.device == Device::cpu ? std::filesystem::path(blas_library()).filename().string() + ", " : "") + numerics_text(numerics);
+         (numerics.device == Device::cpu ? std::filesystem::path(blas_library()).filename().string() + ", " : "") +
+         numerics_text(numerics);
 }
 
 }  // namespace nacre

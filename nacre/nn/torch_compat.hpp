@@ -8,10 +8,10 @@
 
 namespace nacre {
 
-std::string torch_version();                // "1.13.0"
+std::string torch_version();  // "1.13.0"
 bool device_available(Device device);
 std::string device_description(Device device);  // the CPU's or GPU's name, for provenance
-bool has_fast_bf16(Device device);          // the device multiplies bfloat16 natively (AVX512-BF16, AMX, a recent GPU)
+bool has_fast_bf16(Device device);  // the device multiplies bfloat16 natively (AVX512-BF16, AMX, a recent GPU)
 
 // Threads of one operation in this process: libtorch's, OpenMP's and OpenBLAS's, which libtorch forgets.
 void set_thread_count(int threads);
@@ -27,10 +27,10 @@ void keep_freed_memory();
 void release_cached_memory();
 
 struct BlasReport {
-  std::string library;       // file that was loaded, "" when not found
-  double gflops = 0;         // of a 512 x 512 x 512 product in float, one thread
+  std::string library;  // file that was loaded, "" when not found
+  double gflops = 0;    // of a 512 x 512 x 512 product in float, one thread
   bool slow = false;
-  std::string advice;        // what to do when slow, "" otherwise
+  std::string advice;  // what to do when slow, "" otherwise
 };
 // Which BLAS this process multiplies matrices with, and how fast it is (takes some 10 ms, seconds with the reference BLAS).
 BlasReport check_blas();

@@ -18,10 +18,10 @@ using torch_operators::TorchOperator;
 struct StepInput {
   enum class Kind { absent, slot, parameter, constant } kind = Kind::absent;
   int32_t slot = -1;
-  bool last_use = false;     // the slot is emptied
-  std::string key;           // of a parameter
+  bool last_use = false;  // the slot is emptied
+  std::string key;        // of a parameter
   ValueId value = kNone;
-  at::Tensor constant;       // integers of the graph: structure, not weights
+  at::Tensor constant;  // integers of the graph: structure, not weights
 };
 
 struct ExecutorStep {
@@ -38,7 +38,8 @@ namespace {
 // Turns nodes into steps; collects everything that cannot be run before it complains.
 class Compiler {
  public:
-  Compiler(const Graph& graph, const Numerics& numerics) : graph_(graph), numerics_(numerics), slots_(graph.values().size(), -1) {}
+  Compiler(const Graph& graph, const Numerics& numerics)
+      : graph_(graph), numerics_(numerics), slots_(graph.values().size(), -1) {}
 
   void compile() {
     std::map<NodeId, NormFusion> by_last;
@@ -124,9 +125,12 @@ class Compiler {
     step.text = node_text(graph_, id);
     step.precision = record->precision;
     step.kernel = record->make(context);
-    const bool all_constant = std::ranges::all_of(record->constant_inputs, [&](size_t i) { return !context.has_input(i) || context.constant_input(i) != nullptr; });
+    const bool all_constant = std::ranges::all_of(record->constant_inputs, [&](size_t i) {
+      return !context.has_input(i) || context.constant_input(i) != nullptr;
+    });
     for (size_t i = 0; i < node.inputs.size(); ++i) {
-      const bool read_already = all_constant && std::ranges::find(record->constant_inputs, i) != record->constant_inputs.end();
+      const bool read_already =
+          all_constant && std::ranges::find(record->constant_inputs, i) != record->constant_inputs.end();
       step.inputs.push_back(read_already ? StepInput() : input_of(node.inputs[i]));
     }
     for (const ValueId output : node.outputs) step.outputs.push_back(output == kNone ? -1 : slot_of(output));
@@ -201,7 +205,8 @@ TorchExecutor& TorchExecutor::operator=(TorchExecutor&&) noexcept = default;
 at::Tensor TorchExecutor::prepare_input(const at::Tensor& given, ValueId id) const {
   const Value& value = graph_.value(id);
   if (value.shape.has_value() && value.shape->rank() != given.dim()) {
-    throw UserError("input '" + value_text(graph_, id) + "' has rank " + std::to_string(given.dim()) + ", expected " + graph_.shape_text(*value.shape));
+    throw UserError("input '" + value_text(graph_, id) + "' has rank " + std::to_string(given.dim()) + ", expected " +
+                    graph_.shape_text(*value.shape));
   }
   at::Tensor tensor = given;
   if (at::isFloatingType(tensor.scalar_type())) {
@@ -213,12 +218,15 @@ at::Tensor TorchExecutor::prepare_input(const at::Tensor& given, ValueId id) con
   return tensor;
 }
 
-std::vector<at::Tensor> TorchExecutor::run(std::span<const at::Tensor> inputs, ParameterStore& store, const RunMode& mode) const {
+std::vector<at::Tensor> TorchExecutor::run(std::span<const at::Tensor> inputs, ParameterStore& store,
+                                           const RunMode& mode) const {
   if (inputs.size() != input_slots_.size()) {
-    throw UserError("the network has " + std::to_string(input_slots_.size()) + " inputs, given " + std::to_string(inputs.size()));
+    throw UserError("the network has " + std::to_string(input_slots_.size()) + " inputs, given " +
+                    std::to_string(inputs.size()));
   }
   std::vector<at::Tensor> slots(static_cast<size_t>(slot_count_));
-  for (size_t i = 0; i < inputs.size(); ++i) slots[static_cast<size_t>(input_slots_[i])] = prepare_input(inputs[i], graph_.inputs[i]);
+  for (size_t i = 0; i < inputs.size(); ++i)
+    slots[static_cast<size_t>(input_slots_[i])] = prepare_input(inputs[i], graph_.inputs[i]);
   std::vector<at::Tensor> arguments, results;
   for (const ExecutorStep& step : steps_) {
     arguments.resize(step.inputs.size());
@@ -235,7 +243,8 @@ std::vector<at::Tensor> TorchExecutor::run(std::span<const at::Tensor> inputs, P
           }
           break;
         case StepInput::Kind::parameter:
-          arguments[i] = store.view(input.key, *graph_.value(input.value).shape, {graph_, input.value, step.node, mode.training});
+          arguments[i] =
+              store.view(input.key, *graph_.value(input.value).shape, {graph_, input.value, step.node, mode.training});
           break;
         case StepInput::Kind::constant: arguments[i] = input.constant; break;
       }

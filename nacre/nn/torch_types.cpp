@@ -14,7 +14,9 @@ at::ScalarType torch_type(ElementType type) {
     case ElementType::int32: return at::kInt;
     case ElementType::int64: return at::kLong;
     case ElementType::boolean: return at::kBool;
-    default: throw UserError("tensors of type " + std::string(element_type_name(type)) + " cannot be run by the torch executor");
+    default:
+      throw UserError("tensors of type " + std::string(element_type_name(type)) +
+                      " cannot be run by the torch executor");
   }
 }
 
@@ -45,7 +47,8 @@ at::Tensor share_with_torch(const Tensor& tensor) {
   const at::ScalarType type = torch_type(tensor.type());
   const std::vector<int64_t> extents = tensor.extents();
   if (tensor.empty()) return at::empty(extents, at::TensorOptions(type));
-  return at::from_blob(bytes, extents, [keeper](void*) {}, at::TensorOptions(type));
+  return at::from_blob(
+      bytes, extents, [keeper](void*) {}, at::TensorOptions(type));
 }
 
 at::Tensor copy_to_torch(const Tensor& tensor) { return share_with_torch(tensor).clone(); }

@@ -63,7 +63,8 @@ void TrainedEvaluator::evaluate(const Design& design, Trial& trial, const Evalua
 
 Metrics evaluate_model(const Graph& graph, const Task& task, Split split, const Numerics& numerics) {
   for (const Initializer& initializer : graph.initializers()) {
-    if (initializer.data == nullptr) throw UserError("parameter '" + value_text(graph, initializer.value) + "' has no weights");
+    if (initializer.data == nullptr)
+      throw UserError("parameter '" + value_text(graph, initializer.value) + "' has no weights");
   }
   return evaluate_network(graph, task, split, numerics);
 }

@@ -12,9 +12,9 @@ namespace nacre {
 
 struct TrainedEvaluatorOptions {
   Numerics numerics;
-  std::filesystem::path teacher_folder;   // where a relative recipe.teacher lies
-  bool keep_weights = true;               // leave the trained weights as an artefact
-  bool keep_optimizer_state = false;      // so that a later trial can continue from it (Request::parent_checkpoint)
+  std::filesystem::path teacher_folder;  // where a relative recipe.teacher lies
+  bool keep_weights = true;              // leave the trained weights as an artefact
+  bool keep_optimizer_state = false;     // so that a later trial can continue from it (Request::parent_checkpoint)
 };
 
 // Fills the validation metrics, train_time_s and train_images_per_s, the curve and the weights artefact. Weights inherited

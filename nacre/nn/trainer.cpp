@@ -18,7 +18,8 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 void prepare_process(const Numerics& numerics) {
-  if (!device_available(numerics.device)) throw UserError("device " + std::string(device_name(numerics.device)) + " is not available to this libtorch");
+  if (!device_available(numerics.device))
+    throw UserError("device " + std::string(device_name(numerics.device)) + " is not available to this libtorch");
   keep_freed_memory();
   use_deterministic_kernels();
   if (numerics.device == Device::cpu && thread_count() != numerics.threads) set_thread_count(numerics.threads);
@@ -40,7 +41,8 @@ Metric trained_metric(double value, std::string unit, std::string source) {
 }
 
 // Metrics of a split by the weights a training step holds.
-Metrics measure_split(TrainingStep& step, const Task& task, const BatchSource& source, int64_t batch_size, const std::string& origin) {
+Metrics measure_split(TrainingStep& step, const Task& task, const BatchSource& source, int64_t batch_size,
+                      const std::string& origin) {
   const std::unique_ptr<MetricAccumulator> accumulator = task.accumulator();
   std::vector<int64_t> indices;
   Random unused(0);
@@ -57,7 +59,8 @@ Metrics measure_split(TrainingStep& step, const Task& task, const BatchSource& s
       predictions[value_text(step.graph(), step.graph().outputs[i])] = from_torch(output);
     }
     // A network with one output may call it as it likes.
-    predictions.try_emplace(task.loss().prediction, predictions[value_text(step.graph(), step.graph().outputs[step.output()])]);
+    predictions.try_emplace(task.loss().prediction,
+                            predictions[value_text(step.graph(), step.graph().outputs[step.output()])]);
     accumulator->add(predictions, host);
   }
   step.end_evaluation();
@@ -78,7 +81,8 @@ class Training {
         samples_(chosen_samples(task.size(Split::train), options.fidelity.data_share)),
         step_(graph, task.signature(), task.loss(), recipe, options.numerics, options.seed),
         train_(task, Split::train, &recipe, options.fidelity.resolution, torch_device(options.numerics.device)),
-        validation_(task, Split::validation, nullptr, options.fidelity.resolution, torch_device(options.numerics.device)) {
+        validation_(task, Split::validation, nullptr, options.fidelity.resolution,
+                    torch_device(options.numerics.device)) {
     if (samples_.empty()) throw UserError("task " + task.name() + " has no training samples");
     batch_size_ = std::min<int64_t>(recipe.batch_size, static_cast<int64_t>(samples_.size()));
     // The last, smaller batch of an epoch is dropped: batch norm would weigh it too much. The next epoch shuffles anew.
@@ -170,17 +174,19 @@ class Training {
 
   std::optional<double> fail(TrainingResult& result, int64_t step) const {
     result.status = TrialStatus::failed;
-    result.reason = "training diverged: the loss is not finite at step " + std::to_string(step + 1) + " of " + std::to_string(total_steps_) +
-                    " (learning rate " + std::to_string(schedule_->rate(step)) + ")";
+    result.reason = "training diverged: the loss is not finite at step " + std::to_string(step + 1) + " of " +
+                    std::to_string(total_steps_) + " (learning rate " + std::to_string(schedule_->rate(step)) + ")";
     return std::nullopt;
   }
 
   CurvePoint judge(double training_loss) {
     CurvePoint point;
     point.epoch = epoch_of(next_step_);
-    if (validation_.size() > 0) point.metrics = measure_split(step_, task_, validation_, evaluation_batch(), validation_text());
+    if (validation_.size() > 0)
+      point.metrics = measure_split(step_, task_, validation_, evaluation_batch(), validation_text());
     point.metrics["train_loss"] = trained_metric(training_loss, "", "mean of the epoch's batches, as trained");
-    point.metrics["learning_rate"] = {.value = schedule_->rate(next_step_ - 1), .unit = "", .origin = Origin::counted, .source = "schedule"};
+    point.metrics["learning_rate"] = {
+        .value = schedule_->rate(next_step_ - 1), .unit = "", .origin = Origin::counted, .source = "schedule"};
     return point;
   }
 
@@ -195,7 +201,9 @@ class Training {
   bool note_best(const CurvePoint& point) {
     const MetricSpec& spec = task_.metrics().front();
     const std::optional<double> value = metric_value(point.metrics, spec.name);
-    const double score = !value.has_value() ? -std::numeric_limits<double>::infinity() : spec.direction == Direction::maximize ? *value : -*value;
+    const double score = !value.has_value()                      ? -std::numeric_limits<double>::infinity()
+                         : spec.direction == Direction::maximize ? *value
+                                                                 : -*value;
     const bool better = !best_score_.has_value() || score > *best_score_;
     epochs_without_gain_ = better ? 0 : epochs_without_gain_ + 1;
     if (!better) return false;
@@ -215,14 +223,20 @@ class Training {
       result.weights.metadata["training_step"] = std::to_string(next_step_);
       if (step_.average() != nullptr) {
         result.weights.metadata["average_updates"] = std::to_string(step_.average()->updates());
-        for (auto& [name, tensor] : step_.store().weights().tensors) result.weights.tensors.emplace_back("raw/" + name, tensor);
+        for (auto& [name, tensor] : step_.store().weights().tensors)
+          result.weights.tensors.emplace_back("raw/" + name, tensor);
       }
       for (auto& entry : step_.optimizer().state().tensors) result.weights.tensors.push_back(entry);
     }
     const std::string with = numerics_text(options_.numerics);
-    result.metrics["train_time_s"] = {.value = result.time_s, .unit = "s", .origin = Origin::measured, .source = with, .count = result.images};
+    result.metrics["train_time_s"] = {
+        .value = result.time_s, .unit = "s", .origin = Origin::measured, .source = with, .count = result.images};
     if (result.time_s > 0) {
-      result.metrics["train_images_per_s"] = {.value = static_cast<double>(result.images) / result.time_s, .unit = "1/s", .origin = Origin::measured, .source = with, .count = result.images};
+      result.metrics["train_images_per_s"] = {.value = static_cast<double>(result.images) / result.time_s,
+                                              .unit = "1/s",
+                                              .origin = Origin::measured,
+                                              .source = with,
+                                              .count = result.images};
     }
   }
 
@@ -242,7 +256,8 @@ class Training {
 
 }  // namespace
 
-TrainingResult train_network(const Graph& graph, const Task& task, const Recipe& recipe, const TrainingOptions& options) {
+TrainingResult train_network(const Graph& graph, const Task& task, const Recipe& recipe,
+                             const TrainingOptions& options) {
   prepare_process(options.numerics);
   try {
     return Training(graph, task, recipe, options).run();
@@ -254,15 +269,16 @@ TrainingResult train_network(const Graph& graph, const Task& task, const Recipe&
   }
 }
 
-Metrics evaluate_network(const Graph& graph, const Task& task, Split split, const Numerics& numerics, int64_t batch_size) {
+Metrics evaluate_network(const Graph& graph, const Task& task, Split split, const Numerics& numerics,
+                         int64_t batch_size) {
   prepare_process(numerics);
   TrainingStep step(graph, task.signature(), task.loss(), Recipe{}, numerics, 0);
   const BatchSource source(task, split, nullptr, 1, torch_device(numerics.device));
   return measure_split(step, task, source, batch_size, std::string(split_name(split)) + " split");
 }
 
-double measure_training(const Graph& graph, const TaskSignature& signature, const LossSpec& loss, const Recipe& recipe, const Numerics& numerics,
-                        int warmup, int steps) {
+double measure_training(const Graph& graph, const TaskSignature& signature, const LossSpec& loss, const Recipe& recipe,
+                        const Numerics& numerics, int warmup, int steps) {
   prepare_process(numerics);
   TrainingStep step(graph, signature, loss, recipe, numerics, 1);
   TorchBatch batch;
@@ -275,12 +291,14 @@ double measure_training(const Graph& graph, const TaskSignature& signature, cons
     return extents;
   };
   for (const TensorSpec& spec : signature.inputs) {
-    at::Tensor input = is_floating(spec.type) ? at::randn(with_batch(spec), generator) : at::zeros(with_batch(spec), at::TensorOptions(torch_type(spec.type)));
+    at::Tensor input = is_floating(spec.type) ? at::randn(with_batch(spec), generator)
+                                              : at::zeros(with_batch(spec), at::TensorOptions(torch_type(spec.type)));
     batch.tensors[spec.name] = input.to(device);
   }
   const TensorSpec& output = signature.outputs.at(0);
-  at::Tensor target = loss.kind == "cross_entropy" ? at::randint(0, output.extents.at(0), {batch.size}, generator, at::TensorOptions(at::kLong))
-                                                   : at::randn(with_batch(output), generator);
+  at::Tensor target = loss.kind == "cross_entropy"
+                          ? at::randint(0, output.extents.at(0), {batch.size}, generator, at::TensorOptions(at::kLong))
+                          : at::randn(with_batch(output), generator);
   batch.tensors[loss.target] = target.to(device);
   for (int i = 0; i < warmup; ++i) step.run(batch, i, recipe.learning_rate).item<double>();
   const Clock::time_point start = Clock::now();

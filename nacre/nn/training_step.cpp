@@ -16,8 +16,8 @@ at::Generator make_generator(Device device) {
 
 }  // namespace
 
-TrainingStep::TrainingStep(const Graph& graph, const TaskSignature& signature, const LossSpec& loss, const Recipe& recipe, const Numerics& numerics,
-                           uint64_t seed)
+TrainingStep::TrainingStep(const Graph& graph, const TaskSignature& signature, const LossSpec& loss,
+                           const Recipe& recipe, const Numerics& numerics, uint64_t seed)
     : recipe_(recipe),
       spec_(loss),
       seed_(seed),
@@ -40,7 +40,8 @@ void TrainingStep::mix(TorchBatch& batch, int64_t step) {
   const at::Tensor& first = batch.at(inputs_[0]);
   const bool images = first.dim() == 4;
   Random random = Random::stream(seed_, "mix", static_cast<uint64_t>(step));
-  const std::optional<Mix> drawn = draw_mix(recipe_, batch.size, images ? first.size(2) : 0, images ? first.size(3) : 0, random);
+  const std::optional<Mix> drawn =
+      draw_mix(recipe_, batch.size, images ? first.size(2) : 0, images ? first.size(3) : 0, random);
   if (!drawn.has_value()) return;
   const at::NoGradGuard no_grad;
   for (const std::string& name : inputs_) {
@@ -50,7 +51,9 @@ void TrainingStep::mix(TorchBatch& batch, int64_t step) {
   }
   at::Tensor& target = batch.tensors.find(spec_.target)->second;
   const std::optional<Shape>& shape = graph().value(graph().outputs[output_]).shape;
-  const int64_t classes = shape.has_value() && shape->rank() >= 2 && (*shape)[1].is_fixed() ? (*shape)[1].extent() : at::amax(target).item<int64_t>() + 1;
+  const int64_t classes = shape.has_value() && shape->rank() >= 2 && (*shape)[1].is_fixed()
+                              ? (*shape)[1].extent()
+                              : at::amax(target).item<int64_t>() + 1;
   target = mix_targets(loss_->mixable(target, classes), *drawn);
 }
 
@@ -59,7 +62,8 @@ at::Tensor TrainingStep::loss_of(const TorchBatch& batch, const at::Tensor& pred
   if (teacher_ == nullptr) return value;
   const at::Tensor wanted = teacher_->predict(batch);
   if (wanted.sizes() != prediction.sizes()) {
-    throw UserError("the teacher's prediction has shape " + c10::str(wanted.sizes()) + ", the network's " + c10::str(prediction.sizes()));
+    throw UserError("the teacher's prediction has shape " + c10::str(wanted.sizes()) + ", the network's " +
+                    c10::str(prediction.sizes()));
   }
   const double share = recipe_.distillation_weight;
   return value * (1 - share) + loss_->distillation(prediction, wanted, recipe_.distillation_temperature) * share;
@@ -75,8 +79,8 @@ at::Tensor TrainingStep::run(TorchBatch batch, int64_t step, double rate) {
   const at::Tensor prediction = executor_.run(inputs, store_, {.training = true, .generator = generator_})[output_];
   const at::Tensor loss = loss_of(batch, prediction);
   if (!loss.requires_grad()) throw UserError("the loss does not depend on any parameter of the network");
-  const std::vector<at::Tensor> gradients =
-      torch::autograd::grad({loss}, set_.tensors, {}, /*retain_graph=*/false, /*create_graph=*/false, /*allow_unused=*/true);
+  const std::vector<at::Tensor> gradients = torch::autograd::grad({loss}, set_.tensors, {}, /*retain_graph=*/false,
+                                                                  /*create_graph=*/false, /*allow_unused=*/true);
   double scale = 1;
   if (recipe_.gradient_clip > 0) scale = std::min(1.0, recipe_.gradient_clip / (gradient_norm(gradients) + 1e-6));
   optimizer_->step(gradients, rate, scale);
@@ -99,6 +103,8 @@ void TrainingStep::end_evaluation() {
   if (average_ != nullptr) average_->swap(store_);
 }
 
-Weights TrainingStep::final_weights() const { return average_ != nullptr ? average_->weights(store_) : store_.weights(); }
+Weights TrainingStep::final_weights() const {
+  return average_ != nullptr ? average_->weights(store_) : store_.weights();
+}
 
 }  // namespace nacre

@@ -19,7 +19,8 @@ namespace nacre {
 
 class TrainingStep {
  public:
-  TrainingStep(const Graph& graph, const TaskSignature& signature, const LossSpec& loss, const Recipe& recipe, const Numerics& numerics, uint64_t seed);
+  TrainingStep(const Graph& graph, const TaskSignature& signature, const LossSpec& loss, const Recipe& recipe,
+               const Numerics& numerics, uint64_t seed);
 
   // Forward, backward and update on one batch. `step` numbers it: mixing and dropout draw from its stream. Returns the loss
   // as a tensor on the device, so that nobody waits for it.

@@ -8,53 +8,96 @@
 namespace nacre {
 
 const std::vector<std::string>& configuration_sections() {
-  static const std::vector<std::string> kSections = {"task", "space", "target", "limits", "search", "train", "final", "output_dir"};
+  static const std::vector<std::string> kSections = {"task",   "space", "target", "limits",
+                                                     "search", "train", "final",  "output_dir"};
   return kSections;
 }
 
 const std::vector<Parameter>& search_parameters() {
   static const std::vector<Parameter> kParameters = {
-      {.name = "strategy", .type = ParameterType::text, .description = "how candidates are proposed (nacre list strategies)",
+      {.name = "strategy",
+       .type = ParameterType::text,
+       .description = "how candidates are proposed (nacre list strategies)",
        .default_value = "regularized_evolution"},
-      {.name = "trials", .type = ParameterType::integer, .description = "how many candidates are evaluated; needed unless time_s is given",
-       .minimum = 1, .maximum = 1e9},
-      {.name = "time_s", .type = ParameterType::real, .description = "stop proposing after so long, over all sittings", .minimum = 1,
-       .maximum = 1e9, .unit = "s"},
-      {.name = "seed", .type = ParameterType::integer, .description = "names every random stream of the study", .default_value = 0,
+      {.name = "trials",
+       .type = ParameterType::integer,
+       .description = "how many candidates are evaluated; needed unless time_s is given",
+       .minimum = 1,
+       .maximum = 1e9},
+      {.name = "time_s",
+       .type = ParameterType::real,
+       .description = "stop proposing after so long, over all sittings",
+       .minimum = 1,
+       .maximum = 1e9,
+       .unit = "s"},
+      {.name = "seed",
+       .type = ParameterType::integer,
+       .description = "names every random stream of the study",
+       .default_value = 0,
        .minimum = 0},
-      {.name = "workers", .type = ParameterType::integer,
-       .description = "trials side by side, each in a process of its own; 0: as many as are fastest here", .default_value = 0,
-       .minimum = 0, .maximum = 1024},
-      {.name = "lookahead", .type = ParameterType::integer,
-       .description = "ask n sees the results of trials 0 .. n - lookahead, whatever the number of workers", .default_value = 8,
-       .minimum = 1, .maximum = 4096},
-      {.name = "order", .type = ParameterType::text,
-       .description = "strict: the same history for any number of workers; fast: results count as they come, the order is recorded",
-       .default_value = "strict", .choices = {"strict", "fast"}},
-      {.name = "objectives", .type = ParameterType::text_list,
-       .description = "metrics that span the front, the main one first; empty: the task's main metric and the target's main cost",
+      {.name = "workers",
+       .type = ParameterType::integer,
+       .description = "trials side by side, each in a process of its own; 0: as many as are fastest here",
+       .default_value = 0,
+       .minimum = 0,
+       .maximum = 1024},
+      {.name = "lookahead",
+       .type = ParameterType::integer,
+       .description = "ask n sees the results of trials 0 .. n - lookahead, whatever the number of workers",
+       .default_value = 8,
+       .minimum = 1,
+       .maximum = 4096},
+      {.name = "order",
+       .type = ParameterType::text,
+       .description = "strict: the same history for any number of workers; fast: results count as they come, the order "
+                      "is recorded",
+       .default_value = "strict",
+       .choices = {"strict", "fast"}},
+      {.name = "objectives",
+       .type = ParameterType::text_list,
+       .description =
+           "metrics that span the front, the main one first; empty: the task's main metric and the target's main cost",
        .default_value = Json::array()},
-      {.name = "limit_handling", .type = ParameterType::text,
-       .description = "rejection: too costly candidates are not trained; penalty: they lose in proportion; epsilon_constraint: the "
+      {.name = "limit_handling",
+       .type = ParameterType::text,
+       .description = "rejection: too costly candidates are not trained; penalty: they lose in proportion; "
+                      "epsilon_constraint: the "
                       "smaller violation ranks first",
-       .default_value = "rejection", .choices = {"rejection", "penalty", "epsilon_constraint"}},
-      {.name = "penalty_weight", .type = ParameterType::real, .description = "weight of the relative excess under penalty",
-       .default_value = 1.0, .minimum = 0, .maximum = 1e9},
-      {.name = "epochs", .type = ParameterType::real,
-       .description = "epochs of a trial, when fewer than train.epochs are enough to tell candidates apart", .minimum = 0.001, .maximum = 1e6},
-      {.name = "data_share", .type = ParameterType::real, .description = "share of the training split that a trial uses",
-       .default_value = 1.0, .minimum = 0.0001, .maximum = 1}};
+       .default_value = "rejection",
+       .choices = {"rejection", "penalty", "epsilon_constraint"}},
+      {.name = "penalty_weight",
+       .type = ParameterType::real,
+       .description = "weight of the relative excess under penalty",
+       .default_value = 1.0,
+       .minimum = 0,
+       .maximum = 1e9},
+      {.name = "epochs",
+       .type = ParameterType::real,
+       .description = "epochs of a trial, when fewer than train.epochs are enough to tell candidates apart",
+       .minimum = 0.001,
+       .maximum = 1e6},
+      {.name = "data_share",
+       .type = ParameterType::real,
+       .description = "share of the training split that a trial uses",
+       .default_value = 1.0,
+       .minimum = 0.0001,
+       .maximum = 1}};
   return kParameters;
 }
 
 const std::vector<Parameter>& train_parameters() {
   static const std::vector<Parameter> kParameters = [] {
     std::vector<Parameter> parameters = recipe_parameters();
-    parameters.push_back({.name = "precision", .type = ParameterType::text,
-                          .description = "arithmetic of training; auto: bf16 with channels-last where a probe finds it faster",
-                          .default_value = "auto", .choices = {"auto", "fp32", "bf16"}});
-    parameters.push_back({.name = "device", .type = ParameterType::text,
-                          .description = "where networks train; auto: cuda when there is one", .default_value = "auto",
+    parameters.push_back(
+        {.name = "precision",
+         .type = ParameterType::text,
+         .description = "arithmetic of training; auto: bf16 with channels-last where a probe finds it faster",
+         .default_value = "auto",
+         .choices = {"auto", "fp32", "bf16"}});
+    parameters.push_back({.name = "device",
+                          .type = ParameterType::text,
+                          .description = "where networks train; auto: cuda when there is one",
+                          .default_value = "auto",
                           .choices = {"auto", "cpu", "cuda"}});
     return parameters;
   }();
@@ -62,28 +105,50 @@ const std::vector<Parameter>& train_parameters() {
 }
 
 const std::vector<Parameter>& deployment_parameters() {
-  static const std::vector<Parameter> kParameters = {
-      {.name = "batch", .type = ParameterType::integer, .description = "samples per run", .default_value = 1, .minimum = 1, .maximum = 65536},
-      {.name = "threads", .type = ParameterType::integer, .description = "threads the target may use", .default_value = 1, .minimum = 1,
-       .maximum = 1024},
-      {.name = "symbols", .type = ParameterType::any, .description = "values of symbolic dimensions, e.g. {past: 1024}",
-       .default_value = Json::object()}};
+  static const std::vector<Parameter> kParameters = {{.name = "batch",
+                                                      .type = ParameterType::integer,
+                                                      .description = "samples per run",
+                                                      .default_value = 1,
+                                                      .minimum = 1,
+                                                      .maximum = 65536},
+                                                     {.name = "threads",
+                                                      .type = ParameterType::integer,
+                                                      .description = "threads the target may use",
+                                                      .default_value = 1,
+                                                      .minimum = 1,
+                                                      .maximum = 1024},
+                                                     {.name = "symbols",
+                                                      .type = ParameterType::any,
+                                                      .description = "values of symbolic dimensions, e.g. {past: 1024}",
+                                                      .default_value = Json::object()}};
   return kParameters;
 }
 
 const std::vector<Parameter>& final_parameters() {
   static const std::vector<Parameter> kParameters = {
-      {.name = "networks", .type = ParameterType::integer,
-       .description = "how many networks of the front are trained in full and exported, the best by the main objective first",
-       .default_value = 8, .minimum = 1, .maximum = 10000},
-      {.name = "train", .type = ParameterType::text,
-       .description = "auto: train anew with the whole recipe when trials were shorter than it; never: keep the trial's weights; always",
-       .default_value = "auto", .choices = {"auto", "never", "always"}},
-      {.name = "seeds", .type = ParameterType::integer,
-       .description = "trainings per network with different seeds; the first is exported, mean and spread are reported", .default_value = 1,
-       .minimum = 1, .maximum = 100},
-      {.name = "test", .type = ParameterType::boolean,
-       .description = "evaluate the exported networks on the test split, once, after everything is chosen", .default_value = true}};
+      {.name = "networks",
+       .type = ParameterType::integer,
+       .description =
+           "how many networks of the front are trained in full and exported, the best by the main objective first",
+       .default_value = 8,
+       .minimum = 1,
+       .maximum = 10000},
+      {.name = "train",
+       .type = ParameterType::text,
+       .description = "auto: train anew with the whole recipe when trials were shorter than it; never: keep the "
+                      "trial's weights; always",
+       .default_value = "auto",
+       .choices = {"auto", "never", "always"}},
+      {.name = "seeds",
+       .type = ParameterType::integer,
+       .description = "trainings per network with different seeds; the first is exported, mean and spread are reported",
+       .default_value = 1,
+       .minimum = 1,
+       .maximum = 100},
+      {.name = "test",
+       .type = ParameterType::boolean,
+       .description = "evaluate the exported networks on the test split, once, after everything is chosen",
+       .default_value = true}};
   return kParameters;
 }
 
@@ -103,7 +168,8 @@ Deployment deployment_from_options(const Options& options) {
   deployment.batch = options.integer("batch");
   deployment.threads = options.integer("threads");
   const ConfigNode& symbols = options.node("symbols");
-  if (!symbols.is_null() && !symbols.is_map()) throw UserError(symbols.position, "target.symbols: expected a map of names and numbers");
+  if (!symbols.is_null() && !symbols.is_map())
+    throw UserError(symbols.position, "target.symbols: expected a map of names and numbers");
   for (const auto& [name, value] : symbols.entries) {
     const int64_t extent = value.as_integer("target.symbols." + name);
     if (extent < 0) throw UserError(value.position, "target.symbols." + name + ": expected a number >= 0");
@@ -137,7 +203,8 @@ std::vector<Limit> limits_from_config(const ConfigNode& node, const std::vector<
 
 Json to_json(const std::vector<Limit>& limits) {
   Json json = Json::object();
-  for (const Limit& limit : limits) json[limit.metric] = limit.at_least ? Json{{"at_least", limit.bound}} : Json(limit.bound);
+  for (const Limit& limit : limits)
+    json[limit.metric] = limit.at_least ? Json{{"at_least", limit.bound}} : Json(limit.bound);
   return json;
 }
 

@@ -15,7 +15,7 @@
 namespace nacre {
 namespace {
 
-constexpr double kWaitS = 0.5;                 // between looks at interruption, heartbeats and the clock
+constexpr double kWaitS = 0.5;                   // between looks at interruption, heartbeats and the clock
 constexpr const char* kTrainingDevice = "host";  // what evaluations disturb
 
 // --- one trial that was asked for and is not told yet ---------------------------------------------------------------
@@ -25,7 +25,7 @@ struct Slot {
 
   Trial trial;
   Stage stage = Stage::undecided;
-  std::optional<Design> design;     // until it is costed
+  std::optional<Design> design;  // until it is costed
   Metrics costs;
   std::optional<Lease> lease;
   bool counts_as_evaluation = true;  // as far as was known when it was asked for
@@ -118,7 +118,8 @@ class DriveLoop {
   void replay_log() {
     std::vector<Event> steps;
     parts_.store.for_each_event(0, [&](const Event& event) {
-      if (event.kind == EventKind::asked || event.kind == EventKind::result) steps.push_back({0, 0, event.kind, event.trial, {}});
+      if (event.kind == EventKind::asked || event.kind == EventKind::result)
+        steps.push_back({0, 0, event.kind, event.trial, {}});
     });
     for (const Event& step : steps) {
       const Trial trial = recorded(step.trial);
@@ -194,7 +195,8 @@ class DriveLoop {
     if (settings_.time_s > 0 && progress_.spent_s() >= settings_.time_s) return StopReason::time;
     if (repeats_in_a_row_ >= settings_.repeats_in_a_row) return StopReason::repeating;
     if (settings_.trials > 0) {
-      if (repeats_ >= std::max<int64_t>(200, settings_.repeats_per_trial * settings_.trials)) return StopReason::repeating;
+      if (repeats_ >= std::max<int64_t>(200, settings_.repeats_per_trial * settings_.trials))
+        return StopReason::repeating;
       if (rejections_ >= std::max<int64_t>(1000, settings_.rejections_per_trial * settings_.trials)) {
         return StopReason::infeasible;
       }
@@ -304,7 +306,8 @@ class DriveLoop {
       const std::optional<double> value = metric_value(slot.costs, limit.metric);
       Trial result = slot.trial;
       result.status = TrialStatus::infeasible;
-      result.reason = fmt::format("{} is not kept: {}", limit.text(), value ? fmt::format("{:.6g}", *value) : "not known");
+      result.reason =
+          fmt::format("{} is not kept: {}", limit.text(), value ? fmt::format("{:.6g}", *value) : "not known");
       result.metrics = slot.costs;
       parts_.store.tell_unleased(result);
       finish(slot, recorded(slot.trial.number));
@@ -510,9 +513,9 @@ class DriveLoop {
   std::unique_ptr<Strategy> strategy_;
   ProgressCounter progress_;
 
-  std::vector<Outcome> outcomes_;                                // by trial number
+  std::vector<Outcome> outcomes_;                                 // by trial number
   std::unordered_map<std::string, std::vector<int64_t>> by_key_;  // numbers, ascending
-  std::map<int64_t, Slot> open_;                                 // asked for, not told
+  std::map<int64_t, Slot> open_;                                  // asked for, not told
   int64_t next_tell_ = 0;
   int64_t told_evaluations_ = 0;
   int64_t repeats_ = 0;

@@ -47,8 +47,8 @@ std::string stop_reason_text(StopReason reason);       // a sentence for people
 
 struct Progress {
   int64_t asked = 0;
-  int64_t evaluated = 0;   // themselves: neither cached nor rejected by their costs
-  int64_t planned = 0;     // evaluations, 0: until time is up
+  int64_t evaluated = 0;  // themselves: neither cached nor rejected by their costs
+  int64_t planned = 0;    // evaluations, 0: until time is up
   int64_t cached = 0;
   int64_t infeasible = 0;
   int64_t failed = 0;
@@ -56,8 +56,8 @@ struct Progress {
   std::optional<double> best;  // main objective of the best trial within the limits
   int64_t best_trial = -1;
   int64_t front_size = 0;
-  double spent_s = 0;          // all sittings
-  double rate_per_s = 0;       // evaluations per second of this sitting
+  double spent_s = 0;     // all sittings
+  double rate_per_s = 0;  // evaluations per second of this sitting
   std::optional<double> left_s;
 };
 
@@ -71,11 +71,11 @@ struct DriveSettings {
   uint64_t seed = 0;
   DriveOrder order = DriveOrder::strict;
   int64_t lookahead = 8;
-  int64_t trials = 0;             // evaluations, 0: no bound
-  double time_s = 0;              // of all sittings, 0: no bound
-  Request request;                // of every trial
+  int64_t trials = 0;  // evaluations, 0: no bound
+  double time_s = 0;   // of all sittings, 0: no bound
+  Request request;     // of every trial
   ObjectiveSet objectives;
-  ReuseContext reuse;             // target identities are added by the loop
+  ReuseContext reuse;  // target identities are added by the loop
   LeasePolicy lease;
   // A strategy that does not get anywhere is stopped: so many repetitions one after another, or in all so many times
   // `trials` (at least 200 of repetitions, 1000 of candidates that their costs reject).
@@ -90,12 +90,12 @@ struct DriveParts {
   std::function<std::unique_ptr<Strategy>()> make_strategy;  // a fresh one, of the study's settings
   // The candidate with all decisions of the space; missing ones drawn from the stream. Null: candidates are complete.
   std::function<Candidate(const Candidate&, Random&)> complete;
-  std::function<Design(const Candidate&)> build;             // UserError: the trial fails with that reason
+  std::function<Design(const Candidate&)> build;  // UserError: the trial fails with that reason
   std::vector<CostQuestion> costs;
   TrialExecutor& executor;
   std::function<bool()> interrupted = [] { return false; };
   std::function<void(const Progress&)> progress = [](const Progress&) {};  // after each result and twice a second
-  Json machine = Json::object();                             // of this sitting, for the record
+  Json machine = Json::object();                                           // of this sitting, for the record
 };
 
 struct DriveResult {

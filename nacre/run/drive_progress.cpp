@@ -44,7 +44,8 @@ void ProgressCounter::add_to_front(const Trial& trial) {
   if (!point) return;
   const Objective& main = settings_.objectives.objectives.front();
   const double value = *metric_value(trial.metrics, main.metric);
-  const bool better = !progress_.best || (main.direction == Direction::maximize ? value > *progress_.best : value < *progress_.best);
+  const bool better =
+      !progress_.best || (main.direction == Direction::maximize ? value > *progress_.best : value < *progress_.best);
   if (better) {
     progress_.best = value;
     progress_.best_trial = trial.number;

@@ -54,7 +54,8 @@ class Finalizer {
     if (mode == "always" || trial.weights.empty()) return true;
     if (mode == "never") return false;
     const Fidelity& fidelity = trial.request.fidelity;
-    return (fidelity.epochs > 0 && fidelity.epochs < plan_.recipe.epochs) || fidelity.data_share < 1 || plan_.final_settings.seeds > 1;
+    return (fidelity.epochs > 0 && fidelity.epochs < plan_.recipe.epochs) || fidelity.data_share < 1 ||
+           plan_.final_settings.seeds > 1;
   }
 
   std::vector<FinalTraining> planned_trainings() const {
@@ -67,8 +68,8 @@ class Finalizer {
         training.trial.candidate = members_[i].candidate;
         training.trial.request.fidelity = {};  // the whole recipe on all of the training split
         training.trial.request.seed = mix_seed(mix_seed(plan_.search.seed, 0x66696e616cULL), static_cast<uint64_t>(s));
-        training.name = fmt::format("final training of trial {}, seed {}: {}", members_[i].number, training.trial.request.seed,
-                                    hash_text(to_json(plan_.recipe).dump()).hex());
+        training.name = fmt::format("final training of trial {}, seed {}: {}", members_[i].number,
+                                    training.trial.request.seed, hash_text(to_json(plan_.recipe).dump()).hex());
         planned.push_back(std::move(training));
       }
     }
@@ -110,13 +111,15 @@ class Finalizer {
     NACRE_CHECK(found != open.end());
     FinalTraining& training = found->second;
     if (!outcome.result.has_value() && ++attempts[outcome.number] < 3) {
-      log_warning("final training of trial {} was lost ({}); trying again", members_[training.member].number, outcome.reason);
+      log_warning("final training of trial {} was lost ({}); trying again", members_[training.member].number,
+                  outcome.reason);
       parts_.executor.start(training.trial);
       return;
     }
     if (!outcome.result.has_value() || outcome.result->status != TrialStatus::ok) {
       const std::string reason = outcome.result.has_value() ? outcome.result->reason : outcome.reason;
-      log_warning("final training of trial {} failed: {}; the weights of the search are kept", members_[training.member].number, reason);
+      log_warning("final training of trial {} failed: {}; the weights of the search are kept",
+                  members_[training.member].number, reason);
     } else {
       parts_.store.transaction([&] {
         for (const Artifact& artifact : outcome.artifacts) parts_.store.register_artifact(artifact);
@@ -127,7 +130,9 @@ class Finalizer {
     open.erase(found);
   }
 
-  void keep(const FinalTraining& training, const Trial& result) { trained_[training.member][training.seed_index] = result; }
+  void keep(const FinalTraining& training, const Trial& result) {
+    trained_[training.member][training.seed_index] = result;
+  }
 
   // Mean and spread over seeds of the trained quality.
   Metrics trained_metrics(size_t member) const {
@@ -179,7 +184,8 @@ class Finalizer {
     const Metrics validation = evaluate_model(graph, *plan_.task, Split::validation, parts_.numerics);
     for (const auto& [name, metric] : validation) metrics["exported_" + name] = metric;
     if (!plan_.final_settings.test || plan_.task->size(Split::test) == 0) return;
-    for (const auto& [name, metric] : evaluate_model(graph, *plan_.task, Split::test, parts_.numerics)) metrics["test_" + name] = metric;
+    for (const auto& [name, metric] : evaluate_model(graph, *plan_.task, Split::test, parts_.numerics))
+      metrics["test_" + name] = metric;
   }
 
   Cost cost_of(const Graph& graph) const {
@@ -266,7 +272,9 @@ std::string csv_cell(const std::string& text) {
 
 }  // namespace
 
-std::vector<FinalNetwork> finalize(const Front& front, const FinalParts& parts) { return Finalizer(front, parts).run(); }
+std::vector<FinalNetwork> finalize(const Front& front, const FinalParts& parts) {
+  return Finalizer(front, parts).run();
+}
 
 Json to_json(const FinalNetwork& network) {
   Json json = {{"trial", network.trial.number},
@@ -281,10 +289,15 @@ Json to_json(const FinalNetwork& network) {
                {"searched_metrics", to_json(network.trial.metrics)}};
   Json& items = json["cost_items"] = Json::array();
   for (const CostItem& item : network.cost.items) {
-    items.push_back({{"node", item.node}, {"name", item.name}, {"op", item.op}, {"scope", item.scope}, {"metrics", to_json(item.metrics)}});
+    items.push_back({{"node", item.node},
+                     {"name", item.name},
+                     {"op", item.op},
+                     {"scope", item.scope},
+                     {"metrics", to_json(item.metrics)}});
   }
   Json& curve = json["curve"] = Json::array();
-  for (const CurvePoint& point : network.curve) curve.push_back({{"epoch", point.epoch}, {"metrics", to_json(point.metrics)}});
+  for (const CurvePoint& point : network.curve)
+    curve.push_back({{"epoch", point.epoch}, {"metrics", to_json(point.metrics)}});
   return json;
 }
 
@@ -298,8 +311,9 @@ FinalNetwork final_network_from_json(const Json& json, const Trial& trial) {
   network.binding = json.value("binding", "");
   network.metrics = metrics_from_json(json.at("metrics"));
   for (const Json& item : json.at("cost_items")) {
-    network.cost.items.push_back({item.at("node").get<NodeId>(), item.at("name").get<std::string>(), item.at("op").get<std::string>(),
-                                  item.at("scope").get<std::string>(), metrics_from_json(item.at("metrics"))});
+    network.cost.items.push_back({item.at("node").get<NodeId>(), item.at("name").get<std::string>(),
+                                  item.at("op").get<std::string>(), item.at("scope").get<std::string>(),
+                                  metrics_from_json(item.at("metrics"))});
   }
   network.cost.totals = network.metrics;
   for (const Json& point : json.at("curve")) {
@@ -312,7 +326,8 @@ void write_front(const Plan& plan, const Front& front, const std::vector<FinalNe
   Json json = {{"limits_met", front.limits_met}, {"binding", front.binding}};
   Json& objectives = json["objectives"] = Json::array();
   for (const Objective& objective : plan.objectives.objectives) {
-    objectives.push_back({{"metric", objective.metric}, {"direction", objective.direction == Direction::maximize ? "maximize" : "minimize"}});
+    objectives.push_back({{"metric", objective.metric},
+                          {"direction", objective.direction == Direction::maximize ? "maximize" : "minimize"}});
   }
   json["limits"] = plan.resolved.at("limits");
   Json& rows = json["networks"] = Json::array();

@@ -23,15 +23,15 @@
 namespace nacre {
 
 struct FinalNetwork {
-  Trial trial;                     // as searched
-  std::string model_file;          // relative to the output folder
-  Metrics metrics;                 // of the exported model: quality ("accuracy" on validation, "test_accuracy"), costs
-  std::vector<CurvePoint> curve;   // of the final training; the trial's own when there was none
-  Cost cost;                       // totals and layers on the target
-  std::string structure_hash;      // of the exported graph
+  Trial trial;                    // as searched
+  std::string model_file;         // relative to the output folder
+  Metrics metrics;                // of the exported model: quality ("accuracy" on validation, "test_accuracy"), costs
+  std::vector<CurvePoint> curve;  // of the final training; the trial's own when there was none
+  Cost cost;                      // totals and layers on the target
+  std::string structure_hash;     // of the exported graph
   int opset = 0;
-  bool within_limits = true;       // of `metrics`: measured again on what was exported
-  std::string binding;             // which limit is broken, by how much; "" when none
+  bool within_limits = true;  // of `metrics`: measured again on what was exported
+  std::string binding;        // which limit is broken, by how much; "" when none
 };
 
 struct FinalProgress {

@@ -23,13 +23,13 @@ class LineChannel {
   // --- without blocking (the descriptor is O_NONBLOCK)
   void queue(const Json& message) { outgoing_ += message.dump() + "\n"; }
   bool has_outgoing() const { return !outgoing_.empty() && !closed_; }
-  void flush();                    // writes what the socket takes
-  void fill();                     // reads what is there
-  std::optional<Json> next();      // a message that was read; UserError when it is malformed
+  void flush();                // writes what the socket takes
+  void fill();                 // reads what is there
+  std::optional<Json> next();  // a message that was read; UserError when it is malformed
 
   // --- blocking
   void send(const Json& message);
-  std::optional<Json> receive();   // nothing at the end of the stream
+  std::optional<Json> receive();  // nothing at the end of the stream
 
  private:
   int descriptor_ = -1;

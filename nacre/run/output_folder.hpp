@@ -14,8 +14,12 @@
 namespace nacre {
 
 inline std::filesystem::path study_file(const std::filesystem::path& output_dir) { return output_dir / "study.sqlite"; }
-inline std::filesystem::path configuration_file(const std::filesystem::path& output_dir) { return output_dir / "configuration.yaml"; }
-inline std::filesystem::path artifacts_folder(const std::filesystem::path& output_dir) { return output_dir / "artifacts"; }
+inline std::filesystem::path configuration_file(const std::filesystem::path& output_dir) {
+  return output_dir / "configuration.yaml";
+}
+inline std::filesystem::path artifacts_folder(const std::filesystem::path& output_dir) {
+  return output_dir / "artifacts";
+}
 inline std::filesystem::path models_folder(const std::filesystem::path& output_dir) { return output_dir / "models"; }
 inline std::filesystem::path report_file(const std::filesystem::path& output_dir) { return output_dir / "report.html"; }
 

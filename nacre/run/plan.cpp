@@ -18,7 +18,8 @@ std::vector<std::string> names_of(const std::vector<Parameter>& parameters) {
 }
 
 // The section as it is stored: the kind, then every key with its value.
-Json resolved_section(const std::string& kind_key, const std::string& kind, std::initializer_list<const Options*> parts) {
+Json resolved_section(const std::string& kind_key, const std::string& kind,
+                      std::initializer_list<const Options*> parts) {
   Json json = Json::object();
   if (!kind_key.empty()) json[kind_key] = kind;
   for (const Options* options : parts) {
@@ -53,10 +54,12 @@ class Planner {
   }
 
   void check_sections() const {
-    if (!root_.is_map()) throw UserError(root_.position, "expected a map with the sections task, space, target, search, ...");
+    if (!root_.is_map())
+      throw UserError(root_.position, "expected a map with the sections task, space, target, search, ...");
     for (const auto& [key, value] : root_.entries) {
       if (std::ranges::find(configuration_sections(), key) == configuration_sections().end()) {
-        throw UserError(value.key_position, unknown_name_message("section", key, configuration_sections(), "docs/configuration.md"));
+        throw UserError(value.key_position,
+                        unknown_name_message("section", key, configuration_sections(), "docs/configuration.md"));
       }
     }
   }
@@ -81,13 +84,15 @@ class Planner {
     const KindedSection space = kinded_section(root_, "space");
     const auto& entry = space_registry().get(space.kind, space.position);
     const Options options = resolve_options(space.node, entry.parameters, "space " + space.kind, {"kind"});
-    plan_.space = entry.make(options, {.task_name = plan_.task->name(), .signature = plan_.task->signature(), .recipe = plan_.recipe});
+    plan_.space = entry.make(
+        options, {.task_name = plan_.task->name(), .signature = plan_.task->signature(), .recipe = plan_.recipe});
     plan_.resolved["space"] = resolved_section("kind", space.kind, {&options});
   }
 
   void read_target() {
     const bool given = root_.find("target") != nullptr;
-    const KindedSection target = given ? kinded_section(root_, "target") : KindedSection{.kind = "macs", .position = {}, .node = {}};
+    const KindedSection target =
+        given ? kinded_section(root_, "target") : KindedSection{.kind = "macs", .position = {}, .node = {}};
     const auto& entry = target_registry().get(target.kind, target.position);
     std::vector<std::string> others = names_of(deployment_parameters());
     others.push_back("kind");
@@ -131,7 +136,8 @@ class Planner {
     search.fidelity.epochs = options.has("epochs") ? options.real("epochs") : 0;
     search.fidelity.data_share = options.real("data_share");
     if (search.fidelity.epochs > plan_.recipe.epochs) {
-      throw UserError(options.position("epochs"), "search.epochs is larger than train.epochs; expected a shorter training in trials");
+      throw UserError(options.position("epochs"),
+                      "search.epochs is larger than train.epochs; expected a shorter training in trials");
     }
     read_objectives(options);
     plan_.resolved["search"] = resolved_section("", "", {&options, &own});
@@ -150,7 +156,8 @@ class Planner {
     for (const std::string& name : names) {
       const std::optional<MetricSpec> spec = plan_.metric(name);
       if (!spec.has_value()) {
-        throw UserError(options.position("objectives"), unknown_name_message("metric in search.objectives", name, accepted));
+        throw UserError(options.position("objectives"),
+                        unknown_name_message("metric in search.objectives", name, accepted));
       }
       plan_.objectives.objectives.push_back({name, spec->direction});
     }
@@ -158,7 +165,8 @@ class Planner {
 
   void read_final() {
     const Options options = resolve_options(section("final"), final_parameters(), "final");
-    plan_.final_settings = {options.integer("networks"), options.text("train"), options.integer("seeds"), options.boolean("test")};
+    plan_.final_settings = {options.integer("networks"), options.text("train"), options.integer("seeds"),
+                            options.boolean("test")};
     plan_.resolved["final"] = options.json();
   }
 

@@ -21,13 +21,13 @@ namespace nacre {
 struct SearchSettings {
   std::string strategy;
   Options strategy_options;
-  int64_t trials = 0;       // 0: until time_s is up
-  double time_s = 0;        // 0: until trials are done
+  int64_t trials = 0;  // 0: until time_s is up
+  double time_s = 0;   // 0: until trials are done
   uint64_t seed = 0;
-  int64_t workers = 0;      // 0: decided by a probe
+  int64_t workers = 0;  // 0: decided by a probe
   int64_t lookahead = 8;
   bool strict_order = true;
-  Fidelity fidelity;        // of a trial
+  Fidelity fidelity;  // of a trial
 };
 
 struct FinalSettings {
@@ -45,11 +45,11 @@ struct Plan {
   std::shared_ptr<const Space> space;
   std::shared_ptr<Target> target;
   Deployment deployment;
-  ObjectiveSet objectives;            // with the limits
+  ObjectiveSet objectives;  // with the limits
   SearchSettings search;
   Recipe recipe;
-  std::string precision;              // auto, fp32, bf16
-  std::string device;                 // auto, cpu, cuda
+  std::string precision;  // auto, fp32, bf16
+  std::string device;     // auto, cpu, cuda
   FinalSettings final_settings;
 
   // All metrics that a trial may carry: the task's, the target's, and those every evaluation has.
@@ -59,7 +59,7 @@ struct Plan {
 };
 
 struct PlanOptions {
-  std::filesystem::path base_folder;   // usually the folder of the configuration file
+  std::filesystem::path base_folder;  // usually the folder of the configuration file
 };
 
 // Throws UserError for anything missing, unknown or impossible, with its position. Reads the data set.

@@ -18,7 +18,8 @@ Tensor join(const std::vector<Tensor>& parts) {
   NACRE_CHECK(!extents.empty(), "a batch without a first axis");
   extents[0] = 0;
   for (const Tensor& part : parts) {
-    NACRE_CHECK(part.type() == parts.front().type() && part.rank() == parts.front().rank(), "batches of different kind");
+    NACRE_CHECK(part.type() == parts.front().type() && part.rank() == parts.front().rank(),
+                "batches of different kind");
     extents[0] += part.extents()[0];
   }
   Tensor whole(parts.front().type(), extents);

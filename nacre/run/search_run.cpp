@@ -61,9 +61,10 @@ const Json& at_path(const Json& json, const std::string& path) {
 void check_same_configuration(const Json& stored, const Plan& plan) {
   const std::string key = first_difference(stored, plan.resolved, "");
   if (key.empty()) return;
-  throw UserError(fmt::format("the study in '{}' was made with {} = {}, the configuration says {}; take the same value, or another "
-                              "output_dir for a new study",
-                              plan.output_dir.string(), key, at_path(stored, key).dump(), at_path(plan.resolved, key).dump()));
+  throw UserError(
+      fmt::format("the study in '{}' was made with {} = {}, the configuration says {}; take the same value, or another "
+                  "output_dir for a new study",
+                  plan.output_dir.string(), key, at_path(stored, key).dump(), at_path(plan.resolved, key).dump()));
 }
 
 MachineFacts current_machine(const Numerics& numerics) {
@@ -94,14 +95,20 @@ class SearchRun {
     if (result.drive.reason == StopReason::interrupted) throw Interrupted();
     store_->flush();
     result.front = extract_front(store_->trials(), plan_.objectives);
-    const FinalParts parts{plan_, *store_, ArtifactFolder(artifacts_folder(plan_.output_dir)), *executor, numerics_,
-                           options_.interrupted, options_.final_progress};
+    const FinalParts parts{plan_,
+                           *store_,
+                           ArtifactFolder(artifacts_folder(plan_.output_dir)),
+                           *executor,
+                           numerics_,
+                           options_.interrupted,
+                           options_.final_progress};
     result.networks = finalize(result.front, parts);
     write_front(plan_, result.front, result.networks);
     store_->record_followup({"stop reason", -1, stop_reason_text(result.drive.reason)});
     store_->record_followup({"strategy statistics", -1, result.drive.strategy_statistics});
     for (const FinalNetwork& network : result.networks) {
-      store_->record_followup({fmt::format("network of trial {}", network.trial.number), network.trial.number, to_json(network)});
+      store_->record_followup(
+          {fmt::format("network of trial {}", network.trial.number), network.trial.number, to_json(network)});
     }
     store_->flush();
     return result;
@@ -114,9 +121,11 @@ class SearchRun {
       const StoredStudy stored = read_stored_study(*store_, plan_.output_dir);
       check_same_configuration(stored.configuration, plan_);
       const auto decided = stored.machine.decisions.find("numerics");
-      if (decided == stored.machine.decisions.end()) throw UserError("the study in '" + plan_.output_dir.string() + "' lacks the decision 'numerics'");
+      if (decided == stored.machine.decisions.end())
+        throw UserError("the study in '" + plan_.output_dir.string() + "' lacks the decision 'numerics'");
       numerics_ = numerics_from_json(decided->second);
-      workers_ = plan_.search.workers > 0 ? plan_.search.workers : stored.machine.decisions.at("workers").get<int64_t>();
+      workers_ =
+          plan_.search.workers > 0 ? plan_.search.workers : stored.machine.decisions.at("workers").get<int64_t>();
       machine_ = current_machine(numerics_);
       machine_.decisions = stored.machine.decisions;
       check_same_machine(stored.machine, machine_, options_.allow_other_machine);
@@ -130,7 +139,8 @@ class SearchRun {
       machine_.decisions["workers"] = workers_;
       machine_.decisions["reason"] = decision.reason;
       log_info("{} workers; {} ({})", workers_, numerics_text(numerics_), decision.reason);
-      const Json config = {{"configuration", plan_.resolved}, {"base_folder", std::filesystem::absolute(plan_.base_folder).string()}};
+      const Json config = {{"configuration", plan_.resolved},
+                           {"base_folder", std::filesystem::absolute(plan_.base_folder).string()}};
       store_->create_study({config, to_json(machine_), NACRE_VERSION, 0});
     }
     write_file_atomically(configuration_file(plan_.output_dir), yaml_text(plan_.resolved));
@@ -140,7 +150,8 @@ class SearchRun {
     WorkerProcessOptions options;
     options.count = workers_;
     const std::string threads = std::to_string(numerics_.threads);
-    options.environment = {"OMP_NUM_THREADS=" + threads, "OPENBLAS_NUM_THREADS=" + threads, "MKL_NUM_THREADS=" + threads};
+    options.environment = {"OMP_NUM_THREADS=" + threads, "OPENBLAS_NUM_THREADS=" + threads,
+                           "MKL_NUM_THREADS=" + threads};
     options.setup = {{"configuration", plan_.resolved},
                      {"base_folder", std::filesystem::absolute(plan_.base_folder).string()},
                      {"artifacts", std::filesystem::absolute(artifacts_folder(plan_.output_dir)).string()},
@@ -163,8 +174,15 @@ class SearchRun {
   }
 
   DriveParts drive_parts(TrialExecutor& executor) const {
-    DriveParts parts{*store_, [this] { return plan_.make_strategy(); }, nullptr, nullptr, {}, executor,
-                     options_.interrupted, options_.progress, to_json(machine_)};
+    DriveParts parts{*store_,
+                     [this] { return plan_.make_strategy(); },
+                     nullptr,
+                     nullptr,
+                     {},
+                     executor,
+                     options_.interrupted,
+                     options_.progress,
+                     to_json(machine_)};
     parts.complete = [this](const Candidate& candidate, Random& random) {
       Candidate complete = candidate;
       complete.decisions = plan_.space->trace().complete(candidate.decisions, random);
@@ -185,14 +203,16 @@ class SearchRun {
 
 // Seconds to train `graph` for `epochs` over `share` of the training split, by its speed on random data.
 double training_seconds(const Plan& plan, const Graph& graph, const Numerics& numerics, double epochs, double share) {
-  const double images_per_s = measure_training(graph, plan.task->signature(), plan.task->loss(), plan.recipe, numerics, 2, 8);
+  const double images_per_s =
+      measure_training(graph, plan.task->signature(), plan.task->loss(), plan.recipe, numerics, 2, 8);
   return static_cast<double>(plan.task->size(Split::train)) * share * epochs / std::max(images_per_s, 1e-9);
 }
 
 bool final_training_expected(const Plan& plan) {
   if (plan.final_settings.train != "auto") return plan.final_settings.train == "always";
   const Fidelity& fidelity = plan.search.fidelity;
-  return (fidelity.epochs > 0 && fidelity.epochs < plan.recipe.epochs) || fidelity.data_share < 1 || plan.final_settings.seeds > 1;
+  return (fidelity.epochs > 0 && fidelity.epochs < plan.recipe.epochs) || fidelity.data_share < 1 ||
+         plan.final_settings.seeds > 1;
 }
 
 }  // namespace
@@ -245,14 +265,18 @@ Forecast forecast(const Plan& plan) {
     auto found = values.find(spec.name);
     if (found == values.end()) continue;
     std::ranges::sort(found->second);
-    outlook.costs.push_back({spec, {found->second.front(), found->second[found->second.size() / 2], found->second.back()}});
+    outlook.costs.push_back(
+        {spec, {found->second.front(), found->second[found->second.size() / 2], found->second.back()}});
   }
   std::ranges::sort(designs, {}, [](const auto& entry) { return entry.first; });
   const Graph& median = designs[designs.size() / 2].second.graph();
   const double trial_epochs = plan.search.fidelity.epochs > 0 ? plan.search.fidelity.epochs : plan.recipe.epochs;
-  outlook.seconds_per_trial = training_seconds(plan, median, outlook.compute.numerics, trial_epochs, plan.search.fidelity.data_share);
+  outlook.seconds_per_trial =
+      training_seconds(plan, median, outlook.compute.numerics, trial_epochs, plan.search.fidelity.data_share);
   const auto workers = static_cast<double>(outlook.compute.workers);
-  outlook.search_s = plan.search.trials > 0 ? static_cast<double>(plan.search.trials) * outlook.seconds_per_trial / workers : plan.search.time_s;
+  outlook.search_s = plan.search.trials > 0
+                         ? static_cast<double>(plan.search.trials) * outlook.seconds_per_trial / workers
+                         : plan.search.time_s;
   if (plan.search.time_s > 0) outlook.search_s = std::min(outlook.search_s, plan.search.time_s);
   if (final_training_expected(plan)) {
     const double full = outlook.seconds_per_trial * plan.recipe.epochs / trial_epochs / plan.search.fidelity.data_share;
@@ -263,9 +287,11 @@ Forecast forecast(const Plan& plan) {
 
 StoredStudy read_stored_study(Store& store, const std::filesystem::path& output_dir) {
   const std::optional<StudyRecord> study = store.study();
-  if (!study.has_value()) throw UserError("the study in '" + output_dir.string() + "' holds no configuration; it was never begun");
+  if (!study.has_value())
+    throw UserError("the study in '" + output_dir.string() + "' holds no configuration; it was never begun");
   try {
-    return {study->config.at("configuration"), study->config.at("base_folder").get<std::string>(), machine_facts_from_json(study->machine)};
+    return {study->config.at("configuration"), study->config.at("base_folder").get<std::string>(),
+            machine_facts_from_json(study->machine)};
   } catch (const Json::exception&) {
     throw UserError("the study in '" + output_dir.string() + "' holds no readable configuration");
   }
@@ -280,7 +306,8 @@ std::unique_ptr<Evaluator> make_evaluator(const Plan& plan, const Numerics& nume
 
 int run_worker() {
   return serve_trials([](const Json& setup) -> TrialHandler {
-    const auto plan = std::make_shared<const Plan>(make_plan_from_json(setup.at("configuration"), setup.at("base_folder").get<std::string>()));
+    const auto plan = std::make_shared<const Plan>(
+        make_plan_from_json(setup.at("configuration"), setup.at("base_folder").get<std::string>()));
     const std::filesystem::path folder = setup.at("artifacts").get<std::string>();
     const std::shared_ptr<Evaluator> evaluator = make_evaluator(*plan, numerics_from_json(setup.at("numerics")));
     return [plan, folder, evaluator](const Trial& trial, EvaluationContext context) {

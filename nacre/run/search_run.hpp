@@ -19,8 +19,8 @@
 namespace nacre {
 
 struct SearchRunOptions {
-  bool must_exist = false;             // resume: UserError when there is no study
-  bool allow_other_machine = false;    // continue a study that another machine began
+  bool must_exist = false;           // resume: UserError when there is no study
+  bool allow_other_machine = false;  // continue a study that another machine began
   std::function<bool()> interrupted = [] { return false; };
   std::function<void(const Progress&)> progress = [](const Progress&) {};
   std::function<void(const FinalProgress&)> final_progress = [](const FinalProgress&) {};
@@ -45,11 +45,11 @@ ComputeDecision decide_compute(const Plan& plan);
 
 // What `--dry-run` prints beside the plan: made by drawing networks, costing them and training one a little.
 struct Forecast {
-  std::string networks;                // size of the space
-  int64_t drawn = 0;                   // random networks that were costed
-  int64_t within_limits = 0;           // of them
+  std::string networks;                                             // size of the space
+  int64_t drawn = 0;                                                // random networks that were costed
+  int64_t within_limits = 0;                                        // of them
   std::vector<std::pair<MetricSpec, std::array<double, 3>>> costs;  // least, median, largest of the drawn
-  double seconds_per_trial = 0;        // of the median network, on one worker
+  double seconds_per_trial = 0;                                     // of the median network, on one worker
   ComputeDecision compute;
   double search_s = 0;
   double final_s = 0;

@@ -27,9 +27,7 @@ namespace {
 
 constexpr int kStartupFailuresInARow = 3;
 
-double steady_s() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double steady_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 // "was killed by signal 9 (Killed); was memory short?", "left with exit code 1".
 std::string end_text(int status) {
@@ -167,7 +165,8 @@ class WorkerProcesses final : public TrialExecutor {
     worker.pid = spawned.pid;
     worker.channel = LineChannel(spawned.descriptor);
     worker.last_sign_s = steady_s();
-    worker.channel.queue({{"type", "setup"}, {"memory_limit_bytes", options_.memory_limit_bytes}, {"setup", options_.setup}});
+    worker.channel.queue(
+        {{"type", "setup"}, {"memory_limit_bytes", options_.memory_limit_bytes}, {"setup", options_.setup}});
     return worker;
   }
 
@@ -253,8 +252,8 @@ class WorkerProcesses final : public TrialExecutor {
     const std::optional<Trial> trial = std::exchange(worker.trial, std::nullopt);
     if (!worker.ready) {
       if (++startup_failures_ >= kStartupFailuresInARow) {
-        throw InternalError(fmt::format("{} worker processes ended before they were ready; the last one {}",
-                                        startup_failures_, how));
+        throw InternalError(
+            fmt::format("{} worker processes ended before they were ready; the last one {}", startup_failures_, how));
       }
       log_warning("a worker process {} before it was ready; it is started again", how);
       if (trial) {

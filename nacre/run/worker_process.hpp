@@ -29,13 +29,13 @@ namespace nacre {
 inline constexpr int kWorkerDescriptor = 3;
 
 struct WorkerProcessOptions {
-  std::filesystem::path program;          // empty: this program
+  std::filesystem::path program;  // empty: this program
   std::vector<std::string> arguments = {"worker"};
   std::vector<std::string> environment = {};  // "OMP_NUM_THREADS=1": on top of this process's
   int64_t count = 1;
   Json setup = Json::object();
-  uint64_t memory_limit_bytes = 0;        // of each worker's data, 0: none
-  double silence_limit_s = 600;           // without a sign of life while evaluating; it is then killed
+  uint64_t memory_limit_bytes = 0;  // of each worker's data, 0: none
+  double silence_limit_s = 600;     // without a sign of life while evaluating; it is then killed
   double startup_limit_s = 120;
 };
 

@@ -49,16 +49,18 @@ class Grid final : public Strategy {
 }  // namespace
 
 void add_grid(Registry<StrategyFactory>& registry) {
-  registry.add({.name = "grid",
-                .summary = "every network of the space once, in the order of its enumeration",
-                .source = "",
-                .parameters = {{.name = "enumeration",
-                                .type = ParameterType::text,
-                                .description = "sequential: by index; spread: each beginning of the order covers the space evenly",
-                                .default_value = "sequential",
-                                .choices = {"sequential", "spread"}}},
-                .example = "strategy: grid\nenumeration: spread"},
-               [](const Options& options, const StrategyContext& context) { return std::make_unique<Grid>(options, context); });
+  registry.add(
+      {.name = "grid",
+       .summary = "every network of the space once, in the order of its enumeration",
+       .source = "",
+       .parameters = {{.name = "enumeration",
+                       .type = ParameterType::text,
+                       .description =
+                           "sequential: by index; spread: each beginning of the order covers the space evenly",
+                       .default_value = "sequential",
+                       .choices = {"sequential", "spread"}}},
+       .example = "strategy: grid\nenumeration: spread"},
+      [](const Options& options, const StrategyContext& context) { return std::make_unique<Grid>(options, context); });
 }
 
 }  // namespace nacre

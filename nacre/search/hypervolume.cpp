@@ -109,9 +109,8 @@ double exclusive_volume(const Point& point, std::span<const Point> others, std::
 // is a factor: one objective less at each level.
 double volume_wfg(Points& points, std::span<const double> reference) {
   const size_t last = reference.size() - 1;
-  std::ranges::sort(points, [&](const Point& a, const Point& b) {
-    return a[last] != b[last] ? a[last] > b[last] : a < b;
-  });
+  std::ranges::sort(points,
+                    [&](const Point& a, const Point& b) { return a[last] != b[last] ? a[last] > b[last] : a < b; });
   const std::span<const double> shorter = reference.first(last);
   Points flat = points;
   for (Point& point : flat) point.pop_back();

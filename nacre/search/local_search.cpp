@@ -126,9 +126,9 @@ class LocalSearch final : public Strategy {
   int64_t asked_ = 0;
 
   std::optional<Point> center_;
-  std::optional<Point> better_;                     // the best told neighbor of the center, where better than it
-  std::vector<Decisions> queue_;                    // its neighbors that were not asked yet
-  std::unordered_set<Hash128> waiting_;             // its neighbors that were not told yet, asked or not
+  std::optional<Point> better_;          // the best told neighbor of the center, where better than it
+  std::vector<Decisions> queue_;         // its neighbors that were not asked yet
+  std::unordered_set<Hash128> waiting_;  // its neighbors that were not told yet, asked or not
   std::unordered_map<Hash128, Point> told_;
   std::map<std::pair<Fitness, int64_t>, Decisions, Earlier> starts_;  // told, never a center
   int64_t moves_ = 0;

@@ -80,7 +80,8 @@ class Nsga2 final : public Strategy {
     };
     const std::string first = std::to_string(a.number);
     if (!crossed) return proposals_.draw(child, {"mutation of " + first, {a.number}}, random);
-    return proposals_.draw(child, {"child of " + first + " and " + std::to_string(b.number), {a.number, b.number}}, random);
+    return proposals_.draw(child, {"child of " + first + " and " + std::to_string(b.number), {a.number, b.number}},
+                           random);
   }
 
   void tell(const Trial& trial) override {
@@ -147,31 +148,30 @@ class Nsga2 final : public Strategy {
 }  // namespace
 
 void add_nsga2(Registry<StrategyFactory>& registry) {
-  registry.add({.name = "nsga2",
-                .summary = "genetic algorithm for several objectives: non-dominated sorting and crowding",
-                .source = "Deb et al., A fast and elitist multiobjective genetic algorithm: NSGA-II, IEEE TEC 6(2), 2002",
-                .parameters = {{.name = "population_size",
-                                .type = ParameterType::integer,
-                                .description = "parents kept; so many uniform samples come first",
-                                .default_value = 24,
-                                .minimum = 2,
-                                .maximum = 1e6},
-                               {.name = "crossover_probability",
-                                .type = ParameterType::real,
-                                .description = "that a child has two parents rather than one",
-                                .default_value = 0.9,
-                                .minimum = 0,
-                                .maximum = 1},
-                               {.name = "mutation_probability",
-                                .type = ParameterType::real,
-                                .description = "that a child of two parents is also mutated in one decision; copies always are",
-                                .default_value = 0.6,
-                                .minimum = 0,
-                                .maximum = 1}},
-                .example = "strategy: nsga2\npopulation_size: 16"},
-               [](const Options& options, const StrategyContext& context) {
-                 return std::make_unique<Nsga2>(options, context);
-               });
+  registry.add(
+      {.name = "nsga2",
+       .summary = "genetic algorithm for several objectives: non-dominated sorting and crowding",
+       .source = "Deb et al., A fast and elitist multiobjective genetic algorithm: NSGA-II, IEEE TEC 6(2), 2002",
+       .parameters = {{.name = "population_size",
+                       .type = ParameterType::integer,
+                       .description = "parents kept; so many uniform samples come first",
+                       .default_value = 24,
+                       .minimum = 2,
+                       .maximum = 1e6},
+                      {.name = "crossover_probability",
+                       .type = ParameterType::real,
+                       .description = "that a child has two parents rather than one",
+                       .default_value = 0.9,
+                       .minimum = 0,
+                       .maximum = 1},
+                      {.name = "mutation_probability",
+                       .type = ParameterType::real,
+                       .description = "that a child of two parents is also mutated in one decision; copies always are",
+                       .default_value = 0.6,
+                       .minimum = 0,
+                       .maximum = 1}},
+       .example = "strategy: nsga2\npopulation_size: 16"},
+      [](const Options& options, const StrategyContext& context) { return std::make_unique<Nsga2>(options, context); });
 }
 
 }  // namespace nacre

@@ -28,7 +28,9 @@ std::optional<double> minimized_value(const Objective& objective, const Metrics&
 
 }  // namespace
 
-std::string_view limit_handling_name(LimitHandling handling) { return kHandlingNames.at(static_cast<size_t>(handling)); }
+std::string_view limit_handling_name(LimitHandling handling) {
+  return kHandlingNames.at(static_cast<size_t>(handling));
+}
 
 LimitHandling limit_handling_from_name(std::string_view name) {
   for (size_t i = 0; i < kHandlingNames.size(); ++i) {

@@ -101,10 +101,11 @@ std::vector<size_t> pareto_front(std::span<const Point> points) {
   std::vector<size_t> front;
   for (const size_t index : lexicographic_order(points)) {
     const Point& point = points[index];
-    const bool dominated =
-        point.size() <= 2
-            ? !front.empty() && points[front.back()] != point && points[front.back()].back() <= point.back()
-            : std::any_of(front.rbegin(), front.rend(), [&](size_t member) { return dominates(points[member], point); });
+    const bool dominated = point.size() <= 2 ? !front.empty() && points[front.back()] != point &&
+                                                   points[front.back()].back() <= point.back()
+                                             : std::any_of(front.rbegin(), front.rend(), [&](size_t member) {
+                                                 return dominates(points[member], point);
+                                               });
     if (!dominated) front.push_back(index);
   }
   std::ranges::sort(front);
@@ -129,8 +130,8 @@ std::vector<double> crowding_distances(std::span<const Point> points, std::span<
     if (points[front[a]] != points[front[b]]) return points[front[a]] < points[front[b]];
     return a < b;
   });
-  const auto repeated = std::ranges::unique(
-      distinct, [&](size_t a, size_t b) { return points[front[a]] == points[front[b]]; });
+  const auto repeated =
+      std::ranges::unique(distinct, [&](size_t a, size_t b) { return points[front[a]] == points[front[b]]; });
   distinct.erase(repeated.begin(), repeated.end());
 
   for (size_t objective = 0; objective < points[front[0]].size(); ++objective) {

@@ -23,7 +23,8 @@ void Proposals::remember_told(const Candidate& candidate) {
   if (trace_.is_complete(candidate.decisions)) remember(candidate.decisions);
 }
 
-std::optional<Candidate> Proposals::draw(const std::function<Decisions(Random&)>& draw, const Maker& maker, Random& random) {
+std::optional<Candidate> Proposals::draw(const std::function<Decisions(Random&)>& draw, const Maker& maker,
+                                         Random& random) {
   if (exhausted()) return std::nullopt;
   for (int i = 0; i < kDraws; ++i) {
     Decisions decisions = draw(random);

@@ -59,10 +59,12 @@ ExpectedBest expected_best_of(const std::vector<double>& values, size_t total, d
 }  // namespace
 
 ExpectedBest expected_best(std::span<const RandomResult> results, Direction direction, int64_t draws) {
-  return expected_best_of(sorted_values(results, direction), results.size(), results.empty() ? 0 : mean_cost(results), draws);
+  return expected_best_of(sorted_values(results, direction), results.size(), results.empty() ? 0 : mean_cost(results),
+                          draws);
 }
 
-std::vector<ExpectedBest> expected_best_curve(std::span<const RandomResult> results, Direction direction, int64_t points) {
+std::vector<ExpectedBest> expected_best_curve(std::span<const RandomResult> results, Direction direction,
+                                              int64_t points) {
   NACRE_CHECK(points >= 2);
   std::vector<ExpectedBest> curve;
   if (results.empty()) return curve;

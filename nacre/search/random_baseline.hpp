@@ -25,15 +25,16 @@ struct ExpectedBest {
   double probability_usable = 0;  // that at least one draw has a usable result
   std::optional<double> mean;     // of the best draw's value, given that one is usable; nothing when none can be
   double spread = 0;              // its standard deviation
-  double worse = 0;               // its quantiles on the worse and the better side: it lies between them, ends included,
-  double better = 0;              //   in at least 80 % of cases (one in ten may be worse than `worse`, one in ten better)
-  double cost = 0;                // expected cost of all draws: draws x mean cost
+  double worse = 0;   // its quantiles on the worse and the better side: it lies between them, ends included,
+  double better = 0;  //   in at least 80 % of cases (one in ten may be worse than `worse`, one in ten better)
+  double cost = 0;    // expected cost of all draws: draws x mean cost
 };
 
 // 0 < draws <= results.size().
 ExpectedBest expected_best(std::span<const RandomResult> results, Direction direction, int64_t draws);
 
 // For 1, 2, ... N draws; at most `points` of them, evenly spaced, the first and the last included (points >= 2).
-std::vector<ExpectedBest> expected_best_curve(std::span<const RandomResult> results, Direction direction, int64_t points = 200);
+std::vector<ExpectedBest> expected_best_curve(std::span<const RandomResult> results, Direction direction,
+                                              int64_t points = 200);
 
 }  // namespace nacre

@@ -22,9 +22,9 @@ class RegularizedEvolution final : public Strategy {
         sample_size_(options.integer("sample_size")),
         proposals_(context.trace) {
     if (sample_size_ > population_size_) {
-      throw UserError(options.position("sample_size"),
-                      "sample_size: expected at most population_size, which is " + std::to_string(population_size_) +
-                          ", found " + std::to_string(sample_size_));
+      throw UserError(options.position("sample_size"), "sample_size: expected at most population_size, which is " +
+                                                           std::to_string(population_size_) + ", found " +
+                                                           std::to_string(sample_size_));
     }
   }
 
@@ -80,7 +80,8 @@ void add_regularized_evolution(Registry<StrategyFactory>& registry) {
        .source = "Real et al., Regularized evolution for image classifier architecture search, AAAI 2019, algorithm 1",
        .parameters = {{.name = "population_size",
                        .type = ParameterType::integer,
-                       .description = "members; so many uniform samples come first (the paper has 100 for 20,000 trials)",
+                       .description =
+                           "members; so many uniform samples come first (the paper has 100 for 20,000 trials)",
                        .default_value = 20,
                        .minimum = 2,
                        .maximum = 1e6},

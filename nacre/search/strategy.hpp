@@ -38,7 +38,8 @@ class Strategy {
   virtual Json statistics() const { return Json::object(); }
 };
 
-using StrategyFactory = std::function<std::unique_ptr<Strategy>(const Options& options, const StrategyContext& context)>;
+using StrategyFactory =
+    std::function<std::unique_ptr<Strategy>(const Options& options, const StrategyContext& context)>;
 const Registry<StrategyFactory>& strategy_registry();
 
 }  // namespace nacre

@@ -4,7 +4,8 @@
 
 namespace nacre {
 
-ValueId inverted_residual(Chooser& choose, GraphBuilder& builder, ValueId x, const Choice& out_channels, const InvertedResidual& options) {
+ValueId inverted_residual(Chooser& choose, GraphBuilder& builder, ValueId x, const Choice& out_channels,
+                          const InvertedResidual& options) {
   ElasticBuilder layers(choose, builder);
   const Choice in_channels = layers.channels(x);
   const Choice middle = make_divisible(in_channels * options.expansion, 8);
@@ -14,14 +15,16 @@ ValueId inverted_residual(Chooser& choose, GraphBuilder& builder, ValueId x, con
     y = layers.convolution_norm_activation("expand", y, middle, pointwise, options.activation);
     if (options.groups > 1) y = layers.same_channels(y, builder.channel_shuffle(y, options.groups));
   }
-  y = layers.depthwise_norm_activation("depthwise", y, {.kernel = options.kernel, .stride = options.stride, .bias = options.bias}, options.activation);
+  y = layers.depthwise_norm_activation(
+      "depthwise", y, {.kernel = options.kernel, .stride = options.stride, .bias = options.bias}, options.activation);
   if (options.squeeze_excite) y = layers.squeeze_excite("squeeze_excite", y, make_divisible(middle / 4, 8));
   y = layers.convolution_norm_activation("project", y, out_channels, pointwise, Activation::none);
   const bool residual = options.stride == 1 && in_channels.elastic() == out_channels.elastic();
   return residual ? layers.same_channels(y, builder.add(x, y)) : y;
 }
 
-ValueId skip_connection(Chooser& choose, GraphBuilder& builder, ValueId x, const Choice& out_channels, int64_t stride, Activation activation) {
+ValueId skip_connection(Chooser& choose, GraphBuilder& builder, ValueId x, const Choice& out_channels, int64_t stride,
+                        Activation activation) {
   ElasticBuilder layers(choose, builder);
   if (stride == 1 && builder.channels(x) == out_channels.elastic()) return x;
   return layers.convolution_norm_activation("skip", x, out_channels, {.kernel = 1, .stride = stride}, activation);
@@ -29,28 +32,34 @@ ValueId skip_connection(Chooser& choose, GraphBuilder& builder, ValueId x, const
 
 namespace {
 
-ValueId add_shortcut(ElasticBuilder& layers, GraphBuilder& builder, ValueId x, ValueId y, const Choice& out_channels, const ResidualBlock& options) {
+ValueId add_shortcut(ElasticBuilder& layers, GraphBuilder& builder, ValueId x, ValueId y, const Choice& out_channels,
+                     const ResidualBlock& options) {
   ValueId shortcut = x;
   if (options.project || options.stride != 1 || builder.channels(x) != out_channels.elastic()) {
-    shortcut = layers.convolution_norm_activation("shortcut", x, out_channels, {.kernel = 1, .stride = options.stride}, Activation::none);
+    shortcut = layers.convolution_norm_activation("shortcut", x, out_channels, {.kernel = 1, .stride = options.stride},
+                                                  Activation::none);
   }
   return layers.activation(layers.same_channels(y, builder.add(y, shortcut)), options.activation);
 }
 
 }  // namespace
 
-ValueId basic_block(Chooser& choose, GraphBuilder& builder, ValueId x, const Choice& out_channels, const ResidualBlock& options) {
+ValueId basic_block(Chooser& choose, GraphBuilder& builder, ValueId x, const Choice& out_channels,
+                    const ResidualBlock& options) {
   ElasticBuilder layers(choose, builder);
-  ValueId y = layers.convolution_norm_activation("conv1", x, out_channels, {.kernel = options.kernel, .stride = options.stride}, options.activation);
+  ValueId y = layers.convolution_norm_activation(
+      "conv1", x, out_channels, {.kernel = options.kernel, .stride = options.stride}, options.activation);
   y = layers.convolution_norm_activation("conv2", y, out_channels, {.kernel = options.kernel}, Activation::none);
   return add_shortcut(layers, builder, x, y, out_channels, options);
 }
 
-ValueId bottleneck_block(Chooser& choose, GraphBuilder& builder, ValueId x, const Choice& out_channels, const ResidualBlock& options) {
+ValueId bottleneck_block(Chooser& choose, GraphBuilder& builder, ValueId x, const Choice& out_channels,
+                         const ResidualBlock& options) {
   ElasticBuilder layers(choose, builder);
   const Choice middle = make_divisible(out_channels / 4, 4);
   ValueId y = layers.convolution_norm_activation("reduce", x, middle, {.kernel = 1}, options.activation);
-  y = layers.convolution_norm_activation("conv", y, middle, {.kernel = options.kernel, .stride = options.stride}, options.activation);
+  y = layers.convolution_norm_activation("conv", y, middle, {.kernel = options.kernel, .stride = options.stride},
+                                         options.activation);
   y = layers.convolution_norm_activation("expand", y, out_channels, {.kernel = 1}, Activation::none);
   return add_shortcut(layers, builder, x, y, out_channels, options);
 }
@@ -64,12 +73,14 @@ ValueId pooled_features(Chooser& choose, GraphBuilder& builder, ValueId x) {
 ValueId image_tokens(GraphBuilder& builder, ValueId x) {
   const int64_t channels = builder.channels(x);
   const int64_t tokens = builder.extent(x, 2) * builder.extent(x, 3);
-  const ValueId flat = builder.node("Reshape", {x, builder.constant(Tensor::of<int64_t>({3}, {0, channels, tokens}), "token_shape")});
+  const ValueId flat =
+      builder.node("Reshape", {x, builder.constant(Tensor::of<int64_t>({3}, {0, channels, tokens}), "token_shape")});
   return builder.node("Transpose", {flat}, {{"perm", std::vector<int64_t>{0, 2, 1}}});
 }
 
 ValueId mean_tokens(GraphBuilder& builder, ValueId x) {
-  return builder.node("ReduceMean", {x, builder.constant(Tensor::of<int64_t>({1}, {1}), "token_axis")}, {{"keepdims", int64_t{0}}});
+  return builder.node("ReduceMean", {x, builder.constant(Tensor::of<int64_t>({1}, {1}), "token_axis")},
+                      {{"keepdims", int64_t{0}}});
 }
 
 }  // namespace nacre

@@ -15,11 +15,12 @@ struct InvertedResidual {
   Choice expansion = 6;
   int64_t groups = 1;  // of the two 1x1 convolutions
   int64_t stride = 1;
-  bool bias = false;   // of the convolutions, as in FBNet's released networks
+  bool bias = false;  // of the convolutions, as in FBNet's released networks
   Activation activation = Activation::relu;
   bool squeeze_excite = false;  // on the middle channels, reduced to a quarter
 };
-ValueId inverted_residual(Chooser& choose, GraphBuilder& builder, ValueId x, const Choice& out_channels, const InvertedResidual& options);
+ValueId inverted_residual(Chooser& choose, GraphBuilder& builder, ValueId x, const Choice& out_channels,
+                          const InvertedResidual& options);
 
 // The identity where shapes agree; else a strided 1x1 convolution with batch-norm and activation.
 ValueId skip_connection(Chooser& choose, GraphBuilder& builder, ValueId x, const Choice& out_channels, int64_t stride,
@@ -32,8 +33,10 @@ struct ResidualBlock {
   bool project = false;  // a 1x1 convolution on the shortcut even where shapes agree
   Activation activation = Activation::relu;
 };
-ValueId basic_block(Chooser& choose, GraphBuilder& builder, ValueId x, const Choice& out_channels, const ResidualBlock& options);
-ValueId bottleneck_block(Chooser& choose, GraphBuilder& builder, ValueId x, const Choice& out_channels, const ResidualBlock& options);
+ValueId basic_block(Chooser& choose, GraphBuilder& builder, ValueId x, const Choice& out_channels,
+                    const ResidualBlock& options);
+ValueId bottleneck_block(Chooser& choose, GraphBuilder& builder, ValueId x, const Choice& out_channels,
+                         const ResidualBlock& options);
 
 // Global average, flattened: [N, C, H, W] to [N, C].
 ValueId pooled_features(Chooser& choose, GraphBuilder& builder, ValueId x);

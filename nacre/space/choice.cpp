@@ -65,7 +65,8 @@ std::string expression_text(const Expression& e) {
     case Kind::subtract: return operand(*e.left) + " - " + operand(*e.right);
     case Kind::multiply: return operand(*e.left) + " * " + operand(*e.right);
     case Kind::divide: return operand(*e.left) + " / " + operand(*e.right);
-    case Kind::make_divisible: return "make_divisible(" + expression_text(*e.left) + ", " + expression_text(*e.right) + ")";
+    case Kind::make_divisible:
+      return "make_divisible(" + expression_text(*e.left) + ", " + expression_text(*e.right) + ")";
   }
   return "";
 }
@@ -128,7 +129,8 @@ std::pair<int64_t, int64_t> Choice::bounds() const {
     const int64_t x = evaluate([&](std::string_view key) { return index[position.at(key)]; });
     result = {std::min(result.first, x), std::max(result.second, x)};
     size_t wheel = 0;
-    while (wheel < index.size() && ++index[wheel] == static_cast<int64_t>(decisions[wheel]->alternatives.size())) index[wheel++] = 0;
+    while (wheel < index.size() && ++index[wheel] == static_cast<int64_t>(decisions[wheel]->alternatives.size()))
+      index[wheel++] = 0;
     if (wheel == index.size()) return result;
   }
 }
@@ -155,6 +157,8 @@ Choice operator+(const Choice& a, const Choice& b) { return Choice::combine(Kind
 Choice operator-(const Choice& a, const Choice& b) { return Choice::combine(Kind::subtract, a, b); }
 Choice operator*(const Choice& a, const Choice& b) { return Choice::combine(Kind::multiply, a, b); }
 Choice operator/(const Choice& a, const Choice& b) { return Choice::combine(Kind::divide, a, b); }
-Choice make_divisible(const Choice& x, int64_t divisor) { return Choice::combine(Kind::make_divisible, x, Choice(divisor)); }
+Choice make_divisible(const Choice& x, int64_t divisor) {
+  return Choice::combine(Kind::make_divisible, x, Choice(divisor));
+}
 
 }  // namespace nacre

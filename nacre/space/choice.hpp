@@ -29,9 +29,9 @@ class Choice {
   struct Expression {
     enum class Kind : uint8_t { constant, decision, add, subtract, multiply, divide, make_divisible };
     Kind kind = Kind::constant;
-    int64_t number = 0;                  // of a constant
-    std::string key;                     // of a decision: scope path and name
-    std::vector<int64_t> alternatives;   // of a decision
+    int64_t number = 0;                             // of a constant
+    std::string key;                                // of a decision: scope path and name
+    std::vector<int64_t> alternatives;              // of a decision
     std::shared_ptr<const Expression> left, right;  // operands; make_divisible: number, divisor
   };
 

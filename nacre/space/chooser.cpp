@@ -79,7 +79,9 @@ Choice Chooser::pick(std::string_view name, std::span<const int64_t> alternative
   check_alternatives(name, static_cast<int64_t>(alternatives.size()));
   if (alternatives.size() == 1) return Choice(alternatives[0]);
   std::string full = key(name);
-  const int64_t index = choose(full, {.kind = DecisionKind::number, .count = static_cast<int64_t>(alternatives.size()), .integers = alternatives});
+  const int64_t index = choose(
+      full,
+      {.kind = DecisionKind::number, .count = static_cast<int64_t>(alternatives.size()), .integers = alternatives});
   auto expression = std::make_shared<Choice::Expression>();
   expression->kind = Choice::Expression::Kind::decision;
   expression->key = std::move(full);
@@ -90,35 +92,42 @@ Choice Chooser::pick(std::string_view name, std::span<const int64_t> alternative
 double Chooser::pick_real(std::string_view name, std::span<const double> alternatives) {
   check_alternatives(name, static_cast<int64_t>(alternatives.size()));
   if (alternatives.size() == 1) return alternatives[0];
-  const int64_t index = choose(key(name), {.kind = DecisionKind::real, .count = static_cast<int64_t>(alternatives.size()), .reals = alternatives});
+  const int64_t index =
+      choose(key(name),
+             {.kind = DecisionKind::real, .count = static_cast<int64_t>(alternatives.size()), .reals = alternatives});
   return alternatives[static_cast<size_t>(index)];
 }
 
 std::string Chooser::pick_word(std::string_view name, std::span<const std::string> alternatives) {
   check_alternatives(name, static_cast<int64_t>(alternatives.size()));
   if (alternatives.size() == 1) return alternatives[0];
-  const int64_t index = choose(key(name), {.kind = DecisionKind::word, .count = static_cast<int64_t>(alternatives.size()), .words = alternatives});
+  const int64_t index =
+      choose(key(name),
+             {.kind = DecisionKind::word, .count = static_cast<int64_t>(alternatives.size()), .words = alternatives});
   return alternatives[static_cast<size_t>(index)];
 }
 
-ValueId Chooser::recurse(std::string_view name, int64_t max_depth, GraphBuilder& builder, ValueId x, const GrammarRule& rule) {
+ValueId Chooser::recurse(std::string_view name, int64_t max_depth, GraphBuilder& builder, ValueId x,
+                         const GrammarRule& rule) {
   std::vector<Branch> branches;
   const std::string scope_name(name);
   for (Production& production : rule(depth_)) {
     if (depth_ >= max_depth && !production.terminal) continue;
-    branches.push_back({production.label, [this, scope_name, build = std::move(production.build)](GraphBuilder& b, ValueId input) {
-                          struct DepthGuard {
-                            int64_t& depth;
-                            explicit DepthGuard(int64_t& d) : depth(d) { ++depth; }
-                            ~DepthGuard() { --depth; }
-                          } const deeper(depth_);
-                          const auto inside = scope(scope_name, b);
-                          return build(b, input);
-                        }});
+    branches.push_back(
+        {production.label, [this, scope_name, build = std::move(production.build)](GraphBuilder& b, ValueId input) {
+           struct DepthGuard {
+             int64_t& depth;
+             explicit DepthGuard(int64_t& d) : depth(d) { ++depth; }
+             ~DepthGuard() { --depth; }
+           } const deeper(depth_);
+           const auto inside = scope(scope_name, b);
+           return build(b, input);
+         }});
   }
   if (branches.empty()) {
-    throw UserError(fmt::format("grammar '{}' has no terminal production at depth {} (its limit is {}); mark one production terminal", key(name),
-                                depth_, max_depth));
+    throw UserError(fmt::format(
+        "grammar '{}' has no terminal production at depth {} (its limit is {}); mark one production terminal",
+        key(name), depth_, max_depth));
   }
   return layer(name, builder, x, branches);
 }
@@ -127,7 +136,8 @@ void Chooser::check_repeat(std::string_view name, std::span<const int64_t> count
   check_alternatives(name, static_cast<int64_t>(counts.size()));
   for (size_t i = 0; i < counts.size(); ++i) {
     if (counts[i] < 0 || (i > 0 && counts[i] <= counts[i - 1])) {
-      throw UserError(fmt::format("repeat '{}': counts must be ascending and not negative, found {} at place {}", key(name), counts[i], i + 1));
+      throw UserError(fmt::format("repeat '{}': counts must be ascending and not negative, found {} at place {}",
+                                  key(name), counts[i], i + 1));
     }
   }
 }
@@ -138,7 +148,8 @@ int64_t Chooser::check_subset(std::string_view name, std::span<const std::string
   check_alternatives(name, 1);
   const auto count = count_subsets(n, k, kSubsetLimit);
   if (!count) {
-    throw UserError(fmt::format("subset '{}': {} of {} has more than {} alternatives; split it into several subsets", key(name), k, n, kSubsetLimit));
+    throw UserError(fmt::format("subset '{}': {} of {} has more than {} alternatives; split it into several subsets",
+                                key(name), k, n, kSubsetLimit));
   }
   return *count;
 }

@@ -53,11 +53,11 @@ using GrammarRule = std::function<std::vector<Production>(int64_t depth)>;
 struct Alternatives {
   DecisionKind kind = DecisionKind::number;
   int64_t count = 0;
-  std::span<const int64_t> integers = {};           // number, repeat
-  std::span<const double> reals = {};               // real
-  std::span<const std::string> words = {};          // word; subset: the labels
-  const std::vector<Branch>* branches = nullptr;    // layer
-  int64_t subset_size = 0;                          // subset
+  std::span<const int64_t> integers = {};         // number, repeat
+  std::span<const double> reals = {};             // real
+  std::span<const std::string> words = {};        // word; subset: the labels
+  const std::vector<Branch>* branches = nullptr;  // layer
+  int64_t subset_size = 0;                        // subset
 
   std::vector<std::string> texts() const;
   std::vector<double> numbers() const;  // of number, real and repeat; else empty
@@ -84,7 +84,8 @@ class Chooser {
   std::string pick_word(std::string_view name, std::span<const std::string> alternatives);
 
   // Builds one of the branches on x (a supernet builds all). All branches must give a value of one shape.
-  virtual ValueId layer(std::string_view name, GraphBuilder& builder, ValueId x, const std::vector<Branch>& branches) = 0;
+  virtual ValueId layer(std::string_view name, GraphBuilder& builder, ValueId x,
+                        const std::vector<Branch>& branches) = 0;
   // Applies body(builder, x, i) for i = 0 .. n-1, n one of `counts` (ascending). Decisions of body i exist only where n > i.
   virtual ValueId repeat(std::string_view name, GraphBuilder& builder, ValueId x, std::span<const int64_t> counts,
                          const RepeatBody& body) = 0;
@@ -114,9 +115,13 @@ class Chooser {
     std::optional<GraphBuilder::ScopeGuard> builder_scope_;
   };
   [[nodiscard]] ScopeGuard scope(std::string_view name) { return ScopeGuard(*this, key(name), nullptr, ""); }
-  [[nodiscard]] ScopeGuard scope(std::string_view name, GraphBuilder& builder) { return ScopeGuard(*this, key(name), &builder, name); }
+  [[nodiscard]] ScopeGuard scope(std::string_view name, GraphBuilder& builder) {
+    return ScopeGuard(*this, key(name), &builder, name);
+  }
   // Leaves the current scope path for `path`: the decisions inside are shared by all who enter it (a repeated cell).
-  [[nodiscard]] ScopeGuard shared_scope(std::string_view path) { return ScopeGuard(*this, std::string(path), nullptr, ""); }
+  [[nodiscard]] ScopeGuard shared_scope(std::string_view path) {
+    return ScopeGuard(*this, std::string(path), nullptr, "");
+  }
   const std::string& scope_path() const { return path_; }
 
   // Where elastic sizes are recorded (space/elastic.hpp); null in choosers that do not record.
@@ -130,7 +135,8 @@ class Chooser {
   std::string key(std::string_view name) const;
   // Precondition checks shared by all choosers; UserErrors that name the decision.
   void check_repeat(std::string_view name, std::span<const int64_t> counts) const;
-  int64_t check_subset(std::string_view name, std::span<const std::string> labels, int64_t k) const;  // number of subsets
+  int64_t check_subset(std::string_view name, std::span<const std::string> labels,
+                       int64_t k) const;  // number of subsets
   void check_alternatives(std::string_view name, int64_t count) const;
   friend class Choice;
 

@@ -8,20 +8,25 @@
 
 namespace nacre {
 
-ValueId DirectChooser::layer(std::string_view name, GraphBuilder& builder, ValueId x, const std::vector<Branch>& branches) {
+ValueId DirectChooser::layer(std::string_view name, GraphBuilder& builder, ValueId x,
+                             const std::vector<Branch>& branches) {
   check_alternatives(name, static_cast<int64_t>(branches.size()));
   int64_t index = 0;
   if (branches.size() > 1) {
-    index = choose(key(name), {.kind = DecisionKind::layer, .count = static_cast<int64_t>(branches.size()), .branches = &branches});
+    index =
+        choose(key(name),
+               {.kind = DecisionKind::layer, .count = static_cast<int64_t>(branches.size()), .branches = &branches});
   }
   return branches[static_cast<size_t>(index)].build(builder, x);
 }
 
-ValueId DirectChooser::repeat(std::string_view name, GraphBuilder& builder, ValueId x, std::span<const int64_t> counts, const RepeatBody& body) {
+ValueId DirectChooser::repeat(std::string_view name, GraphBuilder& builder, ValueId x, std::span<const int64_t> counts,
+                              const RepeatBody& body) {
   check_repeat(name, counts);
   int64_t index = 0;
   if (counts.size() > 1) {
-    index = choose(key(name), {.kind = DecisionKind::repeat, .count = static_cast<int64_t>(counts.size()), .integers = counts});
+    index = choose(key(name),
+                   {.kind = DecisionKind::repeat, .count = static_cast<int64_t>(counts.size()), .integers = counts});
   }
   for (int64_t i = 0; i < counts[static_cast<size_t>(index)]; ++i) x = body(builder, x, i);
   return x;
@@ -30,7 +35,8 @@ ValueId DirectChooser::repeat(std::string_view name, GraphBuilder& builder, Valu
 std::vector<int64_t> DirectChooser::subset(std::string_view name, std::span<const std::string> labels, int64_t k) {
   const int64_t count = check_subset(name, labels, k);
   int64_t rank = 0;
-  if (count > 1) rank = choose(key(name), {.kind = DecisionKind::subset, .count = count, .words = labels, .subset_size = k});
+  if (count > 1)
+    rank = choose(key(name), {.kind = DecisionKind::subset, .count = count, .words = labels, .subset_size = k});
   return subset_at(static_cast<int64_t>(labels.size()), k, rank);
 }
 
@@ -64,13 +70,15 @@ int64_t ReplayChooser::choose(const std::string& key, const Alternatives& altern
   const auto found = std::ranges::lower_bound(items, key, {}, &Decision::key);
   if (found != items.end() && found->key == key) {
     if (found->index < 0 || found->index >= alternatives.count) {
-      throw UserError(fmt::format("decision '{}' has index {}, but there are {} alternatives", key, found->index, alternatives.count));
+      throw UserError(fmt::format("decision '{}' has index {}, but there are {} alternatives", key, found->index,
+                                  alternatives.count));
     }
     used_[static_cast<size_t>(found - items.begin())] = 1;
     return found->index;
   }
   const auto [entry, added] = added_.try_emplace(key, 0);
-  if (added && random_ != nullptr) entry->second = static_cast<int64_t>(random_->below(static_cast<uint64_t>(alternatives.count)));
+  if (added && random_ != nullptr)
+    entry->second = static_cast<int64_t>(random_->below(static_cast<uint64_t>(alternatives.count)));
   return entry->second;
 }
 

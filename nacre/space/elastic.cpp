@@ -8,12 +8,18 @@ namespace nacre {
 namespace {
 
 ConvolutionOptions plain(const ElasticConvolution& options) {
-  return {.kernel = options.kernel.elastic(), .stride = options.stride, .dilation = options.dilation, .groups = options.groups, .bias = options.bias,
+  return {.kernel = options.kernel.elastic(),
+          .stride = options.stride,
+          .dilation = options.dilation,
+          .groups = options.groups,
+          .bias = options.bias,
           .padding = {}};
 }
 
 int64_t positive(std::string_view what, std::string_view name, const Choice& size) {
-  if (size.elastic() < 1) throw UserError(fmt::format("layer '{}': {} must be at least 1, found {} = {}", name, what, size.text(), size.elastic()));
+  if (size.elastic() < 1)
+    throw UserError(
+        fmt::format("layer '{}': {} must be at least 1, found {} = {}", name, what, size.text(), size.elastic()));
   return size.elastic();
 }
 
@@ -42,7 +48,8 @@ ValueId ElasticBuilder::same_channels(ValueId from, ValueId to) {
   return to;
 }
 
-void ElasticBuilder::note_convolution(ValueId result, const Choice& in_channels, const Choice& out_channels, const Choice& kernel, bool depthwise) {
+void ElasticBuilder::note_convolution(ValueId result, const Choice& in_channels, const Choice& out_channels,
+                                      const Choice& kernel, bool depthwise) {
   const Graph& graph = builder_.graph();
   const Node& node = graph.node(graph.value(result).producer);
   const ValueId weight = node.inputs[1];
@@ -65,7 +72,8 @@ void ElasticBuilder::note_features(ValueId result, ValueId x, int axis) {
   table_->note(result, axis, extent);
 }
 
-ValueId ElasticBuilder::convolution(std::string_view name, ValueId x, const Choice& out_channels, const ElasticConvolution& options) {
+ValueId ElasticBuilder::convolution(std::string_view name, ValueId x, const Choice& out_channels,
+                                    const ElasticConvolution& options) {
   positive("kernel", name, options.kernel);
   const ValueId result = builder_.convolution(name, x, positive("channels", name, out_channels), plain(options));
   if (table_ != nullptr) note_convolution(result, channels(x), out_channels, options.kernel, false);
@@ -91,18 +99,21 @@ ValueId ElasticBuilder::layer_norm(std::string_view name, ValueId x) {
   return result;
 }
 
-ValueId ElasticBuilder::convolution_norm_activation(std::string_view name, ValueId x, const Choice& out_channels, const ElasticConvolution& options,
-                                                    Activation kind) {
+ValueId ElasticBuilder::convolution_norm_activation(std::string_view name, ValueId x, const Choice& out_channels,
+                                                    const ElasticConvolution& options, Activation kind) {
   const auto scope = builder_.scope(name);
   return activation(batch_norm("bn", convolution("conv", x, out_channels, options)), kind);
 }
 
-ValueId ElasticBuilder::depthwise_norm_activation(std::string_view name, ValueId x, const ElasticConvolution& options, Activation kind) {
+ValueId ElasticBuilder::depthwise_norm_activation(std::string_view name, ValueId x, const ElasticConvolution& options,
+                                                  Activation kind) {
   const auto scope = builder_.scope(name);
   return activation(batch_norm("bn", depthwise("conv", x, options)), kind);
 }
 
-ValueId ElasticBuilder::activation(ValueId x, Activation kind) { return same_channels(x, builder_.activation(x, kind)); }
+ValueId ElasticBuilder::activation(ValueId x, Activation kind) {
+  return same_channels(x, builder_.activation(x, kind));
+}
 
 ValueId ElasticBuilder::squeeze_excite(std::string_view name, ValueId x, const Choice& squeezed, Activation gate) {
   const size_t first = builder_.graph().nodes().size();

@@ -50,11 +50,13 @@ class ElasticBuilder {
   ValueId convolution(std::string_view name, ValueId x, const Choice& out_channels, const ElasticConvolution& options);
   ValueId depthwise(std::string_view name, ValueId x, const ElasticConvolution& options);
   ValueId batch_norm(std::string_view name, ValueId x);
-  ValueId convolution_norm_activation(std::string_view name, ValueId x, const Choice& out_channels, const ElasticConvolution& options,
-                                      Activation kind);
-  ValueId depthwise_norm_activation(std::string_view name, ValueId x, const ElasticConvolution& options, Activation kind);
+  ValueId convolution_norm_activation(std::string_view name, ValueId x, const Choice& out_channels,
+                                      const ElasticConvolution& options, Activation kind);
+  ValueId depthwise_norm_activation(std::string_view name, ValueId x, const ElasticConvolution& options,
+                                    Activation kind);
   ValueId activation(ValueId x, Activation kind);
-  ValueId squeeze_excite(std::string_view name, ValueId x, const Choice& squeezed, Activation gate = Activation::hard_sigmoid);
+  ValueId squeeze_excite(std::string_view name, ValueId x, const Choice& squeezed,
+                         Activation gate = Activation::hard_sigmoid);
   ValueId linear(std::string_view name, ValueId x, const Choice& out_features, bool bias = true);
   ValueId layer_norm(std::string_view name, ValueId x);
 
@@ -62,7 +64,8 @@ class ElasticBuilder {
   ValueId same_channels(ValueId from, ValueId to);
 
  private:
-  void note_convolution(ValueId result, const Choice& in_channels, const Choice& out_channels, const Choice& kernel, bool depthwise);
+  void note_convolution(ValueId result, const Choice& in_channels, const Choice& out_channels, const Choice& kernel,
+                        bool depthwise);
   void note_features(ValueId result, ValueId x, int axis);
 
   ElasticTable* table_;  // null: nothing is recorded

@@ -10,9 +10,12 @@
 namespace nacre {
 
 std::vector<Parameter> network_space_parameters(std::vector<Parameter> own) {
-  own.push_back({.name = "recipe", .type = ParameterType::any,
-                 .description = "fields of train that become decisions, each with its alternatives, e.g. {learning_rate: [0.02, 0.1]}",
-                 .default_value = Json::object()});
+  own.push_back(
+      {.name = "recipe",
+       .type = ParameterType::any,
+       .description =
+           "fields of train that become decisions, each with its alternatives, e.g. {learning_rate: [0.02, 0.1]}",
+       .default_value = Json::object()});
   return own;
 }
 
@@ -20,8 +23,10 @@ NetworkSpace::NetworkSpace(std::string name, const Options& options, const Space
     : name_(std::move(name)), task_name_(context.task_name), recipe_(context.recipe) {
   const TaskSignature& signature = context.signature;
   if (signature.inputs.size() != 1 || signature.outputs.size() != 1 || signature.outputs[0].extents.size() != 1) {
-    throw UserError(fmt::format("space '{}' builds networks with one input and one output [classes]; the task '{}' has {} inputs and {} outputs", name_,
-                                task_name_, signature.inputs.size(), signature.outputs.size()));
+    throw UserError(
+        fmt::format("space '{}' builds networks with one input and one output [classes]; the task '{}' has {} inputs "
+                    "and {} outputs",
+                    name_, task_name_, signature.inputs.size(), signature.outputs.size()));
   }
   input_ = signature.inputs[0];
   output_name_ = signature.outputs[0].name;
@@ -31,15 +36,18 @@ NetworkSpace::NetworkSpace(std::string name, const Options& options, const Space
 
 std::array<int64_t, 3> NetworkSpace::image_extents() const {
   if (input_.extents.size() != 3) {
-    throw UserError(fmt::format("space '{}' needs images [channels, height, width]; the input '{}' of the task is [{}] (space mlp takes any input)", name_,
-                                input_.name, fmt::join(input_.extents, ", ")));
+    throw UserError(
+        fmt::format("space '{}' needs images [channels, height, width]; the input '{}' of the task is [{}] (space mlp "
+                    "takes any input)",
+                    name_, input_.name, fmt::join(input_.extents, ", ")));
   }
   return {input_.extents[0], input_.extents[1], input_.extents[2]};
 }
 
 ValueId NetworkSpace::classifier(Chooser& choose, GraphBuilder& builder, ValueId features, const Recipe& recipe) const {
   ElasticBuilder layers(choose, builder);
-  if (recipe.dropout > 0) features = layers.same_channels(features, builder.dropout(features, static_cast<float>(recipe.dropout)));
+  if (recipe.dropout > 0)
+    features = layers.same_channels(features, builder.dropout(features, static_cast<float>(recipe.dropout)));
   return layers.linear("classifier", features, classes_);
 }
 
@@ -60,10 +68,12 @@ Design NetworkSpace::build(Chooser& choose) const {
 
 void NetworkSpace::read_recipe_decisions(const ConfigNode& node) {
   if (node.is_null()) return;
-  if (!node.is_map()) throw UserError(node.position, "space.recipe: expected a map of fields of train and their alternatives");
+  if (!node.is_map())
+    throw UserError(node.position, "space.recipe: expected a map of fields of train and their alternatives");
   for (const auto& [field, value] : node.entries) {
     RecipeDecision decision{.field = field, .alternatives = {}, .numbers = {}, .texts = {}};
-    if (value.kind != ConfigNode::Kind::sequence) throw UserError(value.position, fmt::format("space.recipe.{}: expected a list of alternatives", field));
+    if (value.kind != ConfigNode::Kind::sequence)
+      throw UserError(value.position, fmt::format("space.recipe.{}: expected a list of alternatives", field));
     for (const ConfigNode& item : value.items) {
       // Checked as if it stood in `train`: name, type and range of the field.
       ConfigNode single;
@@ -73,11 +83,14 @@ void NetworkSpace::read_recipe_decisions(const ConfigNode& node) {
       single.entries.back().second.key_position = value.key_position;
       decision.alternatives.push_back(resolve_options(single, recipe_parameters(), "space.recipe").json().at(field));
     }
-    if (decision.alternatives.empty()) throw UserError(value.position, fmt::format("space.recipe.{}: no alternatives", field));
+    if (decision.alternatives.empty())
+      throw UserError(value.position, fmt::format("space.recipe.{}: no alternatives", field));
     const bool numeric = std::ranges::all_of(decision.alternatives, [](const Json& v) { return v.is_number(); });
     for (const Json& alternative : decision.alternatives) {
-      if (numeric) decision.numbers.push_back(alternative.get<double>());
-      else decision.texts.push_back(alternative.is_string() ? alternative.get<std::string>() : alternative.dump());
+      if (numeric)
+        decision.numbers.push_back(alternative.get<double>());
+      else
+        decision.texts.push_back(alternative.is_string() ? alternative.get<std::string>() : alternative.dump());
     }
     recipe_decisions_.push_back(std::move(decision));
   }

@@ -9,7 +9,8 @@ const Trace& Space::trace() const {
   const std::lock_guard lock(trace_mutex_);
   if (trace_ == nullptr) {
     TraceChooser chooser;
-    trace_ = std::make_unique<const Trace>(chooser.trace([this](Chooser& choose) { static_cast<void>(build(choose)); }));
+    trace_ =
+        std::make_unique<const Trace>(chooser.trace([this](Chooser& choose) { static_cast<void>(build(choose)); }));
   }
   return *trace_;
 }

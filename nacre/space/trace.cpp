@@ -19,7 +19,8 @@ constexpr int64_t kMissing = -1;
 void Trace::index() {
   by_key_.resize(decisions_.size());
   std::iota(by_key_.begin(), by_key_.end(), 0);
-  std::ranges::sort(by_key_, {}, [&](int32_t id) -> const std::string& { return decisions_[static_cast<size_t>(id)].key; });
+  std::ranges::sort(by_key_, {},
+                    [&](int32_t id) -> const std::string& { return decisions_[static_cast<size_t>(id)].key; });
   rank_.resize(decisions_.size());
   for (size_t i = 0; i < by_key_.size(); ++i) rank_[static_cast<size_t>(by_key_[i])] = static_cast<int32_t>(i);
 
@@ -38,8 +39,10 @@ void Trace::index() {
     bool even = true;
     for (const int32_t child : node.children) {
       const Count& c = counts_[static_cast<size_t>(child)];
-      if (node.decision < 0) count *= c;
-      else count += c;
+      if (node.decision < 0)
+        count *= c;
+      else
+        count += c;
       even = even && c == counts_[static_cast<size_t>(node.children[0])];
     }
     even_[i] = even ? 1 : 0;
@@ -63,7 +66,9 @@ Trace::Indices Trace::indices_of(const Decisions& decisions, size_t* known) cons
   const auto take = [&](int32_t id, int64_t index) {
     const TraceDecision& decision = decisions_[static_cast<size_t>(id)];
     const auto count = static_cast<int64_t>(decision.alternatives.size());
-    if (index < 0 || index >= count) throw UserError(fmt::format("decision '{}' has index {}, but there are {} alternatives", decision.key, index, count));
+    if (index < 0 || index >= count)
+      throw UserError(
+          fmt::format("decision '{}' has index {}, but there are {} alternatives", decision.key, index, count));
     indices[static_cast<size_t>(id)] = index;
     ++recognized;
   };
@@ -71,7 +76,8 @@ Trace::Indices Trace::indices_of(const Decisions& decisions, size_t* known) cons
     auto next = by_key_.begin();
     for (const Decision& item : decisions.items()) {
       int order = -1;
-      while (next != by_key_.end() && (order = decisions_[static_cast<size_t>(*next)].key.compare(item.key)) < 0) ++next;
+      while (next != by_key_.end() && (order = decisions_[static_cast<size_t>(*next)].key.compare(item.key)) < 0)
+        ++next;
       if (next == by_key_.end()) break;
       if (order == 0) take(*next++, item.index);
     }
@@ -88,7 +94,8 @@ Decisions Trace::decisions_of(const Indices& indices, std::vector<int32_t> activ
   std::ranges::sort(active, {}, [&](int32_t id) { return rank_[static_cast<size_t>(id)]; });
   std::vector<Decision> items;
   items.reserve(active.size());
-  for (const int32_t id : active) items.push_back({decisions_[static_cast<size_t>(id)].key, indices[static_cast<size_t>(id)]});
+  for (const int32_t id : active)
+    items.push_back({decisions_[static_cast<size_t>(id)].key, indices[static_cast<size_t>(id)]});
   return Decisions(std::move(items));
 }
 
@@ -125,7 +132,8 @@ std::vector<int32_t> Trace::settle(Indices& indices, Random* random) const {
     }
     int64_t& index = indices[static_cast<size_t>(node.decision)];
     if (index == kMissing) {
-      if (random == nullptr) throw UserError("decision '" + decisions_[static_cast<size_t>(node.decision)].key + "' is missing");
+      if (random == nullptr)
+        throw UserError("decision '" + decisions_[static_cast<size_t>(node.decision)].key + "' is missing");
       index = draw(id, *random);
     }
     active.push_back(node.decision);
@@ -202,7 +210,8 @@ Decisions Trace::cross_over(const Decisions& a, const Decisions& b, Random& rand
     stack.pop_back();
     const Node& node = nodes_[static_cast<size_t>(step.node)];
     if (node.decision < 0) {
-      for (auto part = node.children.rbegin(); part != node.children.rend(); ++part) stack.push_back({*part, step.alive});
+      for (auto part = node.children.rbegin(); part != node.children.rend(); ++part)
+        stack.push_back({*part, step.alive});
       continue;
     }
     const auto id = static_cast<size_t>(node.decision);
@@ -221,7 +230,8 @@ Decisions Trace::cross_over(const Decisions& a, const Decisions& b, Random& rand
 // --- enumeration --------------------------------------------------------------------------------------------------
 
 Decisions Trace::at(const Count& index) const {
-  if (index < 0 || index >= count()) throw UserError("index " + index.get_str() + " is outside of a space of " + count().get_str());
+  if (index < 0 || index >= count())
+    throw UserError("index " + index.get_str() + " is outside of a space of " + count().get_str());
   Indices indices(decisions_.size(), kMissing);
   std::vector<int32_t> active;
   std::vector<std::pair<int32_t, Count>> stack{{0, index}};
@@ -238,7 +248,8 @@ Decisions Trace::at(const Count& index) const {
       continue;
     }
     size_t alternative = 0;
-    while (rest >= counts_[static_cast<size_t>(node.children[alternative])]) rest -= counts_[static_cast<size_t>(node.children[alternative++])];
+    while (rest >= counts_[static_cast<size_t>(node.children[alternative])])
+      rest -= counts_[static_cast<size_t>(node.children[alternative++])];
     indices[static_cast<size_t>(node.decision)] = static_cast<int64_t>(alternative);
     active.push_back(node.decision);
     stack.emplace_back(node.children[alternative], std::move(rest));
@@ -264,7 +275,8 @@ Count Trace::index_of(const Decisions& decisions) const {
       continue;
     }
     const auto chosen = static_cast<size_t>(indices[static_cast<size_t>(node.decision)]);
-    for (size_t alternative = 0; alternative < chosen; ++alternative) index += weight * counts_[static_cast<size_t>(node.children[alternative])];
+    for (size_t alternative = 0; alternative < chosen; ++alternative)
+      index += weight * counts_[static_cast<size_t>(node.children[alternative])];
     stack.emplace_back(node.children[chosen], std::move(weight));
   }
   return index;

@@ -17,9 +17,11 @@ int32_t TraceBuilder::declare(const std::string& key, const Alternatives& altern
   if (const auto found = by_key_.find(key); found != by_key_.end()) {
     const TraceDecision& known = decision(found->second);
     if (known.kind != alternatives.kind || known.alternatives != texts) {
-      throw UserError(fmt::format("decision '{}' chooses a {} of {} at one place and a {} of {} at another; enter a scope to make them two decisions", key,
-                                  decision_kind_name(known.kind), fmt::join(known.alternatives, ", "), decision_kind_name(alternatives.kind),
-                                  fmt::join(texts, ", ")));
+      throw UserError(
+          fmt::format("decision '{}' chooses a {} of {} at one place and a {} of {} at another; enter a scope to make "
+                      "them two decisions",
+                      key, decision_kind_name(known.kind), fmt::join(known.alternatives, ", "),
+                      decision_kind_name(alternatives.kind), fmt::join(texts, ", ")));
     }
     return found->second;
   }
@@ -53,14 +55,18 @@ std::vector<int32_t> TraceBuilder::parts_of(int32_t node) const {
 }
 
 int32_t TraceBuilder::intern(Trace::Node node) {
-  const uint64_t hash = hash_bytes(node.children.data(), node.children.size() * sizeof(int32_t), static_cast<uint64_t>(node.decision)).low;
+  const uint64_t hash =
+      hash_bytes(node.children.data(), node.children.size() * sizeof(int32_t), static_cast<uint64_t>(node.decision))
+          .low;
   for (auto [at, end] = interned_.equal_range(hash); at != end; ++at) {
     const Trace::Node& known = nodes_[static_cast<size_t>(at->second)];
     if (known.decision == node.decision && known.children == node.children) return at->second;
   }
   if (nodes_.size() >= kTraceNodeLimit) {
-    throw UserError(fmt::format("the space has more than {} different places for decisions; lower the depth of its grammar or its structural decisions",
-                                kTraceNodeLimit));
+    throw UserError(
+        fmt::format("the space has more than {} different places for decisions; lower the depth of its grammar or its "
+                    "structural decisions",
+                    kTraceNodeLimit));
   }
   std::vector<int32_t> support;
   for (const int32_t child : node.children) {
@@ -73,7 +79,8 @@ int32_t TraceBuilder::intern(Trace::Node node) {
   }
   if (node.decision >= 0) {
     const auto place = std::ranges::lower_bound(support, node.decision);
-    NACRE_CHECK(place == support.end() || *place != node.decision, "a decision inside itself: " + decision(node.decision).key);
+    NACRE_CHECK(place == support.end() || *place != node.decision,
+                "a decision inside itself: " + decision(node.decision).key);
     support.insert(place, node.decision);
   }
   nodes_.push_back(std::move(node));
@@ -91,8 +98,10 @@ void TraceBuilder::refuse_shared(int32_t shared, int32_t a, int32_t b) const {
   std::string first = place(a);
   std::string second = place(b);
   if (nodes_[static_cast<size_t>(a)].decision == shared) std::swap(first, second);
-  throw UserError(fmt::format("decision '{}' is asked {} and again {}, so that it is not always the same decision; ask it before both, or enter a scope",
-                              decision(shared).key, first, second));
+  throw UserError(
+      fmt::format("decision '{}' is asked {} and again {}, so that it is not always the same decision; ask it before "
+                  "both, or enter a scope",
+                  decision(shared).key, first, second));
 }
 
 int32_t TraceBuilder::all(const std::vector<int32_t>& parts) {
@@ -118,7 +127,8 @@ int32_t TraceBuilder::decide(int32_t id, std::vector<int32_t> children, bool hoi
   std::vector<std::vector<int32_t>> parts;
   for (const int32_t child : children) parts.push_back(parts_of(child));
   const auto everywhere = [&](int32_t part) {
-    return std::ranges::all_of(parts, [part](const std::vector<int32_t>& p) { return std::ranges::find(p, part) != p.end(); });
+    return std::ranges::all_of(parts,
+                               [part](const std::vector<int32_t>& p) { return std::ranges::find(p, part) != p.end(); });
   };
   std::vector<int32_t> common;
   for (const int32_t part : parts[0]) {
@@ -162,7 +172,8 @@ Trace TraceBuilder::finish(int32_t root) const {
     }
   }
   std::vector<int32_t> new_node(nodes_.size(), -1);
-  for (size_t i = 0; i < order.size(); ++i) new_node[static_cast<size_t>(order[i])] = static_cast<int32_t>(order.size() - 1 - i);
+  for (size_t i = 0; i < order.size(); ++i)
+    new_node[static_cast<size_t>(order[i])] = static_cast<int32_t>(order.size() - 1 - i);
   trace.nodes_.resize(order.size());
   for (const int32_t old : order) {
     Trace::Node node = nodes_[static_cast<size_t>(old)];

@@ -12,17 +12,17 @@ namespace nacre {
 // What one run of a closure asked for.
 struct TraceChooser::Item {
   std::string key;
-  int32_t decision = -1;           // -1: a block, or a repeat with one count
-  std::vector<int64_t> counts;     // of a repeat
-  std::vector<Context> parts;      // layer: per branch; repeat: per body; block: one; a plain decision: none
-  bool open = false;               // running right now
+  int32_t decision = -1;        // -1: a block, or a repeat with one count
+  std::vector<int64_t> counts;  // of a repeat
+  std::vector<Context> parts;   // layer: per branch; repeat: per body; block: one; a plain decision: none
+  bool open = false;            // running right now
 };
 
 struct TraceChooser::Context {
-  std::vector<std::unique_ptr<Item>> items;          // of a leaf
-  std::vector<std::pair<int32_t, int64_t>> fixed;    // structural decisions settled on the way to this leaf
-  int32_t fork = -1;                                 // decision of a fork
-  std::vector<Context> children;                     // of a fork
+  std::vector<std::unique_ptr<Item>> items;        // of a leaf
+  std::vector<std::pair<int32_t, int64_t>> fixed;  // structural decisions settled on the way to this leaf
+  int32_t fork = -1;                               // decision of a fork
+  std::vector<Context> children;                   // of a fork
 };
 
 // A running context, and contexts that are decided whenever it is (earlier bodies of its repeat).
@@ -101,16 +101,21 @@ void TraceChooser::find_in_leaf(Context& leaf, const std::string& key, Found& fo
   }
   for (const auto& item : leaf.items) {  // parts that are there whenever the leaf is
     size_t always = 0;
-    if (!item->counts.empty()) always = static_cast<size_t>(item->counts.front());
-    else if (item->decision < 0) always = item->parts.size();
-    for (size_t part = 0; part < always && found.where == Found::Where::nowhere; ++part) find_in(item->parts[part], key, found);
+    if (!item->counts.empty())
+      always = static_cast<size_t>(item->counts.front());
+    else if (item->decision < 0)
+      always = item->parts.size();
+    for (size_t part = 0; part < always && found.where == Found::Where::nowhere; ++part)
+      find_in(item->parts[part], key, found);
   }
 }
 
 void TraceChooser::find_in(Context& context, const std::string& key, Found& found) const {
   if (context.fork < 0) {
-    if (is_fixed(context, key)) found = {.where = Found::Where::elsewhere};
-    else find_in_leaf(context, key, found);
+    if (is_fixed(context, key))
+      found = {.where = Found::Where::elsewhere};
+    else
+      find_in_leaf(context, key, found);
     return;
   }
   for (Context& child : context.children) {
@@ -131,7 +136,8 @@ TraceChooser::Found TraceChooser::find(const std::string& key) const {
       return found;
     }
     find_in_leaf(leaf, key, found);
-    if (found.item != nullptr && std::ranges::any_of(leaf.items, [&](const auto& item) { return item.get() == found.item; })) {
+    if (found.item != nullptr &&
+        std::ranges::any_of(leaf.items, [&](const auto& item) { return item.get() == found.item; })) {
       found.where = Found::Where::item;
       found.context = &leaf;
     }
@@ -146,9 +152,10 @@ TraceChooser::Found TraceChooser::find(const std::string& key) const {
 TraceChooser::Item& TraceChooser::add_item(const std::string& key, int32_t decision, size_t parts) {
   const Frame& frame = frames_.back();
   if (frame.frozen) {
-    throw UserError(fmt::format("decision '{}' is first asked in a later use of '{}' that depends on other decisions than the first use; "
-                                "ask it in the first use too, or enter a scope",
-                                key, frame.owner));
+    throw UserError(fmt::format(
+        "decision '{}' is first asked in a later use of '{}' that depends on other decisions than the first use; "
+        "ask it in the first use too, or enter a scope",
+        key, frame.owner));
   }
   auto& item = frame.context->items.emplace_back(std::make_unique<Item>());
   item->key = key;
@@ -162,14 +169,17 @@ TraceChooser::Item& TraceChooser::enter(const std::string& key, int32_t decision
   const Found found = find(key);
   if (found.where == Found::Where::nowhere) return add_item(key, decision, parts);
   if (found.item == nullptr) {
-    throw UserError(fmt::format("'{}' is used again outside of the part that decided it, and that part has structural decisions; "
-                                "ask those before the part, or put each use into a block of one name",
-                                key));
+    throw UserError(
+        fmt::format("'{}' is used again outside of the part that decided it, and that part has structural decisions; "
+                    "ask those before the part, or put each use into a block of one name",
+                    key));
   }
   Item& item = *found.item;
-  if (item.open) throw UserError(fmt::format("'{}' is asked again inside one of its own alternatives; enter a scope", key));
+  if (item.open)
+    throw UserError(fmt::format("'{}' is asked again inside one of its own alternatives; enter a scope", key));
   if (item.decision != decision || item.parts.size() != parts) {
-    throw UserError(fmt::format("'{}' names two different things: one with {} parts and one with {}; enter a scope", key, item.parts.size(), parts));
+    throw UserError(fmt::format("'{}' names two different things: one with {} parts and one with {}; enter a scope",
+                                key, item.parts.size(), parts));
   }
   frame.frozen = frames_.back().frozen || found.context != frames_.back().context;
   return item;
@@ -194,8 +204,9 @@ class OneShape {
       label_ = label;
       shape_ = shape;
     } else if (shape != shape_) {
-      throw UserError(fmt::format("{} '{}': alternative '{}' gives the shape {} and '{}' gives {}; all alternatives must give one shape", kind_, key_,
-                                  label, shape, label_, shape_));
+      throw UserError(fmt::format(
+          "{} '{}': alternative '{}' gives the shape {} and '{}' gives {}; all alternatives must give one shape", kind_,
+          key_, label, shape, label_, shape_));
     }
   }
 
@@ -220,18 +231,23 @@ void TraceChooser::count_run(const Context& context) {
   if (context.fixed.empty() || ++structural_runs_ <= kStructuralRunLimit) return;
   std::vector<std::string> names;
   for (const auto& [decision, index] : context.fixed) {
-    names.push_back(fmt::format("'{}' ({} alternatives)", nodes_.decision(decision).key, nodes_.decision(decision).alternatives.size()));
+    names.push_back(fmt::format("'{}' ({} alternatives)", nodes_.decision(decision).key,
+                                nodes_.decision(decision).alternatives.size()));
   }
-  throw UserError(fmt::format("structural decisions multiply to more than {} runs of one part: {}; use .elastic() where only sizes depend on them, or "
-                              "put each with what depends on it into a block",
-                              kStructuralRunLimit, fmt::join(names, ", ")));
+  throw UserError(
+      fmt::format("structural decisions multiply to more than {} runs of one part: {}; use .elastic() where only sizes "
+                  "depend on them, or "
+                  "put each with what depends on it into a block",
+                  kStructuralRunLimit, fmt::join(names, ", ")));
 }
 
 ValueId TraceChooser::explore(Context& context, const Frame& frame, GraphBuilder* builder, const Closure& closure) {
-  return context.fork < 0 ? explore_leaf(context, frame, builder, closure) : explore_children(context, frame, builder, closure);
+  return context.fork < 0 ? explore_leaf(context, frame, builder, closure)
+                          : explore_children(context, frame, builder, closure);
 }
 
-ValueId TraceChooser::explore_leaf(Context& context, const Frame& frame, GraphBuilder* builder, const Closure& closure) {
+ValueId TraceChooser::explore_leaf(Context& context, const Frame& frame, GraphBuilder* builder,
+                                   const Closure& closure) {
   Context before = clone(context);  // empty but for a part that is used again
   std::optional<Graph::Checkpoint> mark;
   if (builder != nullptr) mark = builder->graph().checkpoint();
@@ -270,7 +286,8 @@ void TraceChooser::split(Context& context, int32_t decision, size_t alternatives
   context.children = std::move(children);
 }
 
-ValueId TraceChooser::explore_children(Context& context, const Frame& frame, GraphBuilder* builder, const Closure& closure) {
+ValueId TraceChooser::explore_children(Context& context, const Frame& frame, GraphBuilder* builder,
+                                       const Closure& closure) {
   const TraceDecision decision = nodes_.decision(context.fork);
   OneShape shapes("the part that asks for the plain value of", decision.key);
   ValueId result = kNone;
@@ -302,9 +319,15 @@ void TraceChooser::mark_structural(const std::string& key) {
     case Found::Where::fixed: return;
     case Found::Where::item: nodes_.mark_structural(decision); throw Fork{found.context, decision};
     case Found::Where::elsewhere:
-      throw UserError(fmt::format("the plain value of decision '{}' is used after the block or body that asked it; ask it before that block or body", key));
+      throw UserError(
+          fmt::format("the plain value of decision '{}' is used after the block or body that asked it; ask it before "
+                      "that block or body",
+                      key));
     case Found::Where::nowhere:
-      throw UserError(fmt::format("the plain value of decision '{}' is used outside of the alternative that asked it; ask it before the layer or repeat", key));
+      throw UserError(
+          fmt::format("the plain value of decision '{}' is used outside of the alternative that asked it; ask it "
+                      "before the layer or repeat",
+                      key));
   }
 }
 
@@ -313,18 +336,20 @@ std::vector<int64_t> TraceChooser::subset(std::string_view name, std::span<const
   const auto n = static_cast<int64_t>(labels.size());
   if (count == 1) return subset_at(n, k, 0);
   const std::string full = key(name);
-  const int32_t decision = nodes_.declare(full, {.kind = DecisionKind::subset, .count = count, .words = labels, .subset_size = k});
+  const int32_t decision =
+      nodes_.declare(full, {.kind = DecisionKind::subset, .count = count, .words = labels, .subset_size = k});
   if (find(full).where == Found::Where::nowhere) add_item(full, decision, 0);
   mark_structural(full);
   return subset_at(n, k, find(full).index);
 }
 
-ValueId TraceChooser::layer(std::string_view name, GraphBuilder& builder, ValueId x, const std::vector<Branch>& branches) {
+ValueId TraceChooser::layer(std::string_view name, GraphBuilder& builder, ValueId x,
+                            const std::vector<Branch>& branches) {
   check_alternatives(name, static_cast<int64_t>(branches.size()));
   if (branches.size() == 1) return branches[0].build(builder, x);
   const std::string full = key(name);
-  const int32_t decision =
-      nodes_.declare(full, {.kind = DecisionKind::layer, .count = static_cast<int64_t>(branches.size()), .branches = &branches});
+  const int32_t decision = nodes_.declare(
+      full, {.kind = DecisionKind::layer, .count = static_cast<int64_t>(branches.size()), .branches = &branches});
   Frame frame;
   Item& item = enter(full, decision, branches.size(), frame);
   const OpenGuard open(item.open);
@@ -339,12 +364,14 @@ ValueId TraceChooser::layer(std::string_view name, GraphBuilder& builder, ValueI
   return result;
 }
 
-ValueId TraceChooser::repeat(std::string_view name, GraphBuilder& builder, ValueId x, std::span<const int64_t> counts, const RepeatBody& body) {
+ValueId TraceChooser::repeat(std::string_view name, GraphBuilder& builder, ValueId x, std::span<const int64_t> counts,
+                             const RepeatBody& body) {
   check_repeat(name, counts);
   const std::string full = key(name);
   int32_t decision = -1;
   if (counts.size() > 1) {
-    decision = nodes_.declare(full, {.kind = DecisionKind::repeat, .count = static_cast<int64_t>(counts.size()), .integers = counts});
+    decision = nodes_.declare(
+        full, {.kind = DecisionKind::repeat, .count = static_cast<int64_t>(counts.size()), .integers = counts});
   }
   Frame frame;
   Item& item = enter(decision < 0 ? block_key(full) : full, decision, static_cast<size_t>(counts.back()), frame);
@@ -387,7 +414,8 @@ int32_t TraceChooser::freeze(const Item& item) {
   for (const Context& part : item.parts) parts.push_back(freeze(part));
   if (item.decision < 0) return nodes_.all(parts);
   if (item.counts.empty()) {
-    parts.resize(nodes_.decision(item.decision).alternatives.size(), nodes_.nothing());  // a plain decision has no parts
+    parts.resize(nodes_.decision(item.decision).alternatives.size(),
+                 nodes_.nothing());  // a plain decision has no parts
     return nodes_.decide(item.decision, std::move(parts));
   }
   std::vector<int32_t> children;

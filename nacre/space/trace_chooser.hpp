@@ -37,7 +37,8 @@ class TraceChooser : public Chooser {
   Trace trace(const std::function<void(Chooser&)>& build);
 
   ValueId layer(std::string_view name, GraphBuilder& builder, ValueId x, const std::vector<Branch>& branches) override;
-  ValueId repeat(std::string_view name, GraphBuilder& builder, ValueId x, std::span<const int64_t> counts, const RepeatBody& body) override;
+  ValueId repeat(std::string_view name, GraphBuilder& builder, ValueId x, std::span<const int64_t> counts,
+                 const RepeatBody& body) override;
   using Chooser::repeat;
   std::vector<int64_t> subset(std::string_view name, std::span<const std::string> labels, int64_t k) override;
   ValueId block(std::string_view name, GraphBuilder& builder, ValueId x, const LayerBody& body) override;

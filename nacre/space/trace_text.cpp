@@ -15,7 +15,8 @@ constexpr size_t kDescriptionBytes = 200'000;  // a grammar's tree can be longer
 std::string alternatives_text(const TraceDecision& decision) {
   const std::vector<std::string>& texts = decision.alternatives;
   if (texts.size() <= kShownAlternatives) return fmt::format("{}", fmt::join(texts, ", "));
-  return fmt::format("{}, ... ({} alternatives)", fmt::join(texts.begin(), texts.begin() + kShownAlternatives, ", "), texts.size());
+  return fmt::format("{}, ... ({} alternatives)", fmt::join(texts.begin(), texts.begin() + kShownAlternatives, ", "),
+                     texts.size());
 }
 
 }  // namespace
@@ -29,7 +30,8 @@ void Trace::describe_node(int32_t id, int depth, std::string& text) const {
   const Node& node = nodes_[static_cast<size_t>(id)];
   if (node.decision < 0) return describe_parts(node.children, depth, text);
   const TraceDecision& decision = decisions_[static_cast<size_t>(node.decision)];
-  text += fmt::format("{:{}}{}: {}{}\n", "", depth * 2, decision.key, alternatives_text(decision), decision.structural ? "  (structural)" : "");
+  text += fmt::format("{:{}}{}: {}{}\n", "", depth * 2, decision.key, alternatives_text(decision),
+                      decision.structural ? "  (structural)" : "");
 
   // Parts that several alternatives have in common (body 0 of a repeat) are shown once, below all of them.
   struct Group {
@@ -42,21 +44,26 @@ void Trace::describe_node(int32_t id, int depth, std::string& text) const {
     const std::vector<int32_t> alone{node.children[alternative]};
     for (const int32_t part : child.decision < 0 ? child.children : alone) {
       const auto known = std::ranges::find(users, part, &std::pair<int32_t, std::vector<size_t>>::first);
-      if (known != users.end()) known->second.push_back(alternative);
-      else users.push_back({part, {alternative}});
+      if (known != users.end())
+        known->second.push_back(alternative);
+      else
+        users.push_back({part, {alternative}});
     }
   }
   std::vector<Group> groups;
   for (const auto& [part, alternatives] : users) {
     const auto known = std::ranges::find(groups, alternatives, &Group::alternatives);
-    if (known != groups.end()) known->parts.push_back(part);
-    else groups.push_back({alternatives, {part}});
+    if (known != groups.end())
+      known->parts.push_back(part);
+    else
+      groups.push_back({alternatives, {part}});
   }
   for (const Group& group : groups) {
     std::vector<std::string> labels;
     for (const size_t alternative : group.alternatives) labels.push_back(decision.alternatives[alternative]);
     const bool always = labels.size() == decision.alternatives.size();
-    text += fmt::format("{:{}}{}:\n", "", depth * 2 + 2, always ? "always" : fmt::format("if {}", fmt::join(labels, " or ")));
+    text += fmt::format("{:{}}{}:\n", "", depth * 2 + 2,
+                        always ? "always" : fmt::format("if {}", fmt::join(labels, " or ")));
     describe_parts(group.parts, depth + 2, text);
   }
 }
@@ -73,7 +80,8 @@ std::string Trace::text(const Decisions& decisions) const {
   std::string text;
   for (size_t id = 0; id < indices.size(); ++id) {
     if (indices[id] < 0) continue;
-    text += fmt::format("{}{}={}", text.empty() ? "" : " ", decisions_[id].key, decisions_[id].alternatives[static_cast<size_t>(indices[id])]);
+    text += fmt::format("{}{}={}", text.empty() ? "" : " ", decisions_[id].key,
+                        decisions_[id].alternatives[static_cast<size_t>(indices[id])]);
   }
   return text;
 }

@@ -28,7 +28,8 @@ std::filesystem::path ArtifactFolder::path(const std::string& name) const {
 
 std::string ArtifactFolder::get(const std::string& name) const {
   const std::filesystem::path file = path(name);
-  if (!contains(name)) throw UserError("the artifact '" + file.string() + "' is missing; restore it from a copy of the study");
+  if (!contains(name))
+    throw UserError("the artifact '" + file.string() + "' is missing; restore it from a copy of the study");
   std::string content = read_file(file);
   if (!name.starts_with(hash_text(content).hex())) {
     throw UserError("the artifact '" + file.string() + "' is damaged: its content does not match its name");

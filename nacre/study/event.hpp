@@ -50,7 +50,7 @@ struct Event {
   int64_t sequence = 0;  // 1, 2, 3, ...: given by the store
   double time_s = 0;     // since 1970
   EventKind kind = EventKind::asked;
-  int64_t trial = -1;    // its number, -1 when the event is of no trial
+  int64_t trial = -1;  // its number, -1 when the event is of no trial
   Json payload;
 };
 

@@ -37,8 +37,8 @@ FileLock lock_study_folder(const std::filesystem::path& folder);
 // Waits for the device; throws Interrupted when `interrupted` says so meanwhile. `device` is a plain word ("host").
 class DeviceLock {
  public:
-  DeviceLock(const std::string& device, FileLock::Mode mode,
-             const std::function<bool()>& interrupted = [] { return false; });
+  DeviceLock(
+      const std::string& device, FileLock::Mode mode, const std::function<bool()>& interrupted = [] { return false; });
 
   // True when somebody waits for the device: a shared holder should let go for a moment.
   static bool is_wanted(const std::string& device);

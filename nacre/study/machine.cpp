@@ -14,7 +14,8 @@ namespace nacre {
 std::string MachineFacts::numerics_class() const {
   std::string text = cpu_model + "; " + cpu_capability;
   for (const auto& [name, value] : numerics) text += fmt::format("; {} {}", name, value);
-  for (const auto& [name, value] : decisions) text += fmt::format("; {} {}", name, value.dump(-1, ' ', false, Json::error_handler_t::replace));
+  for (const auto& [name, value] : decisions)
+    text += fmt::format("; {} {}", name, value.dump(-1, ' ', false, Json::error_handler_t::replace));
   return text;
 }
 

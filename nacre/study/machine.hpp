@@ -16,7 +16,8 @@ struct MachineFacts {
   std::string cpu_model;
   std::string cpu_capability;  // widest vector extension: "avx512", "avx2", "sse4.2", "neon", ...
   int64_t logical_cpus = 0;    // that this process may use
-  std::map<std::string, std::string, std::less<>> numerics;  // "blas", "libtorch", "device", ...: filled in by who uses them
+  std::map<std::string, std::string, std::less<>>
+      numerics;  // "blas", "libtorch", "device", ...: filled in by who uses them
   // Decided by measurement at the first sitting and then kept.
   std::map<std::string, Json, std::less<>> decisions;  // "threads_per_trial", "precision", "workers_side_by_side", ...
   // For people only.

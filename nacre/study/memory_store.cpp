@@ -12,7 +12,7 @@ namespace {
 struct Tables {
   std::optional<StudyRecord> study;
   std::vector<TrialRow> trials;
-  std::set<int64_t> open;                     // numbers that are pending or running
+  std::set<int64_t> open;                       // numbers that are pending or running
   std::map<std::string, int64_t> first_by_key;  // results that may be reused
   std::map<std::string, DeviceLease> devices;
   std::map<std::string, Artifact> artifacts;
@@ -119,7 +119,9 @@ class MemoryStore final : public Store {
     const auto found = tables_.followups.find(name);
     return found != tables_.followups.end() ? std::optional(found->second) : std::nullopt;
   }
-  void write_followup(const Followup& followup) override { tables_.followups.insert_or_assign(followup.name, followup); }
+  void write_followup(const Followup& followup) override {
+    tables_.followups.insert_or_assign(followup.name, followup);
+  }
   std::vector<Followup> read_followups() override {
     std::vector<Followup> result;
     for (const auto& [name, followup] : tables_.followups) result.push_back(followup);

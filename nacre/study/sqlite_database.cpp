@@ -70,18 +70,16 @@ void SqliteDatabase::fail(int code) {
       throw UserError(file + " is not a SQLite database; choose another output_dir or remove the file");
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-      throw UserError(file + " has been locked by another process for " + std::to_string(kBusyTimeoutMilliseconds / 1000) +
-                      " s; stop that process");
+      throw UserError(file + " has been locked by another process for " +
+                      std::to_string(kBusyTimeoutMilliseconds / 1000) + " s; stop that process");
     case SQLITE_READONLY:
     case SQLITE_PERM:
     case SQLITE_CANTOPEN:
     case SQLITE_FULL:
     case SQLITE_IOERR:
     case SQLITE_NOMEM:
-    case SQLITE_TOOBIG:
-      throw UserError("cannot use " + file + ": " + reason);
-    default:
-      throw InternalError("internal error: SQLite on " + file + ": " + reason);
+    case SQLITE_TOOBIG: throw UserError("cannot use " + file + ": " + reason);
+    default: throw InternalError("internal error: SQLite on " + file + ": " + reason);
   }
 }
 
@@ -144,7 +142,8 @@ SqliteStatement& SqliteStatement::bind(int index, double value) {
 }
 
 SqliteStatement& SqliteStatement::bind(int index, std::string_view text) {
-  sqlite3_bind_text64(statement_, index, text.data() != nullptr ? text.data() : "", text.size(), SQLITE_STATIC, SQLITE_UTF8);
+  sqlite3_bind_text64(statement_, index, text.data() != nullptr ? text.data() : "", text.size(), SQLITE_STATIC,
+                      SQLITE_UTF8);
   return *this;
 }
 

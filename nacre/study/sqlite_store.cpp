@@ -8,8 +8,8 @@
 namespace nacre {
 namespace {
 
-constexpr int64_t kApplicationId = 0x6e616372;            // "nacr", in the file's header
-constexpr uintmax_t kFullCheckLimitBytes = 64u << 20;     // larger files are checked as they are read
+constexpr int64_t kApplicationId = 0x6e616372;         // "nacr", in the file's header
+constexpr uintmax_t kFullCheckLimitBytes = 64u << 20;  // larger files are checked as they are read
 constexpr const char* kReusable = "status IN ('ok', 'infeasible') AND cached_from < 0";
 
 constexpr const char* kSchema = R"sql(
@@ -80,8 +80,8 @@ TrialStatus status_from(const SqliteStatement& row, int column) {
 }
 
 LeaseState lease_from(const SqliteStatement& row, int first) {
-  return {status_from(row, first),  row.integer(first + 1), row.text(first + 2),
-          row.integer(first + 3), row.real(first + 4),    row.integer(first + 5)};
+  return {status_from(row, first), row.integer(first + 1), row.text(first + 2),
+          row.integer(first + 3),  row.real(first + 4),    row.integer(first + 5)};
 }
 
 class SqliteStore final : public Store {
@@ -120,11 +120,13 @@ class SqliteStore final : public Store {
       throw UserError("the study " + file + " has format " + std::to_string(version) + ", this nacre reads up to " +
                       std::to_string(kStudySchemaVersion) + "; use the newer nacre that wrote it");
     }
-    if (version < kStudySchemaVersion) throw UserError("the study " + file + " has the unknown format " + std::to_string(version));
+    if (version < kStudySchemaVersion)
+      throw UserError("the study " + file + " has the unknown format " + std::to_string(version));
     if (std::filesystem::file_size(database_.path()) > kFullCheckLimitBytes) return;
     const std::string found = database_.text("PRAGMA quick_check(1)");
     if (found != "ok") {
-      throw UserError("the study " + file + " is damaged (" + found + "); restore it from a copy or choose another output_dir");
+      throw UserError("the study " + file + " is damaged (" + found +
+                      "); restore it from a copy or choose another output_dir");
     }
   }
 
@@ -169,8 +171,8 @@ class SqliteStore final : public Store {
   }
 
   void visit_events(int64_t after, const std::function<void(const Event&)>& visit) override {
-    SqliteStatement row =
-        database_.prepare("SELECT sequence, time_s, kind, trial, payload FROM events WHERE sequence > ? ORDER BY sequence");
+    SqliteStatement row = database_.prepare(
+        "SELECT sequence, time_s, kind, trial, payload FROM events WHERE sequence > ? ORDER BY sequence");
     row.bind(1, after);
     while (row.step()) {
       visit({row.integer(0), row.real(1), event_kind_from_name(row.text(2)), row.integer(3), json_column(row, 4)});
@@ -211,7 +213,8 @@ class SqliteStore final : public Store {
 
   void write_sitting(const Sitting& sitting) override {
     const std::string machine = sitting.machine.dump(-1, ' ', false, Json::error_handler_t::replace);
-    database_.prepare("INSERT OR REPLACE INTO sittings (number, started_s, ended_s, reason, machine) VALUES (?, ?, ?, ?, ?)")
+    database_
+        .prepare("INSERT OR REPLACE INTO sittings (number, started_s, ended_s, reason, machine) VALUES (?, ?, ?, ?, ?)")
         .bind(1, sitting.number)
         .bind(2, sitting.started_s)
         .bind(3, sitting.ended_s)
@@ -313,8 +316,8 @@ class SqliteStore final : public Store {
   }
 
   std::optional<LeaseState> read_lease(int64_t number) override {
-    SqliteStatement row = database_.prepare(
-        "SELECT status, attempt, worker, token, deadline_s, told_token FROM trials WHERE number = ?");
+    SqliteStatement row =
+        database_.prepare("SELECT status, attempt, worker, token, deadline_s, told_token FROM trials WHERE number = ?");
     row.bind(1, number);
     return row.step() ? std::optional(lease_from(row, 0)) : std::nullopt;
   }
@@ -341,9 +344,12 @@ class SqliteStore final : public Store {
 
   void insert_trial(const TrialRow& row) override {
     const std::string body = body_of(row.trial);
-    database_.prepare(
-        "INSERT INTO trials (number, status, reason, key, cached_from, made_by, weights, time_s, attempt, worker, token, "
-        "deadline_s, told_token, asked_s, completed_s, body) VALUES (?, 'pending', '', ?, -1, ?, '', 0, 0, '', 0, 0, 0, ?, 0, ?)")
+    database_
+        .prepare(
+            "INSERT INTO trials (number, status, reason, key, cached_from, made_by, weights, time_s, attempt, worker, "
+            "token, "
+            "deadline_s, told_token, asked_s, completed_s, body) VALUES (?, 'pending', '', ?, -1, ?, '', 0, 0, '', 0, "
+            "0, 0, ?, 0, ?)")
         .bind(1, row.trial.number)
         .bind(2, row.trial.key)
         .bind(3, row.trial.candidate.made_by)
@@ -353,8 +359,10 @@ class SqliteStore final : public Store {
   }
 
   void update_lease(int64_t number, const LeaseState& lease) override {
-    database_.prepare(
-        "UPDATE trials SET status = ?, attempt = ?, worker = ?, token = ?, deadline_s = ?, told_token = ? WHERE number = ?")
+    database_
+        .prepare(
+            "UPDATE trials SET status = ?, attempt = ?, worker = ?, token = ?, deadline_s = ?, told_token = ? WHERE "
+            "number = ?")
         .bind(1, trial_status_name(lease.status))
         .bind(2, lease.attempt)
         .bind(3, lease.worker)
@@ -368,8 +376,10 @@ class SqliteStore final : public Store {
   void update_result(const TrialRow& row) override {
     const Trial& trial = row.trial;
     const std::string body = body_of(trial);
-    database_.prepare(
-        "UPDATE trials SET reason = ?, cached_from = ?, weights = ?, time_s = ?, completed_s = ?, body = ? WHERE number = ?")
+    database_
+        .prepare(
+            "UPDATE trials SET reason = ?, cached_from = ?, weights = ?, time_s = ?, completed_s = ?, body = ? WHERE "
+            "number = ?")
         .bind(1, trial.reason)
         .bind(2, trial.cached_from)
         .bind(3, trial.weights)
@@ -380,8 +390,10 @@ class SqliteStore final : public Store {
         .run();
     update_lease(trial.number, row.lease);
     for (const auto& [name, metric] : trial.metrics) {
-      database_.prepare(
-          "INSERT INTO metrics (trial, name, value, unit, origin, source, count, spread) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+      database_
+          .prepare(
+              "INSERT INTO metrics (trial, name, value, unit, origin, source, count, spread) VALUES (?, ?, ?, ?, ?, ?, "
+              "?, ?)")
           .bind(1, trial.number)
           .bind(2, name)
           .bind(3, metric.value)
@@ -415,8 +427,8 @@ class SqliteStore final : public Store {
   }
 
   std::optional<int64_t> first_result(const std::string& key) override {
-    SqliteStatement row =
-        database_.prepare(std::string("SELECT number FROM trials WHERE key = ? AND ") + kReusable + " ORDER BY number LIMIT 1");
+    SqliteStatement row = database_.prepare(std::string("SELECT number FROM trials WHERE key = ? AND ") + kReusable +
+                                            " ORDER BY number LIMIT 1");
     row.bind(1, key);
     return row.step() ? std::optional(row.integer(0)) : std::nullopt;
   }
@@ -441,7 +453,8 @@ class SqliteStore final : public Store {
 }  // namespace
 
 std::unique_ptr<Store> open_sqlite_store(const std::filesystem::path& path, StoreMode mode, Store::Clock clock) {
-  if (mode == StoreMode::open_or_create && path.has_parent_path()) std::filesystem::create_directories(path.parent_path());
+  if (mode == StoreMode::open_or_create && path.has_parent_path())
+    std::filesystem::create_directories(path.parent_path());
   if (mode != StoreMode::open_or_create && !std::filesystem::exists(path)) {
     throw UserError("there is no study '" + path.string() + "'; nacre search begins one");
   }

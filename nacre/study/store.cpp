@@ -69,7 +69,9 @@ void Store::create_study(const StudyRecord& record_of_study) {
   transaction([&] {
     if (read_study()) throw UserError("the study exists already; resume it or choose another output_dir");
     record(EventKind::study_created, -1,
-           {{"config", record_of_study.config}, {"machine", record_of_study.machine}, {"version", record_of_study.version}});
+           {{"config", record_of_study.config},
+            {"machine", record_of_study.machine},
+            {"version", record_of_study.version}});
   });
 }
 
@@ -257,7 +259,8 @@ TellOutcome Store::tell_cached(int64_t number, int64_t from) {
 
 // --- devices and artefacts ----------------------------------------------------------------------------------------
 
-std::optional<DeviceLease> Store::lease_device(const std::string& device, const std::string& holder, double duration_s) {
+std::optional<DeviceLease> Store::lease_device(const std::string& device, const std::string& holder,
+                                               double duration_s) {
   std::optional<DeviceLease> lease;
   transaction([&] {
     const std::optional<DeviceLease> held = read_device(device);

@@ -64,8 +64,8 @@ enum class TellOutcome {
 };
 
 struct Artifact {
-  std::string name;   // content hash and extension: the file in the study's artefact folder
-  std::string kind;   // "weights", "model", ...
+  std::string name;  // content hash and extension: the file in the study's artefact folder
+  std::string kind;  // "weights", "model", ...
   int64_t trial = -1;
   uint64_t bytes = 0;
 
@@ -94,11 +94,11 @@ struct Sitting {
 // Where a trial stands beside what the Trial says.
 struct LeaseState {
   TrialStatus status = TrialStatus::pending;
-  int64_t attempt = 0;      // leases that count so far
-  std::string worker;       // of the newest lease
-  int64_t token = 0;        // of the newest lease, 0: none is out
+  int64_t attempt = 0;  // leases that count so far
+  std::string worker;   // of the newest lease
+  int64_t token = 0;    // of the newest lease, 0: none is out
   double deadline_s = 0;
-  int64_t told_token = 0;   // the token under which the result came
+  int64_t told_token = 0;  // the token under which the result came
 };
 
 struct TrialRow {
@@ -222,12 +222,12 @@ class Store {
   virtual std::vector<DeviceLease> read_devices() = 0;  // by name
   virtual std::optional<Artifact> read_artifact(const std::string& name) = 0;
   virtual void insert_artifact(const Artifact& artifact) = 0;
-  virtual std::vector<Artifact> read_artifacts() = 0;      // by name
+  virtual std::vector<Artifact> read_artifacts() = 0;  // by name
   virtual std::optional<Followup> read_followup(const std::string& name) = 0;
   virtual void write_followup(const Followup& followup) = 0;  // by name: inserted or replaced
   virtual std::vector<Followup> read_followups() = 0;         // by name
-  virtual void write_sitting(const Sitting& sitting) = 0;  // by number: inserted or replaced
-  virtual std::vector<Sitting> read_sittings() = 0;        // by number
+  virtual void write_sitting(const Sitting& sitting) = 0;     // by number: inserted or replaced
+  virtual std::vector<Sitting> read_sittings() = 0;           // by number
 
  private:
   int64_t record(EventKind kind, int64_t trial, Json payload);

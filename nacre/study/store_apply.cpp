@@ -21,22 +21,17 @@ void Store::apply_event(const Event& event) {
   const Json& payload = event.payload;
   switch (event.kind) {
     case EventKind::study_created:
-      write_study({payload.at("config"), payload.at("machine"), payload.at("version").get<std::string>(), event.time_s});
+      write_study(
+          {payload.at("config"), payload.at("machine"), payload.at("version").get<std::string>(), event.time_s});
       return;
     case EventKind::sitting_started:
-    case EventKind::sitting_ended:
-      apply_sitting_event(event);
-      return;
+    case EventKind::sitting_ended: apply_sitting_event(event); return;
     case EventKind::asked:
     case EventKind::leased:
     case EventKind::heartbeat:
     case EventKind::expired:
-    case EventKind::released:
-      apply_trial_event(event);
-      return;
-    case EventKind::result:
-      apply_result(event);
-      return;
+    case EventKind::released: apply_trial_event(event); return;
+    case EventKind::result: apply_result(event); return;
     case EventKind::artifact:
       insert_artifact({payload.at("name").get<std::string>(), payload.at("kind").get<std::string>(), event.trial,
                        payload.at("bytes").get<uint64_t>()});
@@ -46,9 +41,7 @@ void Store::apply_event(const Event& event) {
       return;
     case EventKind::device_leased:
     case EventKind::device_heartbeat:
-    case EventKind::device_released:
-      apply_device_event(event);
-      return;
+    case EventKind::device_released: apply_device_event(event); return;
   }
 }
 
@@ -61,7 +54,8 @@ void Store::apply_sitting_event(const Event& event) {
       sittings.back().reason = "killed";
       write_sitting(sittings.back());
     }
-    write_sitting({static_cast<int64_t>(sittings.size()) + 1, event.time_s, std::nullopt, "", event.payload.at("machine")});
+    write_sitting(
+        {static_cast<int64_t>(sittings.size()) + 1, event.time_s, std::nullopt, "", event.payload.at("machine")});
     return;
   }
   const size_t number = event.payload.at("sitting").get<size_t>();
@@ -117,7 +111,8 @@ void Store::apply_device_event(const Event& event) {
   const Json& payload = event.payload;
   const std::string device = payload.at("device").get<std::string>();
   if (event.kind == EventKind::device_leased) {
-    write_device({device, payload.at("holder").get<std::string>(), event.sequence, payload.at("deadline_s").get<double>()});
+    write_device(
+        {device, payload.at("holder").get<std::string>(), event.sequence, payload.at("deadline_s").get<double>()});
     return;
   }
   std::optional<DeviceLease> held = read_device(device);
@@ -150,23 +145,28 @@ std::string Store::tables_text() {
   std::string text;
   const auto line = [&text](std::string row) { text += std::move(row) + "\n"; };
   if (const std::optional<StudyRecord> record = read_study()) {
-    line(fmt::format("study {} {} {} {}", record->config.dump(-1, ' ', false, Json::error_handler_t::replace), record->machine.dump(-1, ' ', false, Json::error_handler_t::replace), record->version, record->created_s));
+    line(fmt::format("study {} {} {} {}", record->config.dump(-1, ' ', false, Json::error_handler_t::replace),
+                     record->machine.dump(-1, ' ', false, Json::error_handler_t::replace), record->version,
+                     record->created_s));
   }
   for (const Sitting& sitting : read_sittings()) {
     line(fmt::format("sitting {} {} {} {} {}", sitting.number, sitting.started_s,
-                     sitting.ended_s ? fmt::format("{}", *sitting.ended_s) : "open", sitting.reason, sitting.machine.dump(-1, ' ', false, Json::error_handler_t::replace)));
+                     sitting.ended_s ? fmt::format("{}", *sitting.ended_s) : "open", sitting.reason,
+                     sitting.machine.dump(-1, ' ', false, Json::error_handler_t::replace)));
   }
   visit_trials(0, [&](const TrialRow& row) {
     const LeaseState& lease = row.lease;
     line(fmt::format("trial {} {} attempt {} worker '{}' token {} deadline {} told {} asked {} completed {}",
-                     to_json(row.trial).dump(-1, ' ', false, Json::error_handler_t::replace), trial_status_name(lease.status), lease.attempt, lease.worker, lease.token,
-                     lease.deadline_s, lease.told_token, row.asked_s, row.completed_s));
+                     to_json(row.trial).dump(-1, ' ', false, Json::error_handler_t::replace),
+                     trial_status_name(lease.status), lease.attempt, lease.worker, lease.token, lease.deadline_s,
+                     lease.told_token, row.asked_s, row.completed_s));
   });
   for (const DeviceLease& device : read_devices()) {
     line(fmt::format("device {} {} {} {}", device.device, device.holder, device.token, device.deadline_s));
   }
   for (const Followup& followup : read_followups()) {
-    line(fmt::format("followup {} {} {}", followup.name, followup.trial, followup.body.dump(-1, ' ', false, Json::error_handler_t::replace)));
+    line(fmt::format("followup {} {} {}", followup.name, followup.trial,
+                     followup.body.dump(-1, ' ', false, Json::error_handler_t::replace)));
   }
   for (const Artifact& artifact : read_artifacts()) {
     line(fmt::format("artifact {} {} {} {}", artifact.name, artifact.kind, artifact.trial, artifact.bytes));

@@ -13,16 +13,21 @@ constexpr int64_t kTop = 5;
 class ClassificationAccumulator : public MetricAccumulator {
  public:
   ClassificationAccumulator(int64_t classes, std::string prediction, std::string target)
-      : prediction_(std::move(prediction)), target_(std::move(target)), seen_(static_cast<size_t>(classes), 0), right_(seen_) {}
+      : prediction_(std::move(prediction)),
+        target_(std::move(target)),
+        seen_(static_cast<size_t>(classes), 0),
+        right_(seen_) {}
 
   void add(const NamedTensors& predictions, const Batch& batch) override {
     const auto found = predictions.find(prediction_);
     NACRE_CHECK(found != predictions.end(), "no prediction '" + prediction_ + "'");
-    const Tensor logits = found->second.type() == ElementType::float32 ? found->second : found->second.cast(ElementType::float32);
+    const Tensor logits =
+        found->second.type() == ElementType::float32 ? found->second : found->second.cast(ElementType::float32);
     const auto labels = batch.tensors.at(target_).values<int64_t>();
     const size_t classes = seen_.size();
-    NACRE_CHECK(logits.elements() == static_cast<int64_t>(classes * labels.size()),
-                "logits of shape " + std::to_string(logits.elements()) + " for " + std::to_string(labels.size()) + " labels");
+    NACRE_CHECK(
+        logits.elements() == static_cast<int64_t>(classes * labels.size()),
+        "logits of shape " + std::to_string(logits.elements()) + " for " + std::to_string(labels.size()) + " labels");
     for (size_t i = 0; i < labels.size(); ++i) {
       add_sample(logits.values<float>().subspan(i * classes, classes), static_cast<size_t>(labels[i]));
     }
@@ -31,7 +36,8 @@ class ClassificationAccumulator : public MetricAccumulator {
   Metrics result() const override {
     Metrics metrics;
     const auto metric = [&](double value) {
-      return Metric{.value = count_ > 0 ? std::optional(value) : std::nullopt, .origin = Origin::trained, .count = count_};
+      return Metric{
+          .value = count_ > 0 ? std::optional(value) : std::nullopt, .origin = Origin::trained, .count = count_};
     };
     const auto count = static_cast<double>(count_);
     int64_t right = 0;
@@ -45,7 +51,8 @@ class ClassificationAccumulator : public MetricAccumulator {
     }
     metrics["accuracy"] = metric(static_cast<double>(right) / count);
     metrics["balanced_accuracy"] = metric(recalls / static_cast<double>(present));
-    if (static_cast<int64_t>(seen_.size()) > kTop) metrics["top5_accuracy"] = metric(static_cast<double>(right_in_top_) / count);
+    if (static_cast<int64_t>(seen_.size()) > kTop)
+      metrics["top5_accuracy"] = metric(static_cast<double>(right_in_top_) / count);
     metrics["loss"] = metric(loss_ / count);
     if (!std::isfinite(loss_)) metrics["loss"].value = std::nullopt;
     return metrics;
@@ -90,11 +97,14 @@ std::vector<MetricSpec> classification_metrics(int64_t classes) {
       {"accuracy", Direction::maximize, "", "share of samples whose largest logit is their class"},
       {"balanced_accuracy", Direction::maximize, "", "accuracy of each class, averaged over classes"},
       {"loss", Direction::minimize, "", "mean cross-entropy in nats"}};
-  if (classes > kTop) metrics.push_back({"top5_accuracy", Direction::maximize, "", "share of samples whose class is among the five largest logits"});
+  if (classes > kTop)
+    metrics.push_back(
+        {"top5_accuracy", Direction::maximize, "", "share of samples whose class is among the five largest logits"});
   return metrics;
 }
 
-std::unique_ptr<MetricAccumulator> make_classification_accumulator(int64_t classes, std::string prediction, std::string target) {
+std::unique_ptr<MetricAccumulator> make_classification_accumulator(int64_t classes, std::string prediction,
+                                                                   std::string target) {
   return std::make_unique<ClassificationAccumulator>(classes, std::move(prediction), std::move(target));
 }
 

@@ -22,7 +22,8 @@ SplitOptions split_options(const Options& options, const DataPaths& paths, bool 
   SplitOptions split;
   split.validation_share = options.real("validation");
   if (has_test_set && options.has("test")) {
-    throw UserError(options.position("test"), "task.split.test: the data have a test set of their own; leave this key out");
+    throw UserError(options.position("test"),
+                    "task.split.test: the data have a test set of their own; leave this key out");
   }
   split.test_share = has_test_set ? 0 : options.has("test") ? options.real("test") : kDefaultTestShare;
   split.stratified = options.boolean("stratified");
@@ -36,7 +37,8 @@ SplitOptions split_options(const Options& options, const DataPaths& paths, bool 
   split.validation = list("validation_indices");
   split.test = list("test_indices");
   if (has_test_set && split.test) {
-    throw UserError(options.position("test_indices"), "task.split.test_indices: the data have a test set of their own; leave this key out");
+    throw UserError(options.position("test_indices"),
+                    "task.split.test_indices: the data have a test set of their own; leave this key out");
   }
   return split;
 }
@@ -45,14 +47,31 @@ SplitOptions split_options(const Options& options, const DataPaths& paths, bool 
 
 const std::vector<Parameter>& split_parameters() {
   static const std::vector<Parameter> kParameters = {
-      {.name = "validation", .type = ParameterType::real, .description = "share of the samples that judges candidates during a search",
-       .default_value = 0.1, .minimum = 0, .maximum = 0.9},
-      {.name = "test", .type = ParameterType::real,
-       .description = "share kept for the end, which no search reads; 0.2 unless the data have a test set of their own", .minimum = 0, .maximum = 0.9},
-      {.name = "stratified", .type = ParameterType::boolean, .description = "equal shares of every class", .default_value = true},
-      {.name = "seed", .type = ParameterType::integer, .description = "names the split", .default_value = 0, .minimum = 0},
-      {.name = "subset", .type = ParameterType::integer, .description = "use only so many samples for training and validation; 0: all",
-       .default_value = 0, .minimum = 0},
+      {.name = "validation",
+       .type = ParameterType::real,
+       .description = "share of the samples that judges candidates during a search",
+       .default_value = 0.1,
+       .minimum = 0,
+       .maximum = 0.9},
+      {.name = "test",
+       .type = ParameterType::real,
+       .description = "share kept for the end, which no search reads; 0.2 unless the data have a test set of their own",
+       .minimum = 0,
+       .maximum = 0.9},
+      {.name = "stratified",
+       .type = ParameterType::boolean,
+       .description = "equal shares of every class",
+       .default_value = true},
+      {.name = "seed",
+       .type = ParameterType::integer,
+       .description = "names the split",
+       .default_value = 0,
+       .minimum = 0},
+      {.name = "subset",
+       .type = ParameterType::integer,
+       .description = "use only so many samples for training and validation; 0: all",
+       .default_value = 0,
+       .minimum = 0},
       {.name = "train_indices", .description = "file of sample numbers (text or .npy) instead of shares"},
       {.name = "validation_indices", .description = "file of sample numbers (text or .npy) instead of shares"},
       {.name = "test_indices", .description = "file of sample numbers (text or .npy) instead of shares"}};
@@ -60,15 +79,23 @@ const std::vector<Parameter>& split_parameters() {
 }
 
 std::vector<Parameter> dataset_task_parameters() {
-  return {{.name = "data", .type = ParameterType::any, .description = "format and paths (nacre list data_formats)", .required = true},
-          {.name = "split", .type = ParameterType::any,
-           .description = "validation, test: shares; seed; stratified; subset; or files train_indices, validation_indices, test_indices",
+  return {{.name = "data",
+           .type = ParameterType::any,
+           .description = "format and paths (nacre list data_formats)",
+           .required = true},
+          {.name = "split",
+           .type = ParameterType::any,
+           .description = "validation, test: shares; seed; stratified; subset; or files train_indices, "
+                          "validation_indices, test_indices",
            .default_value = Json::object()},
-          {.name = "normalize", .description = "by statistics of the training split, per channel or column", .default_value = "standard",
+          {.name = "normalize",
+           .description = "by statistics of the training split, per channel or column",
+           .default_value = "standard",
            .choices = {"standard", "range", "none"}}};
 }
 
-DatasetTask::DatasetTask(std::string name, const Options& options, const std::filesystem::path& base_folder, LabelKind labels)
+DatasetTask::DatasetTask(std::string name, const Options& options, const std::filesystem::path& base_folder,
+                         LabelKind labels)
     : name_(std::move(name)), normalize_(options.text("normalize")) {
   const DataContext context{DataPaths(base_folder), labels};
   data_ = load_data(options.node("data"), context);
@@ -96,7 +123,8 @@ void DatasetTask::set_metrics(std::vector<MetricSpec> metrics, const Options& op
   if (chosen == metrics_.end()) {
     std::vector<std::string> names;
     for (const MetricSpec& metric : metrics_) names.push_back(metric.name);
-    throw UserError(options.position("metric"), unknown_name_message("metric of the task", options.text("metric"), names));
+    throw UserError(options.position("metric"),
+                    unknown_name_message("metric of the task", options.text("metric"), names));
   }
   std::rotate(metrics_.begin(), chosen, chosen + 1);
 }
@@ -122,7 +150,8 @@ Batch DatasetTask::load(Split split, std::span<const int64_t> indices, const Rec
   std::vector<int64_t> rows;
   rows.reserve(indices.size());
   for (const int64_t index : indices) {
-    NACRE_CHECK(index >= 0 && index < static_cast<int64_t>(samples.size()), "sample " + std::to_string(index) + " of a split of " + std::to_string(samples.size()));
+    NACRE_CHECK(index >= 0 && index < static_cast<int64_t>(samples.size()),
+                "sample " + std::to_string(index) + " of a split of " + std::to_string(samples.size()));
     rows.push_back(samples[static_cast<size_t>(index)]);
   }
   Augmentation augmentation;
@@ -136,7 +165,10 @@ Batch DatasetTask::load(Split split, std::span<const int64_t> indices, const Rec
 }
 
 Json DatasetTask::preprocessing() const {
-  Json input = {{"name", signature_.inputs[0].name}, {"axis", 1}, {"scale", normalization_.scale}, {"shift", normalization_.shift}};
+  Json input = {{"name", signature_.inputs[0].name},
+                {"axis", 1},
+                {"scale", normalization_.scale},
+                {"shift", normalization_.shift}};
   if (data_.pool.has_missing) input["missing"] = normalization_.fill;
   Json json = {{"inputs", Json::array({input})}};
   if (!data_.pool.class_names.empty()) json["classes"] = data_.pool.class_names;

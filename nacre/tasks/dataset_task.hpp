@@ -56,7 +56,7 @@ class DatasetTask : public Task {
 
   std::string name_;
   LoadedData data_;
-  SplitIndices split_;            // `test` counts into data_.test when that is a set of its own
+  SplitIndices split_;  // `test` counts into data_.test when that is a set of its own
   std::string normalize_;
   Normalization normalization_;
   std::vector<MetricSpec> metrics_;

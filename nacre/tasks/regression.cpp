@@ -17,10 +17,13 @@ struct TargetScale {
 
 TargetScale measure_targets(const Dataset& pool, std::span<const int64_t> train, bool normalize) {
   const int64_t outputs = pool.labels.extents()[1];
-  TargetScale scale{std::vector<double>(static_cast<size_t>(outputs), 0), std::vector<double>(static_cast<size_t>(outputs), 1)};
+  TargetScale scale{std::vector<double>(static_cast<size_t>(outputs), 0),
+                    std::vector<double>(static_cast<size_t>(outputs), 1)};
   if (!normalize) return scale;
   const auto values = pool.labels.values<float>();
-  const auto value = [&](int64_t sample, int64_t output) { return static_cast<double>(values[static_cast<size_t>(sample * outputs + output)]); };
+  const auto value = [&](int64_t sample, int64_t output) {
+    return static_cast<double>(values[static_cast<size_t>(sample * outputs + output)]);
+  };
   const auto count = static_cast<double>(train.size());
   for (int64_t k = 0; k < outputs; ++k) {
     double sum = 0;
@@ -37,7 +40,8 @@ TargetScale measure_targets(const Dataset& pool, std::span<const int64_t> train,
 
 class RegressionAccumulator : public MetricAccumulator {
  public:
-  explicit RegressionAccumulator(const TargetScale& scale) : scale_(scale), outputs_(scale.mean.size()), sum_(outputs_, 0), squares_(outputs_, 0) {}
+  explicit RegressionAccumulator(const TargetScale& scale)
+      : scale_(scale), outputs_(scale.mean.size()), sum_(outputs_, 0), squares_(outputs_, 0) {}
 
   void add(const NamedTensors& predictions, const Batch& batch) override {
     const auto found = predictions.find("prediction");
@@ -48,7 +52,8 @@ class RegressionAccumulator : public MetricAccumulator {
     for (int64_t i = 0; i < target.elements(); ++i) {
       const size_t k = static_cast<size_t>(i) % outputs_;
       const double z = target.values<float>()[static_cast<size_t>(i)];
-      const double error = (static_cast<double>(predicted.values<float>()[static_cast<size_t>(i)]) - z) * scale_.deviation[k];
+      const double error =
+          (static_cast<double>(predicted.values<float>()[static_cast<size_t>(i)]) - z) * scale_.deviation[k];
       squared_error_ += error * error;
       absolute_error_ += std::fabs(error);
       scaled_error_ += error * error / (scale_.deviation[k] * scale_.deviation[k]);
@@ -65,7 +70,9 @@ class RegressionAccumulator : public MetricAccumulator {
     double spread = 0;
     for (size_t k = 0; k < outputs_; ++k) spread += squares_[k] - sum_[k] * sum_[k] / static_cast<double>(samples);
     const auto metric = [&](double value) {
-      return Metric{.value = std::isfinite(value) ? std::optional(value) : std::nullopt, .origin = Origin::trained, .count = samples};
+      return Metric{.value = std::isfinite(value) ? std::optional(value) : std::nullopt,
+                    .origin = Origin::trained,
+                    .count = samples};
     };
     return {{"rmse", metric(std::sqrt(squared_error_ / count))},
             {"mae", metric(absolute_error_ / count)},
@@ -101,7 +108,9 @@ class Regression : public DatasetTask {
     }
   }
 
-  std::unique_ptr<MetricAccumulator> accumulator() const override { return std::make_unique<RegressionAccumulator>(scale_); }
+  std::unique_ptr<MetricAccumulator> accumulator() const override {
+    return std::make_unique<RegressionAccumulator>(scale_);
+  }
   Json preprocessing() const override {
     Json json = DatasetTask::preprocessing();
     json["outputs"] = Json::array({Json{{"name", "prediction"}, {"scale", scale_.deviation}, {"shift", scale_.mean}}});
@@ -126,14 +135,21 @@ class Regression : public DatasetTask {
 
 void register_regression(TaskRegistry& registry) {
   std::vector<Parameter> parameters = dataset_task_parameters();
-  parameters.push_back({.name = "metric", .description = "what is searched for", .default_value = "rmse", .choices = {"rmse", "mae", "r2", "loss"}});
-  parameters.push_back({.name = "normalize_target", .type = ParameterType::boolean,
-                        .description = "networks learn targets of mean 0 and deviation 1; metrics stay in the data's units", .default_value = true});
+  parameters.push_back({.name = "metric",
+                        .description = "what is searched for",
+                        .default_value = "rmse",
+                        .choices = {"rmse", "mae", "r2", "loss"}});
+  parameters.push_back(
+      {.name = "normalize_target",
+       .type = ParameterType::boolean,
+       .description = "networks learn targets of mean 0 and deviation 1; metrics stay in the data's units",
+       .default_value = true});
   registry.add({.name = "regression",
                 .summary = "numbers per sample, from tables or arrays",
                 .source = "",
                 .parameters = std::move(parameters),
-                .example = "kind: regression\ndata: {format: csv, path: breast_cancer/breast_cancer.csv.gz, label: mean_area, ignore: diagnosis}\nmetric: rmse\n"
+                .example = "kind: regression\ndata: {format: csv, path: breast_cancer/breast_cancer.csv.gz, label: "
+                           "mean_area, ignore: diagnosis}\nmetric: rmse\n"
                            "split: {validation: 0.2, test: 0.2}\n"},
                [](const Options& options, const std::filesystem::path& base_folder) -> std::unique_ptr<Task> {
                  return std::make_unique<Regression>(options, base_folder);

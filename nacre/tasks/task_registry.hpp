@@ -11,7 +11,8 @@
 namespace nacre {
 
 // `base_folder` is where the configuration lies: relative paths are looked for there first (data/data_paths.hpp).
-using TaskFactory = std::function<std::unique_ptr<Task>(const Options& options, const std::filesystem::path& base_folder)>;
+using TaskFactory =
+    std::function<std::unique_ptr<Task>(const Options& options, const std::filesystem::path& base_folder)>;
 using TaskRegistry = Registry<TaskFactory>;
 
 const TaskRegistry& task_registry();

@@ -11,8 +11,8 @@
 namespace nacre {
 namespace {
 
-using test::run_program;
 using test::Outcome;
+using test::run_program;
 using testing::HasSubstr;
 
 TEST(CommandLine, ListsEverythingRegistered) {
@@ -41,7 +41,8 @@ TEST(CommandLine, EveryRegisteredThingHasASummaryAndDescribedKeys) {
 TEST(CommandLine, UnknownNamesAreAnsweredWithTheNearest) {
   Outcome outcome = run_program("describe strategy regularised_evolution");
   EXPECT_EQ(outcome.exit_code, 2);
-  EXPECT_THAT(outcome.err, HasSubstr("unknown strategy 'regularised_evolution'; did you mean 'regularized_evolution'?"));
+  EXPECT_THAT(outcome.err,
+              HasSubstr("unknown strategy 'regularised_evolution'; did you mean 'regularized_evolution'?"));
   EXPECT_EQ(outcome.out, "");
   outcome = run_program("list strategys");
   EXPECT_EQ(outcome.exit_code, 2);
@@ -74,14 +75,21 @@ TEST_P(BadInput, ExitsWithTwoAndSaysWhy) {
 INSTANTIATE_TEST_SUITE_P(
     Cases, BadInput,
     testing::Values(BadCase{"NoFile", "search no_such.yaml", "cannot read 'no_such.yaml'"},
-                    BadCase{"UnknownKey", "search examples/digits.yaml --set search.trails=3", "unknown key of search 'trails'; did you mean 'trials'?"},
-                    BadCase{"UnknownSection", "search examples/digits.yaml --set serach.trials=3", "unknown section 'serach'; did you mean 'search'?"},
-                    BadCase{"WrongType", "search examples/digits.yaml --set search.trials=many", "search.trials: expected a whole number, found 'many'"},
-                    BadCase{"OutOfRange", "search examples/digits.yaml --set search.trials=0", "search.trials: expected a number 1 .. 1000000000, found 0"},
-                    BadCase{"UnknownStrategy", "search examples/digits.yaml --set search.strategy=evolution", "unknown strategy 'evolution'"},
+                    BadCase{"UnknownKey", "search examples/digits.yaml --set search.trails=3",
+                            "unknown key of search 'trails'; did you mean 'trials'?"},
+                    BadCase{"UnknownSection", "search examples/digits.yaml --set serach.trials=3",
+                            "unknown section 'serach'; did you mean 'search'?"},
+                    BadCase{"WrongType", "search examples/digits.yaml --set search.trials=many",
+                            "search.trials: expected a whole number, found 'many'"},
+                    BadCase{"OutOfRange", "search examples/digits.yaml --set search.trials=0",
+                            "search.trials: expected a number 1 .. 1000000000, found 0"},
+                    BadCase{"UnknownStrategy", "search examples/digits.yaml --set search.strategy=evolution",
+                            "unknown strategy 'evolution'"},
                     BadCase{"UnknownSpace", "search examples/digits.yaml --set space=mbcon", "did you mean 'mbconv'?"},
-                    BadCase{"UnknownLimit", "search examples/digits.yaml --set limits.latency=1", "unknown metric in limits 'latency'"},
-                    BadCase{"BadLimit", "search examples/digits.yaml --set limits.params=few", "limits.params: expected a number, found 'few'"},
+                    BadCase{"UnknownLimit", "search examples/digits.yaml --set limits.latency=1",
+                            "unknown metric in limits 'latency'"},
+                    BadCase{"BadLimit", "search examples/digits.yaml --set limits.params=few",
+                            "limits.params: expected a number, found 'few'"},
                     BadCase{"BadOverride", "search examples/digits.yaml --set search", "expected key=value"},
                     BadCase{"NoStudy", "resume no_such_folder", "no_such_folder"},
                     BadCase{"NoModel", "inspect no_such.onnx", "no_such.onnx"},
@@ -92,7 +100,8 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(CommandLine, ReferenceCoversEverySection) {
   const Outcome outcome = run_program("reference");
   ASSERT_EQ(outcome.exit_code, 0);
-  for (const char* section : {"## task", "## space", "## target", "## limits", "## search", "## train", "## final", "## output_dir"}) {
+  for (const char* section :
+       {"## task", "## space", "## target", "## limits", "## search", "## train", "## final", "## output_dir"}) {
     EXPECT_THAT(outcome.out, HasSubstr(section));
   }
 }

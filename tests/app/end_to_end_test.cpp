@@ -21,12 +21,17 @@ using testing::HasSubstr;
 
 // Digits, counted target, few epochs: a search in seconds.
 std::string small_search(const std::filesystem::path& folder, const std::string& more = "") {
-  return "search examples/digits.yaml --set target=macs --set 'search.objectives=[accuracy, macs]' --set search.trials=4 "
-         "--set search.workers=2 --set search.lookahead=2 --set train.epochs=1 --set search.epochs=1 --set final.networks=2 "
-         "--set limits='{params: 60000}' --set output_dir='" + folder.string() + "' " + more;
+  return "search examples/digits.yaml --set target=macs --set 'search.objectives=[accuracy, macs]' --set "
+         "search.trials=4 "
+         "--set search.workers=2 --set search.lookahead=2 --set train.epochs=1 --set search.epochs=1 --set "
+         "final.networks=2 "
+         "--set limits='{params: 60000}' --set output_dir='" +
+         folder.string() + "' " + more;
 }
 
-Json front_of(const std::filesystem::path& folder) { return parse_json(file_text(folder / "front.json"), "front.json"); }
+Json front_of(const std::filesystem::path& folder) {
+  return parse_json(file_text(folder / "front.json"), "front.json");
+}
 
 TEST(EndToEnd, SearchLeavesEverythingPromised) {
   const Scratch scratch;
@@ -46,7 +51,8 @@ TEST(EndToEnd, SearchLeavesEverythingPromised) {
     EXPECT_TRUE(network["metrics"].contains("test_accuracy"));
     EXPECT_LE(network["metrics"]["params"]["value"].get<double>(), 60000);
     // The file predicts what the network in memory predicted.
-    EXPECT_NEAR(network["metrics"]["exported_accuracy"]["value"].get<double>(), network["metrics"]["accuracy"]["value"].get<double>(), 0.01);
+    EXPECT_NEAR(network["metrics"]["exported_accuracy"]["value"].get<double>(),
+                network["metrics"]["accuracy"]["value"].get<double>(), 0.01);
   }
   const std::string report = file_text(folder / "report.html");
   EXPECT_THAT(report, HasSubstr("</html>"));
@@ -70,7 +76,8 @@ TEST(EndToEnd, ResumingAFinishedSearchChangesNothing) {
 TEST(EndToEnd, LimitsThatNothingKeepsGiveTheNearestAndSayWhichLimitBinds) {
   const Scratch scratch;
   const std::filesystem::path folder = scratch.path() / "study";
-  const Outcome outcome = run_program(small_search(folder, "--set limits='{params: 10}' --set search.limit_handling=epsilon_constraint"));
+  const Outcome outcome =
+      run_program(small_search(folder, "--set limits='{params: 10}' --set search.limit_handling=epsilon_constraint"));
   EXPECT_EQ(outcome.exit_code, 3) << outcome.err;
   EXPECT_THAT(outcome.out, HasSubstr("params"));
   const Json front = front_of(folder);
@@ -87,13 +94,15 @@ TEST(EndToEnd, VerbsWorkOnWhatASearchLeft) {
   const std::string model = (folder / network["model"].get<std::string>()).string();
   const Outcome inspected = run_program("inspect '" + model + "' --json");
   ASSERT_EQ(inspected.exit_code, 0) << inspected.err;
-  EXPECT_EQ(parse_json(inspected.out, "stdout")["macs"].get<double>(), network["metrics"]["macs"]["value"].get<double>());
+  EXPECT_EQ(parse_json(inspected.out, "stdout")["macs"].get<double>(),
+            network["metrics"]["macs"]["value"].get<double>());
   const Outcome evaluated = run_program("evaluate '" + model + "' --config examples/digits.yaml --split test --json");
   ASSERT_EQ(evaluated.exit_code, 0) << evaluated.err;
   EXPECT_NEAR(parse_json(evaluated.out, "stdout")["metrics"]["accuracy"]["value"].get<double>(),
               network["metrics"]["test_accuracy"]["value"].get<double>(), 1e-9);
   const std::string trained = (scratch.path() / "trained.onnx").string();
-  const Outcome trained_outcome = run_program("train --model '" + model + "' --config examples/digits.yaml --set train.epochs=1 -o '" + trained + "'");
+  const Outcome trained_outcome = run_program(
+      "train --model '" + model + "' --config examples/digits.yaml --set train.epochs=1 -o '" + trained + "'");
   ASSERT_EQ(trained_outcome.exit_code, 0) << trained_outcome.err;
   EXPECT_EQ(structure_hash(read_onnx(trained)), structure_hash(read_onnx(model)));
   EXPECT_EQ(run_program("study '" + folder.string() + "' --trial 0").exit_code, 0);

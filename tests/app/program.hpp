@@ -54,10 +54,12 @@ class Scratch {
 // `arguments` as in a shell; runs in the source folder.
 inline Outcome run_program(const std::string& arguments) {
   const Scratch scratch;
-  const std::string command = "cd '" + source_dir().string() + "' && '" + program().string() + "' " + arguments + " >'" +
-                              (scratch.path() / "out").string() + "' 2>'" + (scratch.path() / "err").string() + "' </dev/null";
+  const std::string command = "cd '" + source_dir().string() + "' && '" + program().string() + "' " + arguments +
+                              " >'" + (scratch.path() / "out").string() + "' 2>'" + (scratch.path() / "err").string() +
+                              "' </dev/null";
   const int status = std::system(command.c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, file_text(scratch.path() / "out"), file_text(scratch.path() / "err")};
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, file_text(scratch.path() / "out"),
+          file_text(scratch.path() / "err")};
 }
 
 }  // namespace nacre::test

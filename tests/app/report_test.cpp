@@ -28,7 +28,8 @@ Json embedded_data(const std::string& page) {
 std::string without_scripts_and_style(std::string page) {
   for (const char* tag : {"script", "style"}) {
     const std::string open = std::string("<") + tag, close = std::string("</") + tag + ">";
-    for (size_t begin; (begin = page.find(open)) != std::string::npos;) page.erase(begin, page.find(close, begin) + close.size() - begin);
+    for (size_t begin; (begin = page.find(open)) != std::string::npos;)
+      page.erase(begin, page.find(close, begin) + close.size() - begin);
   }
   return page;
 }
@@ -58,7 +59,9 @@ TEST(Html, EscapesWhatCouldBeMarkup) {
 
 TEST(Html, ReplacesWhatIsNotText) {
   const std::string replaced = "\xEF\xBF\xBD";
-  EXPECT_EQ(html::escape("a\xff" "b"), "a" + replaced + "b");
+  EXPECT_EQ(html::escape("a\xff"
+                         "b"),
+            "a" + replaced + "b");
   EXPECT_EQ(html::escape("\xc0\x80"), replaced + replaced) << "overlong";
   EXPECT_EQ(html::escape("\xed\xa0\x80"), replaced + replaced + replaced) << "surrogate";
   EXPECT_EQ(html::escape("\xf4\x90\x80\x80").substr(0, 3), replaced) << "past the last code point";
@@ -77,7 +80,9 @@ TEST(Html, QuantitiesKnowTheirUnitAndTheUnknown) {
   EXPECT_THAT(html::quantity(0.00021, "latency_s", "s"), HasSubstr("value=\"0.00021\""));
   EXPECT_EQ(html::quantity(std::nullopt, "latency_s", "s"), "<span class=unknown>unknown</span>");
   EXPECT_EQ(html::quantity(std::nan(""), "latency_s", "s"), "<span class=unknown>unknown</span>");
-  EXPECT_THAT(html::quantity(Metric{.value = 0.5, .unit = "s", .spread = 0.012345}, "latency_s"), HasSubstr("±\u00a0" "12\u00a0ms"));
+  EXPECT_THAT(html::quantity(Metric{.value = 0.5, .unit = "s", .spread = 0.012345}, "latency_s"),
+              HasSubstr("±\u00a0"
+                        "12\u00a0ms"));
 }
 
 TEST(Html, ScriptJsonCannotEndItsElement) {
@@ -100,8 +105,8 @@ TEST(Report, LoadsNothing) {
   std::string rest = page;
   const std::string name = "http://www.w3.org/2000/svg";
   rest.erase(rest.find(name), name.size());
-  for (const char* reference : {"http:", "https:", "//www", " src=", "@import", "url(", "<link", "<iframe", "<object", "fetch(", "XMLHttpRequest",
-                                "import(", "WebSocket", "sendBeacon"}) {
+  for (const char* reference : {"http:", "https:", "//www", " src=", "@import", "url(", "<link", "<iframe", "<object",
+                                "fetch(", "XMLHttpRequest", "import(", "WebSocket", "sendBeacon"}) {
     EXPECT_THAT(rest, Not(HasSubstr(reference)));
   }
 }
@@ -111,7 +116,8 @@ TEST(Report, AnswersFirst) {
   const std::string page = without_scripts_and_style(render_report(data));
   const Trial& best = data.trials[static_cast<size_t>(data.front[0].trial)].trial;
   EXPECT_THAT(page, HasSubstr("The best network within the limits"));
-  EXPECT_THAT(page, HasSubstr("(trial " + std::to_string(best.number) + "): accuracy " + html::quantity(best.metrics.at("accuracy"), "accuracy")));
+  EXPECT_THAT(page, HasSubstr("(trial " + std::to_string(best.number) + "): accuracy " +
+                              html::quantity(best.metrics.at("accuracy"), "accuracy")));
   EXPECT_THAT(page, HasSubstr("All limits are kept"));
   EXPECT_LT(page.find("The best network"), page.find("<svg"));
   EXPECT_LT(page.find("id=summary"), page.find("id=networks"));
@@ -162,7 +168,8 @@ TEST(Report, UnknownIsSaidNotZero) {
 
 TEST(Report, EscapesEveryText) {
   ReportData data = example::study(20);
-  for (std::string* text : {&data.study, &data.made_at, &data.task, &data.space, &data.target, &data.strategy, &data.binding, &data.stop_reason}) {
+  for (std::string* text : {&data.study, &data.made_at, &data.task, &data.space, &data.target, &data.strategy,
+                            &data.binding, &data.stop_reason}) {
     *text = kHostile;
   }
   data.configuration = {{kHostile, kHostile}};
@@ -212,7 +219,8 @@ TEST(Report, SaysWhatRandomSearchItIsComparedWith) {
   ReportData data = example::study();
   EXPECT_THAT(render_report(data), HasSubstr("The first 16 candidates of this search were drawn uniformly at random"));
   data.random.kind = RandomComparison::Kind::separate;
-  EXPECT_THAT(render_report(data), HasSubstr("further networks were drawn uniformly at random and evaluated in the same way"));
+  EXPECT_THAT(render_report(data),
+              HasSubstr("further networks were drawn uniformly at random and evaluated in the same way"));
   data.random = {};
   EXPECT_THAT(render_report(data), HasSubstr("there is no random search to compare with"));
   for (ReportTrial& row : data.trials) row.trial.candidate.made_by = "random";
@@ -296,7 +304,8 @@ TEST(ReportAnalysis, RandomComparisonIsTheExactExpectation) {
   ASSERT_EQ(curve.size(), draws.size());
   EXPECT_NEAR(curve[0][2].get<double>(), sum / static_cast<double>(usable), 1e-12) << "one draw finds the mean";
   const auto progress = progress_of(data.trials, data.objectives);
-  EXPECT_NEAR(curve.back()[2].get<double>(), *best_after_evaluations(progress, static_cast<int64_t>(draws.size())), 1e-12)
+  EXPECT_NEAR(curve.back()[2].get<double>(), *best_after_evaluations(progress, static_cast<int64_t>(draws.size())),
+              1e-12)
       << "all of them find what the search had found with them";
 }
 

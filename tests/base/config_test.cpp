@@ -21,9 +21,21 @@ std::string error_of(const std::function<void()>& action) {
 
 const std::vector<Parameter> kParameters = {
     {.name = "trials", .type = ParameterType::integer, .description = "trials", .default_value = 8, .minimum = 1},
-    {.name = "rate", .type = ParameterType::real, .description = "rate", .default_value = 0.5, .minimum = 0, .maximum = 1},
-    {.name = "kind", .type = ParameterType::text, .description = "kind", .default_value = "a", .choices = {"alpha", "a"}},
-    {.name = "widths", .type = ParameterType::integer_list, .description = "widths", .default_value = Json::array({8, 16})}};
+    {.name = "rate",
+     .type = ParameterType::real,
+     .description = "rate",
+     .default_value = 0.5,
+     .minimum = 0,
+     .maximum = 1},
+    {.name = "kind",
+     .type = ParameterType::text,
+     .description = "kind",
+     .default_value = "a",
+     .choices = {"alpha", "a"}},
+    {.name = "widths",
+     .type = ParameterType::integer_list,
+     .description = "widths",
+     .default_value = Json::array({8, 16})}};
 
 TEST(Config, KnowsPositions) {
   const ConfigNode root = parse_config("a: 1\nsearch:\n  trials: 7\n", "x.yaml");
@@ -33,7 +45,8 @@ TEST(Config, KnowsPositions) {
 
 TEST(Config, ReportsWhereYamlIsBroken) {
   EXPECT_THAT(error_of([] { parse_config("a: [1, 2\nb: 3", "x.yaml"); }), HasSubstr("x.yaml:"));
-  EXPECT_THAT(error_of([] { parse_config("a: 1\na: 2", "x.yaml"); }), HasSubstr("x.yaml:2:1: key 'a' stands here twice"));
+  EXPECT_THAT(error_of([] { parse_config("a: 1\na: 2", "x.yaml"); }),
+              HasSubstr("x.yaml:2:1: key 'a' stands here twice"));
 }
 
 TEST(Config, AliasBombIsRefused) {
@@ -56,7 +69,8 @@ TEST(Config, OverrideCreatesAndReplaces) {
 }
 
 TEST(Config, YamlTextReadsBackEqual) {
-  const Json value = {{"a", 1}, {"b", {{"c", "8"}, {"d", 0.1}, {"e", {1, 2, 3}}}}, {"f", nullptr}, {"g", true}, {"h", "true"}};
+  const Json value = {
+      {"a", 1}, {"b", {{"c", "8"}, {"d", 0.1}, {"e", {1, 2, 3}}}}, {"f", nullptr}, {"g", true}, {"h", "true"}};
   EXPECT_EQ(parse_config(yaml_text(value), "round").as_json(), value);
 }
 

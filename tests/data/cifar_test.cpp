@@ -43,7 +43,8 @@ TEST(Cifar, RefusesPartialRecordsAndWrongLabels) {
   };
   EXPECT_THAT(message(record("\x01", 'a') + "b"), HasSubstr("expected records of 3073 bytes, found 3074 bytes"));
   EXPECT_THAT(message(""), HasSubstr("found 0 bytes"));
-  EXPECT_THAT(message(record("\x01", 'a') + record("\x0a", 'b')), HasSubstr("record 1 has label 10, expected less than 10"));
+  EXPECT_THAT(message(record("\x01", 'a') + record("\x0a", 'b')),
+              HasSubstr("record 1 has label 10, expected less than 10"));
 }
 
 TEST(Cifar, ReadsTheRealOne) {

@@ -5,8 +5,8 @@
 
 #include <cmath>
 
-#include "tests/data/data_test_support.hpp"
 #include "nacre/data/csv_scanner.hpp"
+#include "tests/data/data_test_support.hpp"
 
 namespace nacre {
 namespace {
@@ -27,7 +27,9 @@ Rows scan(std::string_view text, char separator = ',') {
 
 class Csv : public testing::Test {
  protected:
-  LoadedData read(const std::string& text, const CsvOptions& options = {}) { return read_csv(std::vector{folder_.write("t.csv", text)}, {}, options); }
+  LoadedData read(const std::string& text, const CsvOptions& options = {}) {
+    return read_csv(std::vector{folder_.write("t.csv", text)}, {}, options);
+  }
   std::string message(const std::string& text, const CsvOptions& options = {}) {
     return error_of([&] { read(text, options); });
   }
@@ -36,9 +38,13 @@ class Csv : public testing::Test {
 
 TEST_F(Csv, ScannerFollowsRfc4180) {
   EXPECT_EQ(scan("a,b\r\n1,2\r\n"), (Rows{{"a", "b"}, {"1", "2"}}));
-  EXPECT_EQ(scan("\"a,1\",\"say \"\"hi\"\"\"\n\"two\nlines\", b \n"), (Rows{{"a,1", "say \"hi\""}, {"two\nlines", "b"}}));
+  EXPECT_EQ(scan("\"a,1\",\"say \"\"hi\"\"\"\n\"two\nlines\", b \n"),
+            (Rows{{"a,1", "say \"hi\""}, {"two\nlines", "b"}}));
   EXPECT_EQ(scan("a,,\n\n,b,"), (Rows{{"a", "", ""}, {"", "b", ""}}));
-  EXPECT_EQ(scan("\xef\xbb\xbf" "a;b", ';'), (Rows{{"a", "b"}}));
+  EXPECT_EQ(scan("\xef\xbb\xbf"
+                 "a;b",
+                 ';'),
+            (Rows{{"a", "b"}}));
   EXPECT_EQ(scan(""), Rows{});
 }
 
@@ -83,7 +89,8 @@ TEST_F(Csv, ChoosesLabelAndIgnoredColumnsByNameOrIndex) {
 
 TEST_F(Csv, ErrorsNameLineAndColumn) {
   EXPECT_THAT(message("x,y,k\n1,2,a\n3,b\n"), HasSubstr("t.csv:3: expected 3 fields, found 2"));
-  EXPECT_THAT(message("x,y,k\n1,2,a\n3,oops,b\n"), HasSubstr("t.csv:3: column 'y' (1): expected a finite number, found 'oops'"));
+  EXPECT_THAT(message("x,y,k\n1,2,a\n3,oops,b\n"),
+              HasSubstr("t.csv:3: column 'y' (1): expected a finite number, found 'oops'"));
   EXPECT_THAT(message("x,y,k\n1,2,a\n3,inf,b\n"), HasSubstr("found 'inf'"));
   EXPECT_THAT(message("x,y,k\n1,,a\n3,4,b\n"), HasSubstr("t.csv:2: column 'y' (1): the value is missing"));
   EXPECT_THAT(message("x,y,k\n1,2,\n3,4,b\n"), HasSubstr("t.csv:2: column 'k' (2): the label is missing"));
@@ -120,9 +127,11 @@ TEST_F(Csv, TestFileTakesTheFormOfTheTrainingFile) {
   EXPECT_EQ(data.test->class_names, data.pool.class_names);
   EXPECT_THAT(data.test->labels.integers(), ElementsAre(0, 0));
   const auto strange = folder_.write("c.csv", "x,k\n3,middle\n");
-  EXPECT_THAT(error_of([&] { read_csv(std::vector{pool}, std::vector{strange}, {}); }), HasSubstr("c.csv:2: unknown class 'middle'"));
+  EXPECT_THAT(error_of([&] { read_csv(std::vector{pool}, std::vector{strange}, {}); }),
+              HasSubstr("c.csv:2: unknown class 'middle'"));
   const auto other = folder_.write("d.csv", "z,k\n3,low\n");
-  EXPECT_THAT(error_of([&] { read_csv(std::vector{pool}, std::vector{other}, {}); }), HasSubstr("the columns differ from those of"));
+  EXPECT_THAT(error_of([&] { read_csv(std::vector{pool}, std::vector{other}, {}); }),
+              HasSubstr("the columns differ from those of"));
 }
 
 TEST_F(Csv, NumbersToPredict) {

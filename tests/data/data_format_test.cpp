@@ -68,7 +68,8 @@ TEST_F(DataFormat, IdxNamesWhatDoesNotFit) {
   std::filesystem::create_directories(folder_.path() / "empty");
   EXPECT_THAT(message("{format: idx, path: empty}"), HasSubstr("c.yaml:1:21: '"));
   folder_.write("f", idx(0x0d, {3}, big_endian(0x3fc00000) + big_endian(0) + big_endian(0)));
-  EXPECT_THAT(message("{format: idx, images: i, labels: f}"), HasSubstr("label of sample 0 is 1.5, expected a class index"));
+  EXPECT_THAT(message("{format: idx, images: i, labels: f}"),
+              HasSubstr("label of sample 0 is 1.5, expected a class index"));
 }
 
 TEST_F(DataFormat, CifarFindsTheFilesOfAFolder) {
@@ -91,7 +92,8 @@ TEST_F(DataFormat, NpyTakesFilesAndLayouts) {
   EXPECT_THAT(data.pool.features.extents(), ElementsAre(2, 3, 2, 2));  // channels were last
   EXPECT_THAT(data.pool.labels.integers(), ElementsAre(0, 1));         // one-hot
   EXPECT_EQ(data.pool.features.number_at(1), 'd');
-  EXPECT_THAT(load("{format: npy, features: x.npy, labels: y.npy, layout: channels_first}").pool.features.extents(), ElementsAre(2, 2, 2, 3));
+  EXPECT_THAT(load("{format: npy, features: x.npy, labels: y.npy, layout: channels_first}").pool.features.extents(),
+              ElementsAre(2, 2, 2, 3));
   const LoadedData numbers = load_data(parse_config("{format: npy, features: x.npy, labels: y.npy}", "c.yaml"),
                                        {DataPaths::of_roots({folder_.path()}), LabelKind::numbers});
   EXPECT_THAT(numbers.pool.labels.extents(), ElementsAre(2, 2));
@@ -100,7 +102,8 @@ TEST_F(DataFormat, NpyTakesFilesAndLayouts) {
 }
 
 TEST_F(DataFormat, ImageFolderFindsTrainAndTest) {
-  for (const char* name : {"f/train/a/1.png", "f/train/b/1.png", "f/test/b/1.png"}) folder_.write(name, encode_png(gradient_image({4, 4}, 3)));
+  for (const char* name : {"f/train/a/1.png", "f/train/b/1.png", "f/test/b/1.png"})
+    folder_.write(name, encode_png(gradient_image({4, 4}, 3)));
   const LoadedData data = load("{format: image_folder, path: f, size: 2}");
   EXPECT_THAT(data.pool.features.extents(), ElementsAre(2, 3, 2, 2));
   EXPECT_THAT(data.test->labels.integers(), ElementsAre(1));
@@ -112,7 +115,8 @@ TEST_F(DataFormat, TestSetOfAnotherShapeIsRefused) {
   folder_.write("j", idx(8, {1, 2, 3}, "abcdef"));
   folder_.write("l", idx(8, {2}, std::string("\x01\x00", 2)));
   folder_.write("m", idx(8, {1}, "\x01"));
-  EXPECT_THAT(message("{format: idx, images: i, labels: l, test_images: j, test_labels: m}"), HasSubstr("test samples have shape [1,2,3], training samples [1,2,2]"));
+  EXPECT_THAT(message("{format: idx, images: i, labels: l, test_images: j, test_labels: m}"),
+              HasSubstr("test samples have shape [1,2,3], training samples [1,2,2]"));
 }
 
 TEST(DataPaths, LooksInOrderAndSaysWhere) {
@@ -125,7 +129,8 @@ TEST(DataPaths, LooksInOrderAndSaysWhere) {
   EXPECT_EQ(paths.find("d/x.csv"), first.path() / "d/x.csv");
   EXPECT_EQ(paths.find((second.path() / "d").string()), second.path() / "d");
   const std::string message = error_of([&] { paths.find("nothing", {"c.yaml", 3, 9}); });
-  EXPECT_THAT(message, HasSubstr("c.yaml:3:9: cannot find 'nothing'; looked in " + first.path().string() + ", " + second.path().string()));
+  EXPECT_THAT(message, HasSubstr("c.yaml:3:9: cannot find 'nothing'; looked in " + first.path().string() + ", " +
+                                 second.path().string()));
   EXPECT_THAT(error_of([&] { paths.find("/no/such/file"); }), HasSubstr("no such file or folder: '/no/such/file'"));
 }
 

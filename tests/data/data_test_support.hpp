@@ -56,7 +56,8 @@ inline std::string error_of(const std::function<void()>& action) {
 }
 
 inline std::string big_endian(uint32_t value) {
-  return {static_cast<char>(value >> 24), static_cast<char>(value >> 16), static_cast<char>(value >> 8), static_cast<char>(value)};
+  return {static_cast<char>(value >> 24), static_cast<char>(value >> 16), static_cast<char>(value >> 8),
+          static_cast<char>(value)};
 }
 
 // The folder of real data sets, or "" when this machine has none.
@@ -64,7 +65,8 @@ inline std::filesystem::path shared_data(const std::string& name) {
   const char* variable = std::getenv("NACRE_DATA");
   const char* source = std::getenv("NACRE_SOURCE_DIR");
   const std::filesystem::path root =
-      variable != nullptr ? std::filesystem::path(variable) : std::filesystem::path(source != nullptr ? source : ".") / ".." / "shared" / "data";
+      variable != nullptr ? std::filesystem::path(variable)
+                          : std::filesystem::path(source != nullptr ? source : ".") / ".." / "shared" / "data";
   return std::filesystem::exists(root / name) ? root / name : std::filesystem::path();
 }
 

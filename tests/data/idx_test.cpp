@@ -31,7 +31,8 @@ TEST(Idx, ReadsBytesPlainAndGzip) {
 }
 
 TEST(Idx, ReadsBigEndianNumbers) {
-  EXPECT_THAT(read_bytes(idx_header(0x0c, {2}) + big_endian(7) + big_endian(0xfffffffe)).integers(), ElementsAre(7, -2));
+  EXPECT_THAT(read_bytes(idx_header(0x0c, {2}) + big_endian(7) + big_endian(0xfffffffe)).integers(),
+              ElementsAre(7, -2));
   EXPECT_THAT(read_bytes(idx_header(0x0b, {2}) + std::string("\x01\x00\xff\xff", 4)).integers(), ElementsAre(256, -1));
   EXPECT_THAT(read_bytes(idx_header(0x0d, {1}) + big_endian(0x3fc00000)).numbers(), ElementsAre(1.5));
   EXPECT_THAT(read_bytes(idx_header(0x0e, {1}) + big_endian(0x40040000) + big_endian(0)).numbers(), ElementsAre(2.5));
@@ -40,16 +41,21 @@ TEST(Idx, ReadsBigEndianNumbers) {
 TEST(Idx, RefusesWhatIsNotIdx) {
   EXPECT_THAT(error_of([] { read_bytes("PK\x03\x04....."); }), HasSubstr("'x.idx': not an IDX file"));
   EXPECT_THAT(error_of([] { read_bytes(idx_header(0x07, {1}) + "a"); }), HasSubstr("not an IDX file"));
-  EXPECT_THAT(error_of([] { read_bytes(idx_header(0x08, {1, 1, 1, 1, 1, 1, 1, 1, 1}) + "a"); }), HasSubstr("declares 9 dimensions"));
+  EXPECT_THAT(error_of([] {
+                read_bytes(idx_header(0x08, {1, 1, 1, 1, 1, 1, 1, 1, 1}) + "a");
+              }),
+              HasSubstr("declares 9 dimensions"));
   EXPECT_THAT(error_of([] { read_bytes("\0\0"); }), HasSubstr("the file ends inside the header"));
 }
 
 TEST(Idx, RefusesTruncatedAndOverlongFiles) {
-  EXPECT_THAT(error_of([] { read_bytes(idx_header(0x08, {4}) + "abc"); }), HasSubstr("declares 4 bytes of elements, more than the file can hold (3)"));
+  EXPECT_THAT(error_of([] { read_bytes(idx_header(0x08, {4}) + "abc"); }),
+              HasSubstr("declares 4 bytes of elements, more than the file can hold (3)"));
   EXPECT_THAT(error_of([] { read_bytes(idx_header(0x08, {2}) + "abc"); }), HasSubstr("more bytes follow"));
   const TemporaryFolder folder;
   const auto path = folder.write_gzip("t.gz", idx_header(0x08, {60}) + "abc");
-  EXPECT_THAT(error_of([&] { read_idx(path); }), HasSubstr("the file ends inside the elements: expected 60 bytes, found 3"));
+  EXPECT_THAT(error_of([&] { read_idx(path); }),
+              HasSubstr("the file ends inside the elements: expected 60 bytes, found 3"));
   const auto zeros = folder.write_gzip("z.gz", idx_header(0x08, {100000}) + std::string(100000, '\0'));
   const std::string half = [&] {
     std::ifstream stream(zeros, std::ios::binary);
@@ -61,7 +67,10 @@ TEST(Idx, RefusesTruncatedAndOverlongFiles) {
 
 TEST(Idx, RefusesHugeDeclarationsBeforeAllocating) {
   const uint32_t huge = 0xffffffff;
-  EXPECT_THAT(error_of([&] { read_bytes(idx_header(0x0e, {huge, huge, huge}) + "a"); }), HasSubstr("more elements than can be held"));
+  EXPECT_THAT(error_of([&] {
+                read_bytes(idx_header(0x0e, {huge, huge, huge}) + "a");
+              }),
+              HasSubstr("more elements than can be held"));
   EXPECT_THAT(error_of([&] { read_bytes(idx_header(0x08, {huge}) + "a"); }), HasSubstr("more than the file can hold"));
   const TemporaryFolder folder;
   const auto path = folder.write_gzip("bomb.gz", idx_header(0x08, {huge}) + "a");
@@ -70,7 +79,8 @@ TEST(Idx, RefusesHugeDeclarationsBeforeAllocating) {
 
 TEST(Idx, EveryPrefixOfAFileIsRefused) {
   const std::string bytes = idx_header(0x0b, {2, 2}) + std::string(8, 'x');
-  for (size_t size = 0; size < bytes.size(); ++size) EXPECT_NE(error_of([&] { read_bytes(bytes.substr(0, size)); }), "no error") << size;
+  for (size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_NE(error_of([&] { read_bytes(bytes.substr(0, size)); }), "no error") << size;
   EXPECT_EQ(error_of([&] { read_bytes(bytes); }), "no error");
 }
 

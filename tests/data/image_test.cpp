@@ -60,12 +60,15 @@ TEST(Image, JpegComesBackNearly) {
 }
 
 TEST(Image, DamageIsRefused) {
-  EXPECT_THAT(error_of([] { decode_image("GIF89a", 3, "x.gif"); }), HasSubstr("'x.gif': neither PNG nor JPEG by its content"));
+  EXPECT_THAT(error_of([] { decode_image("GIF89a", 3, "x.gif"); }),
+              HasSubstr("'x.gif': neither PNG nor JPEG by its content"));
   const std::string png = encode_png(noise_image({16, 16}, 3, 3));
   const std::string jpeg = encode_jpeg(gradient_image({32, 32}, 3));
   for (const size_t part : {2U, 3U, 4U, 8U}) {
-    EXPECT_THAT(error_of([&] { decode_image(png.substr(0, png.size() / part), 3, "x.png"); }), HasSubstr("'x.png': cannot decode PNG"));
-    EXPECT_THAT(error_of([&] { decode_image(jpeg.substr(0, jpeg.size() / part), 3, "x.jpg"); }), HasSubstr("'x.jpg': cannot decode JPEG"));
+    EXPECT_THAT(error_of([&] { decode_image(png.substr(0, png.size() / part), 3, "x.png"); }),
+                HasSubstr("'x.png': cannot decode PNG"));
+    EXPECT_THAT(error_of([&] { decode_image(jpeg.substr(0, jpeg.size() / part), 3, "x.jpg"); }),
+                HasSubstr("'x.jpg': cannot decode JPEG"));
   }
 }
 
@@ -79,7 +82,8 @@ TEST(Image, HugeDeclarationsAreRefused) {
   const size_t frame = jpeg.find("\xff\xc0");
   ASSERT_NE(frame, std::string::npos);
   jpeg.replace(frame + 5, 4, "\xff\xdc\xff\xdc");  // 65,500 x 65,500: the largest that libjpeg takes
-  EXPECT_THAT(error_of([&] { decode_image(jpeg, 1, "x.jpg"); }), HasSubstr("declares 65500x65500 pixels, more than 2^28"));
+  EXPECT_THAT(error_of([&] { decode_image(jpeg, 1, "x.jpg"); }),
+              HasSubstr("declares 65500x65500 pixels, more than 2^28"));
 }
 
 TEST(Image, ByteFlipsNeverCrash) {
@@ -112,7 +116,8 @@ TEST(Resize, ShrinkingAveragesInsteadOfPicking) {
 TEST(Resize, CommutesWithMirroring) {
   const Image image = noise_image({6, 10}, 1, 8);
   Image mirrored = image;
-  for (int64_t y = 0; y < 6; ++y) std::reverse(mirrored.pixels.begin() + y * 10, mirrored.pixels.begin() + (y + 1) * 10);
+  for (int64_t y = 0; y < 6; ++y)
+    std::reverse(mirrored.pixels.begin() + y * 10, mirrored.pixels.begin() + (y + 1) * 10);
   const Image a = resize_image(image, {4, 7});
   Image b = resize_image(mirrored, {4, 7});
   for (int64_t y = 0; y < 4; ++y) std::reverse(b.pixels.begin() + y * 7, b.pixels.begin() + (y + 1) * 7);
@@ -125,7 +130,8 @@ class ImageFolder : public testing::Test {
     for (int i = 0; i < 12; ++i) {
       const std::string kind = i % 2 == 0 ? "cat" : "dog";
       const Image image{{4, 6}, 3, std::vector<uint8_t>(72, static_cast<uint8_t>(10 * i))};
-      folder_.write(kind + "/" + std::to_string(10 + i) + (i < 6 ? ".png" : ".JPG"), i < 6 ? encode_png(image) : encode_jpeg(image));
+      folder_.write(kind + "/" + std::to_string(10 + i) + (i < 6 ? ".png" : ".JPG"),
+                    i < 6 ? encode_png(image) : encode_jpeg(image));
     }
     folder_.write("cat/notes.txt", "not an image");
     folder_.write("readme.md", "not a class");
@@ -151,12 +157,20 @@ TEST_F(ImageFolder, ResizesAndConverts) {
 
 TEST_F(ImageFolder, ErrorsNameTheFile) {
   folder_.write("dog/13.png", encode_png({{5, 5}, 3, std::vector<uint8_t>(75, 1)}));
-  EXPECT_THAT(error_of([&] { read_image_folder(folder_.path(), {}); }), HasSubstr("13.png': is 5x5 pixels, the first image 4x6; set size"));
+  EXPECT_THAT(error_of([&] { read_image_folder(folder_.path(), {}); }),
+              HasSubstr("13.png': is 5x5 pixels, the first image 4x6; set size"));
   folder_.write("cat/99.png", "broken");
-  EXPECT_THAT(error_of([&] { read_image_folder(folder_.path(), {.size = ImageSize{2, 2}}); }), HasSubstr("99.png': neither PNG nor JPEG"));
+  EXPECT_THAT(error_of([&] {
+                read_image_folder(folder_.path(), {.size = ImageSize{2, 2}});
+              }),
+              HasSubstr("99.png': neither PNG nor JPEG"));
   std::filesystem::create_directories(folder_.path() / "empty");
-  EXPECT_THAT(error_of([&] { read_image_folder(folder_.path(), {}); }), HasSubstr("empty': no PNG or JPEG files in this class folder"));
-  EXPECT_THAT(error_of([&] { read_image_folder(folder_.path(), {}, {"cat", "bird"}); }), HasSubstr("unknown class folder 'dog'"));
+  EXPECT_THAT(error_of([&] { read_image_folder(folder_.path(), {}); }),
+              HasSubstr("empty': no PNG or JPEG files in this class folder"));
+  EXPECT_THAT(error_of([&] {
+                read_image_folder(folder_.path(), {}, {"cat", "bird"});
+              }),
+              HasSubstr("unknown class folder 'dog'"));
 }
 
 }  // namespace

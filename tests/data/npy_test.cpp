@@ -3,8 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/data/data_test_support.hpp"
 #include "nacre/data/zip_archive.hpp"
+#include "tests/data/data_test_support.hpp"
 
 namespace nacre {
 namespace {
@@ -19,8 +19,8 @@ std::string little_endian(uint64_t value, int bytes) {
 }
 
 std::string npy(const std::string& dictionary, const std::string& content, int version = 1) {
-  return std::string("\x93NUMPY") + static_cast<char>(version) + '\0' + little_endian(dictionary.size(), version == 1 ? 2 : 4) +
-         dictionary + content;
+  return std::string("\x93NUMPY") + static_cast<char>(version) + '\0' +
+         little_endian(dictionary.size(), version == 1 ? 2 : 4) + dictionary + content;
 }
 
 std::string dictionary(const std::string& descr, const std::string& shape, const std::string& fortran = "False") {
@@ -54,22 +54,25 @@ std::string zip(const std::vector<ZipEntry>& entries, uint64_t size_lie = 0) {
   std::string directory;
   for (const ZipEntry& entry : entries) {
     const std::string packed = entry.deflated ? deflate_raw(entry.content) : entry.content;
-    const auto crc = crc32(0, reinterpret_cast<const Bytef*>(entry.content.data()), static_cast<uInt>(entry.content.size()));
+    const auto crc =
+        crc32(0, reinterpret_cast<const Bytef*>(entry.content.data()), static_cast<uInt>(entry.content.size()));
     const uint64_t size = size_lie != 0 ? size_lie : entry.content.size();
-    const std::string common = little_endian(20, 2) + little_endian(0, 2) + little_endian(entry.deflated ? 8 : 0, 2) + little_endian(0, 4) +
-                               little_endian(crc, 4) + little_endian(packed.size(), 4) + little_endian(size, 4) +
-                               little_endian(entry.name.size(), 2);
-    directory += "PK\x01\x02" + little_endian(20, 2) + common + little_endian(0, 2) + little_endian(0, 2) + little_endian(0, 4) +
-                 little_endian(0, 4) + little_endian(body.size(), 4) + entry.name;
+    const std::string common = little_endian(20, 2) + little_endian(0, 2) + little_endian(entry.deflated ? 8 : 0, 2) +
+                               little_endian(0, 4) + little_endian(crc, 4) + little_endian(packed.size(), 4) +
+                               little_endian(size, 4) + little_endian(entry.name.size(), 2);
+    directory += "PK\x01\x02" + little_endian(20, 2) + common + little_endian(0, 2) + little_endian(0, 2) +
+                 little_endian(0, 4) + little_endian(0, 4) + little_endian(body.size(), 4) + entry.name;
     body += "PK\x03\x04" + common + little_endian(0, 2) + entry.name + packed;
   }
-  return body + directory + "PK\x05\x06" + little_endian(0, 4) + little_endian(entries.size(), 2) + little_endian(entries.size(), 2) +
-         little_endian(directory.size(), 4) + little_endian(body.size(), 4) + little_endian(0, 2);
+  return body + directory + "PK\x05\x06" + little_endian(0, 4) + little_endian(entries.size(), 2) +
+         little_endian(entries.size(), 2) + little_endian(directory.size(), 4) + little_endian(body.size(), 4) +
+         little_endian(0, 2);
 }
 
 TEST(Npy, ReadsVersionsAndTypes) {
   for (const int version : {1, 2, 3}) {
-    const Tensor tensor = read_bytes(npy(dictionary("<i2", "(2, 2)"), std::string("\x01\0\x02\0\xff\xff\0\x01", 8), version));
+    const Tensor tensor =
+        read_bytes(npy(dictionary("<i2", "(2, 2)"), std::string("\x01\0\x02\0\xff\xff\0\x01", 8), version));
     EXPECT_EQ(tensor.type(), ElementType::int16);
     EXPECT_THAT(tensor.integers(), ElementsAre(1, 2, -1, 256));
   }
@@ -82,7 +85,8 @@ TEST(Npy, ReadsVersionsAndTypes) {
 
 TEST(Npy, FortranOrderIsTransposed) {
   // [[1,2,3],[4,5,6]] column by column.
-  const Tensor tensor = read_bytes(npy(dictionary("|u1", "(2, 3)", "True"), std::string("\x01\x04\x02\x05\x03\x06", 6)));
+  const Tensor tensor =
+      read_bytes(npy(dictionary("|u1", "(2, 3)", "True"), std::string("\x01\x04\x02\x05\x03\x06", 6)));
   EXPECT_THAT(tensor.extents(), ElementsAre(2, 3));
   EXPECT_THAT(tensor.integers(), ElementsAre(1, 2, 3, 4, 5, 6));
   std::string bytes(24, '\0');  // shape (2, 3, 4): element (i, j, k) at i + 2j + 6k holds 12i + 4j + k
@@ -98,13 +102,18 @@ TEST(Npy, FortranOrderIsTransposed) {
 
 TEST(Npy, RefusesWhatItCannotRead) {
   EXPECT_THAT(error_of([] { read_bytes("not numpy at all"); }), HasSubstr("'x.npy': not an NPY file"));
-  EXPECT_THAT(error_of([] { read_bytes(npy(dictionary("|O", "(1,)"), "x")); }), HasSubstr("element type '|O' is not supported"));
-  EXPECT_THAT(error_of([] { read_bytes(npy("{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (1,), }", "x")); }), HasSubstr("holds records"));
+  EXPECT_THAT(error_of([] { read_bytes(npy(dictionary("|O", "(1,)"), "x")); }),
+              HasSubstr("element type '|O' is not supported"));
+  EXPECT_THAT(
+      error_of([] { read_bytes(npy("{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (1,), }", "x")); }),
+      HasSubstr("holds records"));
   EXPECT_THAT(error_of([] { read_bytes(npy(dictionary("<i4", "(1,)"), "x", 4)); }), HasSubstr("NPY version 4"));
   EXPECT_THAT(error_of([] { read_bytes(npy("{'descr': '<i4'", "x")); }), HasSubstr("malformed NPY header"));
   EXPECT_THAT(error_of([] { read_bytes(npy(dictionary("<i4", "(-1,)"), "x")); }), HasSubstr("malformed NPY header"));
-  EXPECT_THAT(error_of([] { read_bytes(npy(dictionary("<i4", "(2,)"), "1234")); }), HasSubstr("declares 8 bytes of elements"));
-  EXPECT_THAT(error_of([] { read_bytes(npy(dictionary("<i4", "(99999999999, 99999999999)"), "1234")); }), HasSubstr("more elements than can be held"));
+  EXPECT_THAT(error_of([] { read_bytes(npy(dictionary("<i4", "(2,)"), "1234")); }),
+              HasSubstr("declares 8 bytes of elements"));
+  EXPECT_THAT(error_of([] { read_bytes(npy(dictionary("<i4", "(99999999999, 99999999999)"), "1234")); }),
+              HasSubstr("more elements than can be held"));
   EXPECT_THAT(error_of([] { read_bytes(npy(dictionary("<i4", "(1,)"), "12345")); }), HasSubstr("more bytes follow"));
 }
 
@@ -123,7 +132,8 @@ TEST(Npz, DamageIsNamed) {
   const TemporaryFolder folder;
   const std::string good = zip({{"a.npy", npy(dictionary("|u1", "(64,)"), std::string(64, 'q')), true}});
   EXPECT_THAT(error_of([&] { read_npz(folder.write("short.npz", "PK")); }), HasSubstr("not a ZIP archive: too short"));
-  EXPECT_THAT(error_of([&] { read_npz(folder.write("cut.npz", good.substr(0, good.size() - 30))); }), HasSubstr("cut off: no directory"));
+  EXPECT_THAT(error_of([&] { read_npz(folder.write("cut.npz", good.substr(0, good.size() - 30))); }),
+              HasSubstr("cut off: no directory"));
   const std::string lie = zip({{"a.npy", std::string(64, 'q'), true}}, 0xfffffff0);
   EXPECT_THAT(error_of([&] { read_npz(folder.write("bomb.npz", lie)); }), HasSubstr("declares an impossible size"));
   std::string flipped = good;
@@ -132,7 +142,8 @@ TEST(Npz, DamageIsNamed) {
 }
 
 TEST(Npz, NoByteFlipCrashes) {
-  const std::string good = zip({{"a.npy", npy(dictionary("<i2", "(8,)"), std::string(16, 'q')), true}, {"b.npy", npy(dictionary("<i2", "(1,)"), "ab")}});
+  const std::string good = zip({{"a.npy", npy(dictionary("<i2", "(8,)"), std::string(16, 'q')), true},
+                                {"b.npy", npy(dictionary("<i2", "(1,)"), "ab")}});
   int refused = 0;
   for (size_t at = 0; at < good.size(); ++at) {
     for (const unsigned char mask : {0x01U, 0x80U, 0xffU}) {
@@ -157,8 +168,11 @@ TEST(Npy, ReadsFilesWrittenByNumPy) {
 }
 
 TEST(Npy, WhatIsWrittenIsReadBackBitForBit) {
-  const Tensor tensors[] = {Tensor::of<float>({2, 3}, {1.5F, -0.0F, 3e-39F, INFINITY, 0.1F, 7}), Tensor::of<int64_t>({3}, {1, -2, int64_t{1} << 40}),
-                            Tensor::scalar<double>(0.1), Tensor::of<uint8_t>({1, 2, 2}, {0, 1, 254, 255}), Tensor(ElementType::float32, {0, 4}),
+  const Tensor tensors[] = {Tensor::of<float>({2, 3}, {1.5F, -0.0F, 3e-39F, INFINITY, 0.1F, 7}),
+                            Tensor::of<int64_t>({3}, {1, -2, int64_t{1} << 40}),
+                            Tensor::scalar<double>(0.1),
+                            Tensor::of<uint8_t>({1, 2, 2}, {0, 1, 254, 255}),
+                            Tensor(ElementType::float32, {0, 4}),
                             Tensor::of<float>({2}, {0.1F, 65504}).cast(ElementType::float16)};
   for (const Tensor& tensor : tensors) {
     const std::string text = npy_text(tensor);

@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <limits>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <numeric>
 #include <set>
@@ -39,7 +39,8 @@ std::vector<int64_t> all_indices(const Dataset& dataset) {
 }
 
 // The definition, pixel by pixel: pad with raw zeros, crop, mirror, normalize.
-std::vector<float> reference_augment(const Dataset& dataset, int64_t sample, const AugmentationDraw& draw, const Normalization& n) {
+std::vector<float> reference_augment(const Dataset& dataset, int64_t sample, const AugmentationDraw& draw,
+                                     const Normalization& n) {
   const std::vector<int64_t> e = dataset.sample_extents();
   std::vector<float> result;
   for (int64_t c = 0; c < e[0]; ++c) {
@@ -115,7 +116,8 @@ TEST(Sampler, EveryDrawEqualsTheDefinition) {
   const Dataset bytes = random_images(3, 2, 5, 6, 3);
   const Dataset floats = as_float(bytes);
   const Normalization n = measure_normalization(bytes, all_indices(bytes), NormalizationKind::standard);
-  const Augmentation augmentation{.crop_padding = 7, .horizontal_flip = true};  // beyond the image: windows of padding alone
+  const Augmentation augmentation{.crop_padding = 7,
+                                  .horizontal_flip = true};  // beyond the image: windows of padding alone
   std::set<std::tuple<int64_t, int64_t, bool>> seen;
   for (uint64_t seed = 0; seed < 800; ++seed) {
     Random draws(seed);

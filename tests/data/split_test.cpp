@@ -7,8 +7,8 @@
 #include <numeric>
 #include <set>
 
-#include "tests/data/data_test_support.hpp"
 #include "nacre/base/random.hpp"
+#include "tests/data/data_test_support.hpp"
 
 namespace nacre {
 namespace {
@@ -18,7 +18,8 @@ using testing::HasSubstr;
 
 Dataset make_pool(const std::vector<int64_t>& class_sizes) {
   std::vector<int64_t> labels;
-  for (size_t k = 0; k < class_sizes.size(); ++k) labels.insert(labels.end(), static_cast<size_t>(class_sizes[k]), static_cast<int64_t>(k));
+  for (size_t k = 0; k < class_sizes.size(); ++k)
+    labels.insert(labels.end(), static_cast<size_t>(class_sizes[k]), static_cast<int64_t>(k));
   Random random(5);
   random.shuffle(std::span<int64_t>(labels));
   const auto n = static_cast<int64_t>(labels.size());
@@ -92,7 +93,8 @@ TEST(Split, EverySampleIsDrawnEquallyOften) {
   std::vector<int> times(20, 0);
   constexpr int kRuns = 4000;
   for (uint64_t seed = 0; seed < kRuns; ++seed) {
-    for (const int64_t index : split_dataset(pool, {.validation_share = 0.2, .seed = seed}).validation) ++times[static_cast<size_t>(index)];
+    for (const int64_t index : split_dataset(pool, {.validation_share = 0.2, .seed = seed}).validation)
+      ++times[static_cast<size_t>(index)];
   }
   // Binomial(4000, 0.2): standard deviation 25; five of them.
   for (const int count : times) EXPECT_NEAR(count, kRuns * 0.2, 5 * 25.3);
@@ -105,7 +107,8 @@ TEST(Split, SubsetKeepsClassShares) {
   std::vector<int64_t> all = split.train;
   all.insert(all.end(), split.validation.begin(), split.validation.end());
   EXPECT_EQ(class_counts(pool, all), (std::map<int64_t, int64_t>{{0, 50}, {1, 30}, {2, 20}}));
-  EXPECT_THAT(error_of([&] { split_dataset(pool, {.subset = 1001}); }), HasSubstr("a subset of 1001 samples was asked for, the data have 1000"));
+  EXPECT_THAT(error_of([&] { split_dataset(pool, {.subset = 1001}); }),
+              HasSubstr("a subset of 1001 samples was asked for, the data have 1000"));
 }
 
 TEST(Split, ExplicitLists) {
@@ -117,24 +120,29 @@ TEST(Split, ExplicitLists) {
   EXPECT_THAT(split.validation, ElementsAre(3, 7));
   EXPECT_THAT(split.train, ElementsAre(1, 2, 4, 5, 6, 8, 9));
   options.test = std::vector<int64_t>{7};
-  EXPECT_THAT(error_of([&] { split_dataset(pool, options); }), HasSubstr("sample 7 stands in the test list and already in the validation list"));
+  EXPECT_THAT(error_of([&] { split_dataset(pool, options); }),
+              HasSubstr("sample 7 stands in the test list and already in the validation list"));
   options.test = std::vector<int64_t>{10};
-  EXPECT_THAT(error_of([&] { split_dataset(pool, options); }), HasSubstr("index 10 of the test list is out of range, the data have 10 samples"));
+  EXPECT_THAT(error_of([&] { split_dataset(pool, options); }),
+              HasSubstr("index 10 of the test list is out of range, the data have 10 samples"));
   options.test.reset();
   options.validation = std::vector<int64_t>{1, 1};
-  EXPECT_THAT(error_of([&] { split_dataset(pool, options); }), HasSubstr("sample 1 stands in the validation list and already in the validation list"));
+  EXPECT_THAT(error_of([&] { split_dataset(pool, options); }),
+              HasSubstr("sample 1 stands in the validation list and already in the validation list"));
 }
 
 TEST(Split, EmptyPartsAreRefused) {
   const Dataset pool = make_pool({2, 2});
   EXPECT_THAT(error_of([&] { split_dataset(pool, {.validation_share = 0.01}); }), HasSubstr("0 for validation"));
-  EXPECT_THAT(error_of([&] { split_dataset(pool, {.validation_share = 0.5, .test_share = 0.5}); }), HasSubstr("0 for training"));
+  EXPECT_THAT(error_of([&] { split_dataset(pool, {.validation_share = 0.5, .test_share = 0.5}); }),
+              HasSubstr("0 for training"));
 }
 
 TEST(Split, ReadsIndexLists) {
   const TemporaryFolder folder;
   EXPECT_THAT(read_index_list(folder.write("a.txt", "# validation\n3 1\n4\n")), ElementsAre(3, 1, 4));
-  EXPECT_THAT(error_of([&] { read_index_list(folder.write("b.txt", "1\n2\nx7\n")); }), HasSubstr("b.txt:3: expected an index, found 'x7'"));
+  EXPECT_THAT(error_of([&] { read_index_list(folder.write("b.txt", "1\n2\nx7\n")); }),
+              HasSubstr("b.txt:3: expected an index, found 'x7'"));
 }
 
 }  // namespace

@@ -18,12 +18,30 @@ using nacre::ParameterType;
 const std::vector<Parameter>& parameters() {
   static const std::vector<Parameter> list = {
       {.name = "flag", .type = ParameterType::boolean, .description = "a flag", .default_value = false},
-      {.name = "trials", .type = ParameterType::integer, .description = "a count", .default_value = 1, .minimum = 0, .maximum = 1000},
+      {.name = "trials",
+       .type = ParameterType::integer,
+       .description = "a count",
+       .default_value = 1,
+       .minimum = 0,
+       .maximum = 1000},
       {.name = "rate", .type = ParameterType::real, .description = "a rate", .default_value = 0.5, .minimum = 0},
-      {.name = "name", .type = ParameterType::text, .description = "a word", .default_value = "a", .choices = {"a", "b"}},
-      {.name = "widths", .type = ParameterType::integer_list, .description = "widths", .default_value = nacre::Json::array()},
-      {.name = "scales", .type = ParameterType::real_list, .description = "scales", .default_value = nacre::Json::array()},
-      {.name = "words", .type = ParameterType::text_list, .description = "words", .default_value = nacre::Json::array()},
+      {.name = "name",
+       .type = ParameterType::text,
+       .description = "a word",
+       .default_value = "a",
+       .choices = {"a", "b"}},
+      {.name = "widths",
+       .type = ParameterType::integer_list,
+       .description = "widths",
+       .default_value = nacre::Json::array()},
+      {.name = "scales",
+       .type = ParameterType::real_list,
+       .description = "scales",
+       .default_value = nacre::Json::array()},
+      {.name = "words",
+       .type = ParameterType::text_list,
+       .description = "words",
+       .default_value = nacre::Json::array()},
       {.name = "rest", .type = ParameterType::any, .description = "anything"},
   };
   return list;
@@ -45,7 +63,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     nacre::ConfigNode root = nacre::parse_config(text, "fuzz.yaml");
     const nacre::Json json = root.as_json();
     if (nacre::parse_config(nacre::yaml_text(json), "again.yaml").as_json() != json) std::abort();
-    tolerate([&] { nacre::options_from_json(nacre::resolve_options(root, parameters(), "fuzz").json(), parameters(), "fuzz"); });
+    tolerate([&] {
+      nacre::options_from_json(nacre::resolve_options(root, parameters(), "fuzz").json(), parameters(), "fuzz");
+    });
     tolerate([&] { nacre::override_config(root, "search.trials=32"); });
     tolerate([&] { nacre::override_config(root, text.substr(0, 64)); });
   });

@@ -23,10 +23,14 @@ void fill(nacre::Graph& graph) {
 }
 
 constexpr const char* kConfigurations[] = {
-    "task: {data: digits, metric: accuracy, split: [0.8, 0.2]}\nspace:\n  name: mbconv\n  widths: [16, 24]\ntarget: {batch: 1, threads: 1}\n"
-    "limits:\n  params: 20_000\n  latency_s: 1.5e-3\nsearch:\n  strategy: regularized_evolution\n  trials: 32\noutput_dir: runs/digits\n",
-    "flag: true\ntrials: 12\nrate: 0.25\nname: b\nwidths: [1, 2, 3]\nscales: [0.5, 1e3]\nwords: [x, 'y']\nrest: {a: {b: [1, {c: null}]}}\n",
-    "a: &x {k: 1}\nb: *x\nc:\n  - 'quoted'\n  - \"\\u00e9\\n\"\n  - |\n    block\n    text\n  - >-\n    folded\n    text\n",
+    "task: {data: digits, metric: accuracy, split: [0.8, 0.2]}\nspace:\n  name: mbconv\n  widths: [16, 24]\ntarget: "
+    "{batch: 1, threads: 1}\n"
+    "limits:\n  params: 20_000\n  latency_s: 1.5e-3\nsearch:\n  strategy: regularized_evolution\n  trials: "
+    "32\noutput_dir: runs/digits\n",
+    "flag: true\ntrials: 12\nrate: 0.25\nname: b\nwidths: [1, 2, 3]\nscales: [0.5, 1e3]\nwords: [x, 'y']\nrest: {a: "
+    "{b: [1, {c: null}]}}\n",
+    "a: &x {k: 1}\nb: *x\nc:\n  - 'quoted'\n  - \"\\u00e9\\n\"\n  - |\n    block\n    text\n  - >-\n    folded\n    "
+    "text\n",
     "--- # comment\n? key\n: value\nempty:\nnan: .nan\ninf: -.inf\noct: 0o17\nhex: 0x1f\ndate: 2001-01-01\ntilde: ~\n",
     "{\"json\": [1, -2.5e-3, true, false, null, \"\\u0041\", {\"nested\": {}}]}\n",
 };
@@ -46,7 +50,8 @@ int main(int argc, char** argv) {
     nacre::write_file_atomically(folder / "onnx_reader" / std::to_string(seed), nacre::write_onnx_bytes(graph));
   }
   // Words for libFuzzer to put in: operators, attributes and the texts of attributes.
-  std::set<std::string> words = {"NOTSET", "SAME_UPPER", "VALID", "linear", "constant", "reflect", "then_branch", "else_branch", "body"};
+  std::set<std::string> words = {"NOTSET",  "SAME_UPPER",  "VALID",       "linear", "constant",
+                                 "reflect", "then_branch", "else_branch", "body"};
   for (const nacre::OperatorSchema* schema : nacre::all_operators()) {
     words.insert(schema->name);
     for (const nacre::AttributeSchema& attribute : schema->attributes) words.insert(attribute.name);
@@ -55,6 +60,7 @@ int main(int argc, char** argv) {
   for (const std::string& word : words) dictionary += "\"" + word + "\"\n";
   nacre::write_file_atomically(folder / "operators.dict", dictionary);
   int number = 0;
-  for (const char* text : kConfigurations) nacre::write_file_atomically(folder / "config" / std::to_string(number++), text);
+  for (const char* text : kConfigurations)
+    nacre::write_file_atomically(folder / "config" / std::to_string(number++), text);
   return 0;
 }

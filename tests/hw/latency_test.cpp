@@ -16,7 +16,8 @@ using testing::HasSubstr;
 // A clock and an action on simulated time. The clock moves in steps; each reading costs a little, as in life.
 class Simulation {
  public:
-  explicit Simulation(std::function<double(int64_t)> run_time_s, double step_s = 1e-8) : run_time_s_(std::move(run_time_s)), step_s_(step_s) {}
+  explicit Simulation(std::function<double(int64_t)> run_time_s, double step_s = 1e-8)
+      : run_time_s_(std::move(run_time_s)), step_s_(step_s) {}
 
   Clock clock() {
     return [this] {

@@ -60,7 +60,8 @@ TEST(DimExpression, AgreesWithIntegers) {
       const char operation = "+-*/"[random.below(4)];
       const bool symbol = operation != '/' && random.bernoulli(0.4);
       const int64_t operand = symbol ? b : random.integer(1, 6);
-      const std::optional<std::string> next = combine_dim_expressions(text, operation, symbol ? "b" : std::to_string(operand));
+      const std::optional<std::string> next =
+          combine_dim_expressions(text, operation, symbol ? "b" : std::to_string(operand));
       if (!next.has_value()) break;
       text = *next;
       switch (operation) {

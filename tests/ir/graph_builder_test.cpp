@@ -25,7 +25,9 @@ Graph resnet18() {
       const int64_t stride = stage > 0 && block == 0 ? 2 : 1;
       ValueId y = builder.convolution_norm_activation("a", x, width, {.kernel = 3, .stride = stride}, Activation::relu);
       y = builder.convolution_norm_activation("b", y, width, {.kernel = 3}, Activation::none);
-      if (stride != 1) x = builder.convolution_norm_activation("shortcut", x, width, {.kernel = 1, .stride = stride}, Activation::none);
+      if (stride != 1)
+        x = builder.convolution_norm_activation("shortcut", x, width, {.kernel = 1, .stride = stride},
+                                                Activation::none);
       x = builder.activation(builder.add(x, y), Activation::relu);
     }
   }

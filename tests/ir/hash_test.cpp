@@ -43,8 +43,10 @@ TEST(StructureHash, TellsRandomGraphsApart) {
 }
 
 TEST(StructureHash, IgnoresWeightsAndTheirDistribution) {
-  const Hash128 expected = structure_of("graph(x: float32[1,8]) { w: float32[8,8] = param; y = MatMul(x, w); return y }");
-  EXPECT_EQ(structure_of("graph(x: float32[1,8]) { w: float32[8,8] = param normal(0.1); y = MatMul(x, w); return y }"), expected);
+  const Hash128 expected =
+      structure_of("graph(x: float32[1,8]) { w: float32[8,8] = param; y = MatMul(x, w); return y }");
+  EXPECT_EQ(structure_of("graph(x: float32[1,8]) { w: float32[8,8] = param normal(0.1); y = MatMul(x, w); return y }"),
+            expected);
   Graph filled = parse_graph("graph(x: float32[1,8]) { w: float32[8,8] = param; y = MatMul(x, w); return y }");
   filled.initializer(0).data = std::make_shared<const Tensor>(Tensor(ElementType::float32, {8, 8}));
   EXPECT_EQ(structure_hash(filled), expected);
@@ -61,7 +63,8 @@ TEST(StructureHash, SeesWhichParametersAreShared) {
   // Four parallel products, shared by pairs: neighbors, or across.
   const auto four = [&](const std::string& weights) {
     std::string text = begin;
-    for (int i = 0; i < 4; ++i) text += std::string(1, static_cast<char>('a' + i)) + " = MatMul(x, " + weights[static_cast<size_t>(i)] + "); ";
+    for (int i = 0; i < 4; ++i)
+      text += std::string(1, static_cast<char>('a' + i)) + " = MatMul(x, " + weights[static_cast<size_t>(i)] + "); ";
     return structure_of(text + "p = Sub(a, b); q = Sub(c, d); y = Sub(p, q); return y }");
   };
   EXPECT_NE(four("wwvv"), four("wvwv"));
@@ -71,37 +74,49 @@ TEST(StructureHash, SeesWhichParametersAreShared) {
 
 TEST(StructureHash, OneNodeReadTwiceIsNotTwoNodes) {
   const std::string begin = "graph(x: float32[1,8]) { w: float32[8,8] = param; a = MatMul(x, w); ";
-  EXPECT_NE(structure_of(begin + "y = Concat(a, a) {axis=1}; return y }"), structure_of(begin + "b = MatMul(x, w); y = Concat(a, b) {axis=1}; return y }"));
+  EXPECT_NE(structure_of(begin + "y = Concat(a, a) {axis=1}; return y }"),
+            structure_of(begin + "b = MatMul(x, w); y = Concat(a, b) {axis=1}; return y }"));
 }
 
 TEST(StructureHash, OperandsOfCommutativeOperatorsHaveNoOrder) {
   const std::string begin = "graph(x: float32[1,8]) { w: float32[8,8] = param; a = MatMul(x, w); b = Relu(x); ";
   EXPECT_EQ(structure_of(begin + "y = Add(a, b); return y }"), structure_of(begin + "y = Add(b, a); return y }"));
-  EXPECT_EQ(structure_of(begin + "c = Tanh(x); y = Sum(a, b, c); return y }"), structure_of(begin + "c = Tanh(x); y = Sum(c, a, b); return y }"));
+  EXPECT_EQ(structure_of(begin + "c = Tanh(x); y = Sum(a, b, c); return y }"),
+            structure_of(begin + "c = Tanh(x); y = Sum(c, a, b); return y }"));
   EXPECT_NE(structure_of(begin + "y = Sub(a, b); return y }"), structure_of(begin + "y = Sub(b, a); return y }"));
-  EXPECT_NE(structure_of(begin + "y = Concat(a, b) {axis=1}; return y }"), structure_of(begin + "y = Concat(b, a) {axis=1}; return y }"));
+  EXPECT_NE(structure_of(begin + "y = Concat(a, b) {axis=1}; return y }"),
+            structure_of(begin + "y = Concat(b, a) {axis=1}; return y }"));
 }
 
 TEST(StructureHash, CountsSmallConstantsAsStructure) {
   const auto clip = [](const std::string& limit) {
-    return structure_of("graph(x: float32[1,8]) { h: float32[] = frozen [" + limit + "]; y = Clip(x, _, h); return y }");
+    return structure_of("graph(x: float32[1,8]) { h: float32[] = frozen [" + limit +
+                        "]; y = Clip(x, _, h); return y }");
   };
   EXPECT_NE(clip("6.0"), clip("3.0"));
   const auto reshape = [](const std::string& target) {
-    return structure_of("graph(x: float32[4,6]) { s: int64[2] = frozen [" + target + "]; y: float32 = Reshape(x, s); return y }");
+    return structure_of("graph(x: float32[4,6]) { s: int64[2] = frozen [" + target +
+                        "]; y: float32 = Reshape(x, s); return y }");
   };
   EXPECT_NE(reshape("3, 8"), reshape("8, 3"));
 }
 
 TEST(StructureHash, AnAttributeAtItsDefaultIsNone) {
   const auto convolution = [](const std::string& attributes) {
-    return structure_of("graph(x: float32[1,4,8,8]) { w: float32[4,4,3,3] = param; y = Conv(x, w) {" + attributes + "}; return y }");
+    return structure_of("graph(x: float32[1,4,8,8]) { w: float32[4,4,3,3] = param; y = Conv(x, w) {" + attributes +
+                        "}; return y }");
   };
-  const Hash128 plain = structure_of("graph(x: float32[1,4,8,8]) { w: float32[4,4,3,3] = param; y = Conv(x, w); return y }");
-  EXPECT_EQ(convolution("group=1, strides=[1, 1], dilations=[1, 1], pads=[0, 0, 0, 0], kernel_shape=[3, 3], auto_pad=\"NOTSET\""), plain);
+  const Hash128 plain =
+      structure_of("graph(x: float32[1,4,8,8]) { w: float32[4,4,3,3] = param; y = Conv(x, w); return y }");
+  EXPECT_EQ(
+      convolution(
+          "group=1, strides=[1, 1], dilations=[1, 1], pads=[0, 0, 0, 0], kernel_shape=[3, 3], auto_pad=\"NOTSET\""),
+      plain);
   EXPECT_EQ(convolution("pads=[1, 1, 1, 1], strides=[2, 2]"), convolution("strides=[2, 2], pads=[1, 1, 1, 1]"));
   EXPECT_NE(convolution("pads=[1, 1, 1, 1]"), plain);
-  const auto softmax = [](const std::string& attributes) { return structure_of("graph(x: float32[2,8]) { y = Softmax(x) " + attributes + "; return y }"); };
+  const auto softmax = [](const std::string& attributes) {
+    return structure_of("graph(x: float32[2,8]) { y = Softmax(x) " + attributes + "; return y }");
+  };
   EXPECT_EQ(softmax("{axis=1}"), softmax("{axis=-1}"));
   EXPECT_EQ(softmax("{axis=1}"), softmax(""));
   EXPECT_NE(softmax("{axis=0}"), softmax(""));
@@ -119,7 +134,8 @@ TEST(StructureHash, SeesShapesTypesAndFormats) {
 
 TEST(StructureHash, SymbolsCountByPositionNotByName) {
   const auto concat = [](const std::string& a, const std::string& b, const std::string& sum) {
-    return structure_of("graph(x: float32[" + a + ",8], z: float32[" + b + ",8]) { y: float32[" + sum + ",8] = Concat(x, z) {axis=0}; return y }");
+    return structure_of("graph(x: float32[" + a + ",8], z: float32[" + b + ",8]) { y: float32[" + sum +
+                        ",8] = Concat(x, z) {axis=0}; return y }");
   };
   EXPECT_EQ(concat("n", "m", "n+m"), concat("past", "new", "past+new"));
   EXPECT_NE(concat("n", "m", "n+m"), concat("n", "n", "2*n"));
@@ -127,29 +143,38 @@ TEST(StructureHash, SymbolsCountByPositionNotByName) {
 }
 
 TEST(StructureHash, IgnoresNodesWithoutAWayToAnOutput) {
-  EXPECT_EQ(structure_of("graph(x: float32[1,8]) { y = Relu(x); z = Tanh(x); return y }"), structure_of("graph(x: float32[1,8]) { y = Relu(x); return y }"));
+  EXPECT_EQ(structure_of("graph(x: float32[1,8]) { y = Relu(x); z = Tanh(x); return y }"),
+            structure_of("graph(x: float32[1,8]) { y = Relu(x); return y }"));
 }
 
 TEST(StructureHash, SeesBodiesStatesAndOpaqueOperators) {
   const auto branch = [](const std::string& op) {
-    return structure_of("graph(c: bool[], x: float32[4]) { y = If(c) with then_branch[x] graph(a: float32[4]) { b = " + op +
-                        "(a); return b } with else_branch[x] graph(a: float32[4]) { b = Neg(a); return b }; return y }");
+    return structure_of(
+        "graph(c: bool[], x: float32[4]) { y = If(c) with then_branch[x] graph(a: float32[4]) { b = " + op +
+        "(a); return b } with else_branch[x] graph(a: float32[4]) { b = Neg(a); return b }; return y }");
   };
   EXPECT_NE(branch("Relu"), branch("Tanh"));
   const std::string begin = "graph(x: float32[1,8]) { y: float32[1,8] = com.example::Odd(x) {level=1}; ";
   EXPECT_NE(structure_of(begin + "return y }"), structure_of(begin + "state x -> y; return y }"));
-  EXPECT_NE(structure_of(begin + "return y }"), structure_of("graph(x: float32[1,8]) { y: float32[1,8] = com.example::Odd(x) {level=2}; return y }"));
-  EXPECT_NE(structure_of(begin + "return y }"), structure_of("graph(x: float32[1,8]) { y: float32[1,8] = com.other::Odd(x) {level=1}; return y }"));
+  EXPECT_NE(structure_of(begin + "return y }"),
+            structure_of("graph(x: float32[1,8]) { y: float32[1,8] = com.example::Odd(x) {level=2}; return y }"));
+  EXPECT_NE(structure_of(begin + "return y }"),
+            structure_of("graph(x: float32[1,8]) { y: float32[1,8] = com.other::Odd(x) {level=1}; return y }"));
 }
 
 TEST(StructureHash, IsStableAcrossReleases) {
   // Studies key their results by it: a change of this value makes every stored result unreachable.
-  EXPECT_EQ(structure_of("graph(x: float32[1,3,8,8]) { w: float32[4,3,3,3] = param; y: float32[1,4,6,6] = Conv(x, w); return y }").hex(),
-            "4bf9526a40b8ea21ad20bd3f8b958b67");
+  EXPECT_EQ(
+      structure_of(
+          "graph(x: float32[1,3,8,8]) { w: float32[4,3,3,3] = param; y: float32[1,4,6,6] = Conv(x, w); return y }")
+          .hex(),
+      "4bf9526a40b8ea21ad20bd3f8b958b67");
 }
 
 TEST(ContentHash, SeesWeightsNamesScopesAndMetadata) {
-  const std::string base = "graph(x: float32[1,2]) { w: float32[2,2] = param raw \"AAAAAAAAgD8AAABAAABAQA==\"; y = MatMul(x, w) @a; return y }";
+  const std::string base =
+      "graph(x: float32[1,2]) { w: float32[2,2] = param raw \"AAAAAAAAgD8AAABAAABAQA==\"; y = MatMul(x, w) @a; return "
+      "y }";
   const auto content = [](std::string text, const std::string& from, const std::string& to) {
     const size_t at = text.find(from);
     EXPECT_NE(at, std::string::npos);
@@ -157,10 +182,15 @@ TEST(ContentHash, SeesWeightsNamesScopesAndMetadata) {
   };
   const Hash128 expected = content_hash(parse_graph(base));
   EXPECT_EQ(content(base, "@a", "@a"), expected);
-  for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
-           {"AAAAAAAAgD8", "AAAAAAAAAD8"}, {"@a", "@b"}, {"@a", "@a #n"}, {"param", "param normal(1.0)"}, {"return y", "meta \"k\" = \"v\"; return y"}}) {
+  for (const auto& [from, to] :
+       std::vector<std::pair<std::string, std::string>>{{"AAAAAAAAgD8", "AAAAAAAAAD8"},
+                                                        {"@a", "@b"},
+                                                        {"@a", "@a #n"},
+                                                        {"param", "param normal(1.0)"},
+                                                        {"return y", "meta \"k\" = \"v\"; return y"}}) {
     EXPECT_NE(content(base, from, to), expected) << from << " -> " << to;
-    EXPECT_EQ(structure_hash(parse_graph(std::string(base).replace(base.find(from), from.size(), to))), structure_hash(parse_graph(base)));
+    EXPECT_EQ(structure_hash(parse_graph(std::string(base).replace(base.find(from), from.size(), to))),
+              structure_hash(parse_graph(base)));
   }
 }
 

@@ -73,8 +73,9 @@ class OnnxAttributes {
   std::vector<WireWriter> messages_;
 };
 
-inline WireWriter onnx_node(std::string_view op, const std::vector<std::string>& inputs, const std::vector<std::string>& outputs,
-                            const OnnxAttributes& attributes = {}, std::string_view name = "", std::string_view domain = "") {
+inline WireWriter onnx_node(std::string_view op, const std::vector<std::string>& inputs,
+                            const std::vector<std::string>& outputs, const OnnxAttributes& attributes = {},
+                            std::string_view name = "", std::string_view domain = "") {
   WireWriter node;
   for (const std::string& input : inputs) node.bytes(field::node::input, input);
   for (const std::string& output : outputs) node.bytes(field::node::output, output);
@@ -87,8 +88,8 @@ inline WireWriter onnx_node(std::string_view op, const std::vector<std::string>&
 
 // Symbols in place of extents: "batch".
 struct OnnxDim {
-  OnnxDim(int64_t extent) : value(extent) {}                    // NOLINT: an extent is a dimension
-  OnnxDim(const char* symbol) : parameter(symbol) {}            // NOLINT
+  OnnxDim(int64_t extent) : value(extent) {}          // NOLINT: an extent is a dimension
+  OnnxDim(const char* symbol) : parameter(symbol) {}  // NOLINT
   int64_t value = -1;
   std::string parameter;
 };
@@ -129,7 +130,9 @@ class OnnxFile {
     graph_.message(field::graph::output, message);
     return *this;
   }
-  OnnxFile& initializer(std::string_view name, const Tensor& tensor) { return initializer(onnx::encode_tensor(tensor, name)); }
+  OnnxFile& initializer(std::string_view name, const Tensor& tensor) {
+    return initializer(onnx::encode_tensor(tensor, name));
+  }
   OnnxFile& initializer(const WireWriter& tensor) {
     graph_.message(field::graph::initializer, tensor);
     return *this;

@@ -39,7 +39,9 @@ WireWriter declared_tensor(const std::vector<int64_t>& dims, int64_t type = 1) {
   return tensor;
 }
 
-std::string with_initializer(const WireWriter& tensor) { return simple().initializer(tensor).node("Add", {"x", "w"}, {"y"}).bytes(); }
+std::string with_initializer(const WireWriter& tensor) {
+  return simple().initializer(tensor).node("Add", {"x", "w"}, {"y"}).bytes();
+}
 
 TEST(HostileOnnx, TwoGigabytesDeclaredInOneKilobyte) {
   rusage before{};
@@ -48,15 +50,19 @@ TEST(HostileOnnx, TwoGigabytesDeclaredInOneKilobyte) {
   short_data.bytes(onnx::field::tensor::raw_data, std::string(900, '\0'));
   const std::string bytes = with_initializer(short_data);
   EXPECT_LT(bytes.size(), 1024U);
-  expect_refused(bytes, "tensor 'w' declares float32[512,1024,1024] (2,147,483,648 bytes) but the file carries 900 bytes for it");
+  expect_refused(
+      bytes, "tensor 'w' declares float32[512,1024,1024] (2,147,483,648 bytes) but the file carries 900 bytes for it");
   expect_refused(with_initializer(declared_tensor({512, 1024, 1024})),
-                 "tensor 'w' declares float32[512,1024,1024] (2,147,483,648 bytes) but the file carries no data for it; it can only be inspected, not run");
+                 "tensor 'w' declares float32[512,1024,1024] (2,147,483,648 bytes) but the file carries no data for "
+                 "it; it can only be inspected, not run");
   WireWriter listed = declared_tensor({512, 1024, 1024});
   listed.real(onnx::field::tensor::float_data, 1);
-  expect_refused(with_initializer(listed), "tensor 'w' declares float32[512,1024,1024], 536,870,912 numbers, but the file carries 1");
+  expect_refused(with_initializer(listed),
+                 "tensor 'w' declares float32[512,1024,1024], 536,870,912 numbers, but the file carries 1");
   WireWriter strings = declared_tensor({512, 1024, 1024}, 8);
   strings.bytes(onnx::field::tensor::string_data, "x");
-  expect_refused(with_initializer(strings), "tensor 'w' declares string[512,1024,1024], 536,870,912 strings, but the file carries 1");
+  expect_refused(with_initializer(strings),
+                 "tensor 'w' declares string[512,1024,1024], 536,870,912 strings, but the file carries 1");
   rusage after{};
   getrusage(RUSAGE_SELF, &after);
   EXPECT_LT(after.ru_maxrss - before.ru_maxrss, 64 * 1024) << "kilobytes";
@@ -64,9 +70,12 @@ TEST(HostileOnnx, TwoGigabytesDeclaredInOneKilobyte) {
 
 TEST(HostileOnnx, ImpossibleExtents) {
   expect_refused(with_initializer(declared_tensor({-4})), "tensor 'w' has a negative extent, -4");
-  expect_refused(with_initializer(declared_tensor({int64_t{1} << 62})), "tensor 'w' has an extent of more than 2^40, 4611686018427387904");
-  expect_refused(with_initializer(declared_tensor({1 << 30, 1 << 30, 1 << 30})), "tensor 'w' declares float32[1073741824,1073741824,1073741824], more than 2^40 elements");
-  expect_refused(with_initializer(declared_tensor({1, 1, 1, 1, 1, 1, 1, 1, 1})), "tensor 'w' has 9 dimensions; at most 8 are supported");
+  expect_refused(with_initializer(declared_tensor({int64_t{1} << 62})),
+                 "tensor 'w' has an extent of more than 2^40, 4611686018427387904");
+  expect_refused(with_initializer(declared_tensor({1 << 30, 1 << 30, 1 << 30})),
+                 "tensor 'w' declares float32[1073741824,1073741824,1073741824], more than 2^40 elements");
+  expect_refused(with_initializer(declared_tensor({1, 1, 1, 1, 1, 1, 1, 1, 1})),
+                 "tensor 'w' has 9 dimensions; at most 8 are supported");
   expect_refused(with_initializer(declared_tensor({4}, 99)), "tensor 'w' has element type 99, which is not supported");
   expect_refused(with_initializer(declared_tensor({4}, 14)), "tensor 'w' has element type 14, which is not supported");
   OnnxFile negative(17);
@@ -79,10 +88,13 @@ TEST(HostileOnnx, WiringThatIsNone) {
   expect_refused(simple().node("Relu", {"x"}, {"z"}).bytes(), "output 'y' is written by nothing");
   expect_refused(simple().node("Add", {"x", "b"}, {"a"}, {}, "first").node("Relu", {"a"}, {"b"}, {}, "second").bytes(),
                  "node 'first' (Add) reads its own result: the graph has a cycle");
-  expect_refused(simple().node("Relu", {"x"}, {"y"}).node("Relu", {"x"}, {"y"}, {}, "again").bytes(), "two nodes write 'y'; the second is node 'again' (Relu)");
+  expect_refused(simple().node("Relu", {"x"}, {"y"}).node("Relu", {"x"}, {"y"}, {}, "again").bytes(),
+                 "two nodes write 'y'; the second is node 'again' (Relu)");
   expect_refused(simple().input("x", {1}).node("Relu", {"x"}, {"y"}).bytes(), "two values are called 'x'");
-  expect_refused(simple().node("Relu", {"x"}, {"x"}).bytes(), "node 'x' (Relu) reads its own result: the graph has a cycle");
-  expect_refused(simple().node("Relu", {"x"}, {}, {}, "n").node("Relu", {"x"}, {"y"}).bytes(), "node 'n' (Relu) has no outputs");
+  expect_refused(simple().node("Relu", {"x"}, {"x"}).bytes(),
+                 "node 'x' (Relu) reads its own result: the graph has a cycle");
+  expect_refused(simple().node("Relu", {"x"}, {}, {}, "n").node("Relu", {"x"}, {"y"}).bytes(),
+                 "node 'n' (Relu) has no outputs");
   expect_refused(simple().node("", {"x"}, {"y"}).bytes(), "node 'y' () has no operator");
   expect_refused(simple().node("Relu", {}, {"y"}).bytes(), "node 'y' (Relu): takes 1 inputs, found 0");
   OnnxFile no_output(17);
@@ -109,9 +121,12 @@ TEST(HostileOnnx, AttributesOfTheWrongKind) {
 
 TEST(HostileOnnx, TextThatIsNoUtf8) {
   EXPECT_THROW(read_onnx_bytes(simple().node("Relu", {"x"}, {"y\xff"}).bytes(), "test.onnx"), UserError);
-  EXPECT_THROW(read_onnx_bytes(simple().node("Relu", {"x"}, {"y\xed\xa0\x80"}).bytes(), "test.onnx"), UserError);                    // a surrogate
-  EXPECT_THROW(read_onnx_bytes(simple().node("Relu", {"x"}, {std::string("y\0z", 3)}).bytes(), "test.onnx"), UserError);             // a zero byte
-  EXPECT_NO_THROW(read_onnx_bytes(OnnxFile(17).input("x", {1}).output("größe").node("Relu", {"x"}, {"größe"}).bytes(), "test.onnx"));
+  EXPECT_THROW(read_onnx_bytes(simple().node("Relu", {"x"}, {"y\xed\xa0\x80"}).bytes(), "test.onnx"),
+               UserError);  // a surrogate
+  EXPECT_THROW(read_onnx_bytes(simple().node("Relu", {"x"}, {std::string("y\0z", 3)}).bytes(), "test.onnx"),
+               UserError);  // a zero byte
+  EXPECT_NO_THROW(read_onnx_bytes(OnnxFile(17).input("x", {1}).output("größe").node("Relu", {"x"}, {"größe"}).bytes(),
+                                  "test.onnx"));
 }
 
 TEST(HostileOnnx, NestingWithoutEnd) {
@@ -119,7 +134,8 @@ TEST(HostileOnnx, NestingWithoutEnd) {
   graph.message(onnx::field::graph::node, testing::onnx_node("Relu", {"x"}, {"y"}));
   for (int i = 0; i < 40; ++i) {
     WireWriter outer;
-    outer.message(onnx::field::graph::node, testing::onnx_node("If", {"c"}, {"y"}, OnnxAttributes().graph("then_branch", graph)));
+    outer.message(onnx::field::graph::node,
+                  testing::onnx_node("If", {"c"}, {"y"}, OnnxAttributes().graph("then_branch", graph)));
     graph = outer;
   }
   OnnxFile file = simple();
@@ -140,20 +156,25 @@ TEST(HostileOnnx, FunctionsThatGrowWithoutEnd) {
     message.bytes(onnx::field::function::input, "a");
     message.bytes(onnx::field::function::output, "b" + std::to_string(calls - 1));
     for (int i = 0; i < calls; ++i) {
-      message.message(onnx::field::function::node, testing::onnx_node(callee, {i == 0 ? "a" : "b" + std::to_string(i - 1)}, {"b" + std::to_string(i)}, {}, "", "f"));
+      message.message(onnx::field::function::node,
+                      testing::onnx_node(callee, {i == 0 ? "a" : "b" + std::to_string(i - 1)},
+                                         {"b" + std::to_string(i)}, {}, "", "f"));
     }
     return message;
   };
-  expect_refused(simple().function(function("F", "F", 1)).node("F", {"x"}, {"y"}, {}, "", "f").bytes(), "function 'f::F' calls itself, or calls nest deeper than 16");
+  expect_refused(simple().function(function("F", "F", 1)).node("F", {"x"}, {"y"}, {}, "", "f").bytes(),
+                 "function 'f::F' calls itself, or calls nest deeper than 16");
   // Ten calls of ten calls of ten ...
   OnnxFile file = simple();
-  for (int level = 0; level < 12; ++level) file.function(function("F" + std::to_string(level), "F" + std::to_string(level + 1), 10));
+  for (int level = 0; level < 12; ++level)
+    file.function(function("F" + std::to_string(level), "F" + std::to_string(level + 1), 10));
   file.node("F0", {"x"}, {"y"}, {}, "", "f");
   try {
     read_onnx_bytes(file.bytes(), "test.onnx");
     FAIL();
   } catch (const UserError& error) {
-    EXPECT_NE(std::string(error.what()).find("grows the graph beyond 200,000 nodes"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("grows the graph beyond 200,000 nodes"), std::string::npos)
+        << error.what();
   }
 }
 
@@ -164,7 +185,8 @@ TEST(HostileOnnx, OpsetsOutsideTheRange) {
     return file.bytes();
   };
   expect_refused(of_opset(6), "opset 6 is not supported; nacre reads opsets 7 to 21 (onnx.version_converter converts)");
-  expect_refused(of_opset(99), "opset 99 is not supported; nacre reads opsets 7 to 21 (onnx.version_converter converts)");
+  expect_refused(of_opset(99),
+                 "opset 99 is not supported; nacre reads opsets 7 to 21 (onnx.version_converter converts)");
   expect_refused(of_opset(0), "the model names no opset; nacre reads opsets 7 to 21");
 }
 
@@ -176,9 +198,14 @@ TEST(HostileOnnx, FilesThatAreSomethingElse) {
 }
 
 TEST(HostileOnnx, AnnotationsThatAreNone) {
-  const auto with = [](const std::string& text) { return simple().node("Relu", {"x"}, {"y"}).metadata("nacre", text).bytes(); };
-  for (const std::string text : {"[", "3", "{\"states\": 3}", "{\"formats\": {\"x\": 3}}", "{\"parameters\": {\"x\": []}}", "{\"states\": [{\"input\": \"x\", \"output\": \"y\", \"grows\": 99}]}",
-                                 "{\"states\": [{\"input\": \"x\", \"output\": \"y\", \"initial\": {\"type\": \"float32\", \"extents\": [1000000000], \"data\": \"\"}}]}"}) {
+  const auto with = [](const std::string& text) {
+    return simple().node("Relu", {"x"}, {"y"}).metadata("nacre", text).bytes();
+  };
+  for (const std::string text :
+       {"[", "3", "{\"states\": 3}", "{\"formats\": {\"x\": 3}}", "{\"parameters\": {\"x\": []}}",
+        "{\"states\": [{\"input\": \"x\", \"output\": \"y\", \"grows\": 99}]}",
+        "{\"states\": [{\"input\": \"x\", \"output\": \"y\", \"initial\": {\"type\": \"float32\", \"extents\": "
+        "[1000000000], \"data\": \"\"}}]}"}) {
     try {
       read_onnx_bytes(with(text), "test.onnx");
       // Entries for values that do not exist are passed over.
@@ -215,7 +242,8 @@ TEST(HostileOnnx, MutationsNeverDoAnythingButThrow) {
   for (uint64_t seed = 0; seed < 5000; ++seed) {
     Random random = Random::stream(seed, "mutate");
     std::string bytes = model;
-    for (uint64_t step = 0, steps = 1 + random.below(3); step < steps; ++step) bytes[random.below(bytes.size())] = static_cast<char>(random.below(256));
+    for (uint64_t step = 0, steps = 1 + random.below(3); step < steps; ++step)
+      bytes[random.below(bytes.size())] = static_cast<char>(random.below(256));
     try {
       write_onnx_bytes(read_onnx_bytes(bytes, "test.onnx"));
     } catch (const UserError&) {

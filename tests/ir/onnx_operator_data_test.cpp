@@ -21,7 +21,8 @@ namespace fs = std::filesystem;
 fs::path collection() {
   const char* data = std::getenv("NACRE_DATA");
   const char* source = std::getenv("NACRE_SOURCE_DIR");
-  return (data != nullptr ? fs::path(data) : fs::path(source == nullptr ? "." : source) / ".." / "shared" / "data") / "onnx";
+  return (data != nullptr ? fs::path(data) : fs::path(source == nullptr ? "." : source) / ".." / "shared" / "data") /
+         "onnx";
 }
 
 // Files of a ustar archive by path.
@@ -29,7 +30,9 @@ std::map<std::string, std::string> untar(const std::string& archive) {
   std::map<std::string, std::string> files;
   std::string long_name;
   for (size_t at = 0; at + 512 <= archive.size() && archive[at] != '\0';) {
-    const auto field = [&](size_t offset, size_t length) { return std::string(archive.c_str() + at + offset, strnlen(archive.c_str() + at + offset, length)); };
+    const auto field = [&](size_t offset, size_t length) {
+      return std::string(archive.c_str() + at + offset, strnlen(archive.c_str() + at + offset, length));
+    };
     const size_t size = std::stoull("0" + field(124, 12), nullptr, 8);
     const char type = archive[at + 156];
     const std::string content = archive.substr(at + 512, size);
@@ -69,16 +72,17 @@ double difference(const Tensor& found, const Tensor& expected) {
 
 struct Tally {
   int right = 0;
-  int older_opset = 0;    // before opset 7
-  int without_kernel = 0; // read and written, not run
+  int older_opset = 0;     // before opset 7
+  int without_kernel = 0;  // read and written, not run
   std::vector<std::string> wrong;
 };
 
 // Where the expected outputs of the collection disagree with the specification (corrected upstream later), and files that
 // hold optional or sequence inputs.
 bool is_known_exception(const std::string& name) {
-  static const std::vector<std::string> names = {"test_resize_downsample_scales_linear_align_corners", "test_resize_downsample_scales_cubic_align_corners",
-                                                 "test_averagepool_3d_dilations_large_count_include_pad_is_1_ceil_mode_is_True", "test_identity_opt"};
+  static const std::vector<std::string> names = {
+      "test_resize_downsample_scales_linear_align_corners", "test_resize_downsample_scales_cubic_align_corners",
+      "test_averagepool_3d_dilations_large_count_include_pad_is_1_ceil_mode_is_True", "test_identity_opt"};
   return std::ranges::find(names, name) != names.end();
 }
 
@@ -90,11 +94,13 @@ void check_case(const std::string& folder, const std::map<std::string, std::stri
     graph = read_onnx_bytes(files.at(folder + "/model.onnx"), name);
   } catch (const UserError& error) {
     const std::string message = error.what();
-    if (message.find("is not supported; nacre reads opsets 7 to 21") == std::string::npos) tally.wrong.push_back(message);
+    if (message.find("is not supported; nacre reads opsets 7 to 21") == std::string::npos)
+      tally.wrong.push_back(message);
     ++tally.older_opset;
     return;
   }
-  if (structure_hash(read_onnx_bytes(write_onnx_bytes(graph), name)) != structure_hash(graph)) tally.wrong.push_back(name + ": writing changes the structure");
+  if (structure_hash(read_onnx_bytes(write_onnx_bytes(graph), name)) != structure_hash(graph))
+    tally.wrong.push_back(name + ": writing changes the structure");
   for (int set = 0; files.contains(folder + "/test_data_set_" + std::to_string(set) + "/output_0.pb"); ++set) {
     const std::string data = folder + "/test_data_set_" + std::to_string(set);
     NamedTensors inputs;
@@ -113,7 +119,8 @@ void check_case(const std::string& folder, const std::map<std::string, std::stri
       const auto file = files.find(data + "/output_" + std::to_string(i) + ".pb");
       if (file == files.end()) continue;
       const double worst = difference(outputs.at(value_text(graph, graph.outputs[i])), read_tensor(file->second));
-      if (!(worst < 1e-3)) tally.wrong.push_back(name + ": output " + std::to_string(i) + " differs by " + std::to_string(worst));
+      if (!(worst < 1e-3))
+        tally.wrong.push_back(name + ": output " + std::to_string(i) + " differs by " + std::to_string(worst));
     }
   }
   ++tally.right;
@@ -133,7 +140,8 @@ TEST(OnnxOperatorData, ReadRunWriteAgree) {
   EXPECT_TRUE(tally.wrong.empty()) << wrong;
   EXPECT_GE(tally.right, 486);
   RecordProperty("right", tally.right);
-  std::printf("ONNX operator tests: %d equal, %d read and written without a kernel, %d of an opset before 7\n", tally.right, tally.without_kernel, tally.older_opset);
+  std::printf("ONNX operator tests: %d equal, %d read and written without a kernel, %d of an opset before 7\n",
+              tally.right, tally.without_kernel, tally.older_opset);
 }
 
 }  // namespace

@@ -18,12 +18,17 @@ using testing::OnnxFile;
 
 Graph read(const OnnxFile& file) { return read_onnx_bytes(file.bytes(), "test.onnx"); }
 
-std::vector<double> run(const Graph& graph, const NamedTensors& inputs) { return run_reference(graph, inputs).begin()->second.numbers(); }
+std::vector<double> run(const Graph& graph, const NamedTensors& inputs) {
+  return run_reference(graph, inputs).begin()->second.numbers();
+}
 
-Tensor row(std::initializer_list<float> values) { return Tensor::of<float>({1, static_cast<int64_t>(values.size())}, values); }
+Tensor row(std::initializer_list<float> values) {
+  return Tensor::of<float>({1, static_cast<int64_t>(values.size())}, values);
+}
 
 // A single node on x: [1, n] of an old opset, run.
-std::vector<double> run_old(int opset, const std::string& op, const OnnxAttributes& attributes, const Tensor& x, const std::vector<std::string>& more = {},
+std::vector<double> run_old(int opset, const std::string& op, const OnnxAttributes& attributes, const Tensor& x,
+                            const std::vector<std::string>& more = {},
                             const std::vector<std::pair<std::string, Tensor>>& constants = {}) {
   OnnxFile file(opset);
   std::vector<testing::OnnxDim> dims;
@@ -44,8 +49,11 @@ TEST(OnnxUpgrade, AttributesBecomeInputs) {
   EXPECT_EQ(run_old(17, "ReduceMean", OnnxAttributes().integers("axes", {1}), x), (Numbers{2.5}));
   EXPECT_EQ(run_old(11, "Squeeze", OnnxAttributes().integers("axes", {0, 2}), x), (Numbers{1, 2, 3, 4}));
   EXPECT_EQ(run_old(11, "Unsqueeze", OnnxAttributes().integers("axes", {0}), x), (Numbers{1, 2, 3, 4}));
-  EXPECT_EQ(run_old(9, "Slice", OnnxAttributes().integers("axes", {1}).integers("starts", {1}).integers("ends", {-1}), x), (Numbers{2, 3}));
-  EXPECT_EQ(run_old(10, "Pad", OnnxAttributes().integers("pads", {0, 1, 0, 0, 0, 0}).real("value", 7), x), (Numbers{7, 1, 2, 3, 4}));
+  EXPECT_EQ(
+      run_old(9, "Slice", OnnxAttributes().integers("axes", {1}).integers("starts", {1}).integers("ends", {-1}), x),
+      (Numbers{2, 3}));
+  EXPECT_EQ(run_old(10, "Pad", OnnxAttributes().integers("pads", {0, 1, 0, 0, 0, 0}).real("value", 7), x),
+            (Numbers{7, 1, 2, 3, 4}));
   EXPECT_EQ(run_old(10, "Clip", OnnxAttributes().real("min", 2).real("max", 3), x), (Numbers{2, 2, 3, 3}));
   EXPECT_EQ(run_old(10, "Clip", OnnxAttributes().real("max", 3), x), (Numbers{1, 2, 3, 3}));
   EXPECT_EQ(run_old(9, "Dropout", OnnxAttributes().real("ratio", 0.5F), x), (Numbers{1, 2, 3, 4}));
@@ -57,7 +65,9 @@ TEST(OnnxUpgrade, SplitIntoEqualParts) {
   file.input("x", {1, 4}).output("a").node("Split", {"x"}, {"a", "b"}, OnnxAttributes().integer("axis", 1));
   EXPECT_EQ(run(read(file), {{"x", row({1, 2, 3, 4})}}), (Numbers{1, 2}));
   OnnxFile uneven(11);
-  uneven.input("x", {1, 4}).output("b").node("Split", {"x"}, {"a", "b"}, OnnxAttributes().integer("axis", 1).integers("split", {1, 3}));
+  uneven.input("x", {1, 4})
+      .output("b")
+      .node("Split", {"x"}, {"a", "b"}, OnnxAttributes().integer("axis", 1).integers("split", {1, 3}));
   EXPECT_EQ(run(read(uneven), {{"x", row({1, 2, 3, 4})}}), (Numbers{2, 3, 4}));
 }
 
@@ -65,23 +75,40 @@ TEST(OnnxUpgrade, BatchNormalizationOfOpset7) {
   OnnxFile file(7);
   const Tensor two = Tensor::of<float>({1}, {2});
   const Tensor three = Tensor::of<float>({1}, {3});
-  file.input("x", {1, 1, 1, 2}).output("y").initializer("s", two).initializer("b", three).initializer("m", two).initializer("v", Tensor::of<float>({1}, {4}));
-  file.node("BatchNormalization", {"x", "s", "b", "m", "v"}, {"y", "mean", "var", "saved_mean", "saved_var"}, OnnxAttributes().integer("spatial", 1).real("epsilon", 0));
+  file.input("x", {1, 1, 1, 2})
+      .output("y")
+      .initializer("s", two)
+      .initializer("b", three)
+      .initializer("m", two)
+      .initializer("v", Tensor::of<float>({1}, {4}));
+  file.node("BatchNormalization", {"x", "s", "b", "m", "v"}, {"y", "mean", "var", "saved_mean", "saved_var"},
+            OnnxAttributes().integer("spatial", 1).real("epsilon", 0));
   const Graph graph = read(file);
   EXPECT_EQ(run(graph, {{"x", Tensor::of<float>({1, 1, 1, 2}, {2, 4})}}), (Numbers{3, 5}));
   // Which of them training moves by gradient, and which are statistics.
   EXPECT_TRUE(graph.initializer_of(graph.nodes()[0].inputs[1])->trainable);
   EXPECT_FALSE(graph.initializer_of(graph.nodes()[0].inputs[3])->trainable);
-  EXPECT_EQ(graph.initializer_of(graph.nodes()[0].inputs[4])->distribution, (Distribution{Distribution::Kind::constant, 1}));
+  EXPECT_EQ(graph.initializer_of(graph.nodes()[0].inputs[4])->distribution,
+            (Distribution{Distribution::Kind::constant, 1}));
 }
 
 TEST(OnnxUpgrade, UpsampleBecomesResize) {
   const Tensor x = Tensor::of<float>({1, 1, 1, 2}, {1, 2});
-  EXPECT_EQ(run_old(7, "Upsample", OnnxAttributes().text("mode", "nearest").reals("scales", {1, 1, 1, 2}), x), (Numbers{1, 1, 2, 2}));
-  EXPECT_EQ(run_old(9, "Upsample", OnnxAttributes().text("mode", "nearest"), x, {"s"}, {{"s", Tensor::of<float>({4}, {1, 1, 2, 1})}}), (Numbers{1, 2, 1, 2}));
-  EXPECT_EQ(run_old(10, "Resize", OnnxAttributes().text("mode", "nearest"), x, {"s"}, {{"s", Tensor::of<float>({4}, {1, 1, 1, 3})}}), (Numbers{1, 1, 1, 2, 2, 2}));
-  EXPECT_EQ(run_old(11, "Resize", OnnxAttributes().text("mode", "nearest").text("coordinate_transformation_mode", "asymmetric").text("nearest_mode", "floor"), x,
-                    {"roi", "s"}, {{"roi", Tensor(ElementType::float32, {0})}, {"s", Tensor::of<float>({4}, {1, 1, 1, 2})}}),
+  EXPECT_EQ(run_old(7, "Upsample", OnnxAttributes().text("mode", "nearest").reals("scales", {1, 1, 1, 2}), x),
+            (Numbers{1, 1, 2, 2}));
+  EXPECT_EQ(run_old(9, "Upsample", OnnxAttributes().text("mode", "nearest"), x, {"s"},
+                    {{"s", Tensor::of<float>({4}, {1, 1, 2, 1})}}),
+            (Numbers{1, 2, 1, 2}));
+  EXPECT_EQ(run_old(10, "Resize", OnnxAttributes().text("mode", "nearest"), x, {"s"},
+                    {{"s", Tensor::of<float>({4}, {1, 1, 1, 3})}}),
+            (Numbers{1, 1, 1, 2, 2, 2}));
+  EXPECT_EQ(run_old(11, "Resize",
+                    OnnxAttributes()
+                        .text("mode", "nearest")
+                        .text("coordinate_transformation_mode", "asymmetric")
+                        .text("nearest_mode", "floor"),
+                    x, {"roi", "s"},
+                    {{"roi", Tensor(ElementType::float32, {0})}, {"s", Tensor::of<float>({4}, {1, 1, 1, 2})}}),
             (Numbers{1, 1, 2, 2}));
 }
 
@@ -102,8 +129,9 @@ TEST(OnnxUpgrade, SoftmaxOnceFlattened) {
 
 TEST(OnnxUpgrade, GroupNormalizationPerGroupBecomesPerChannel) {
   const Tensor x = Tensor::of<float>({1, 4, 2}, {-1, 1, -1, 1, -1, 1, -1, 1});
-  const Numbers y = run_old(18, "GroupNormalization", OnnxAttributes().integer("num_groups", 2).real("epsilon", 0), x, {"s", "b"},
-                            {{"s", Tensor::of<float>({2}, {1, 10})}, {"b", Tensor::of<float>({2}, {0, 5})}});
+  const Numbers y =
+      run_old(18, "GroupNormalization", OnnxAttributes().integer("num_groups", 2).real("epsilon", 0), x, {"s", "b"},
+              {{"s", Tensor::of<float>({2}, {1, 10})}, {"b", Tensor::of<float>({2}, {0, 5})}});
   EXPECT_EQ(y, (Numbers{-1, 1, -1, 1, -5, 15, -5, 15}));
 }
 
@@ -116,7 +144,8 @@ TEST(OnnxUpgrade, FunctionsAreInlined) {
   function.bytes(onnx::field::function::output, "c");
   function.message(onnx::field::function::node, testing::onnx_node("Add", {"a", "a"}, {"b"}, {}, "add"));
   function.message(onnx::field::function::node,
-                   testing::onnx_node("LeakyRelu", {"b"}, {"c"}, OnnxAttributes().reference("alpha", "slope", onnx::AttributeType::real)));
+                   testing::onnx_node("LeakyRelu", {"b"}, {"c"},
+                                      OnnxAttributes().reference("alpha", "slope", onnx::AttributeType::real)));
   OnnxFile file(17);
   file.input("x", {1, 2}).output("z").function(function);
   file.node("Twice", {"x"}, {"y"}, OnnxAttributes().real("slope", 0.5F), "block/first", "com.example");
@@ -132,7 +161,8 @@ TEST(OnnxUpgrade, FunctionsAreInlined) {
 
 // --- data ---------------------------------------------------------------------------------------------------------
 
-WireWriter listed(ElementType type, const std::vector<int64_t>& dims, int data_field, const std::vector<int64_t>& values, bool packed) {
+WireWriter listed(ElementType type, const std::vector<int64_t>& dims, int data_field,
+                  const std::vector<int64_t>& values, bool packed) {
   WireWriter tensor;
   for (const int64_t dim : dims) tensor.integer(onnx::field::tensor::dims, dim);
   tensor.integer(onnx::field::tensor::data_type, static_cast<int64_t>(type));
@@ -164,11 +194,13 @@ TEST(OnnxData, EveryEncodingGivesTheSameTensor) {
     ElementType type;
     int data_field;
   };
-  const Encoding encodings[] = {{ElementType::int8, 5},  {ElementType::uint8, 5},  {ElementType::int16, 5},  {ElementType::uint16, 5},
-                                {ElementType::int32, 5}, {ElementType::int64, 7},  {ElementType::uint32, 11}, {ElementType::uint64, 11}};
+  const Encoding encodings[] = {{ElementType::int8, 5},    {ElementType::uint8, 5},  {ElementType::int16, 5},
+                                {ElementType::uint16, 5},  {ElementType::int32, 5},  {ElementType::int64, 7},
+                                {ElementType::uint32, 11}, {ElementType::uint64, 11}};
   for (const Encoding& encoding : encodings) {
     for (const bool packed : {false, true}) {
-      EXPECT_EQ(read_initializer(listed(encoding.type, {2, 2}, encoding.data_field, values, packed)).integers(), values) << element_type_name(encoding.type);
+      EXPECT_EQ(read_initializer(listed(encoding.type, {2, 2}, encoding.data_field, values, packed)).integers(), values)
+          << element_type_name(encoding.type);
     }
     Tensor raw(encoding.type, {2, 2});
     for (int64_t i = 0; i < 4; ++i) raw.set_number_at(i, static_cast<double>(values[static_cast<size_t>(i)]));
@@ -205,7 +237,8 @@ class ExternalData : public ::testing::Test {
   static std::string model(const std::string& location, uint64_t offset) {
     OnnxFile file(17);
     file.input("x", {1, 4}).output("y").node("Add", {"x", "w"}, {"y"});
-    file.initializer(onnx::encode_tensor(Tensor::of<float>({4}, {0, 0, 0, 0}), "w", onnx::ExternalLocation{location, offset}));
+    file.initializer(
+        onnx::encode_tensor(Tensor::of<float>({4}, {0, 0, 0, 0}), "w", onnx::ExternalLocation{location, offset}));
     return file.bytes();
   }
   Graph read_model(const std::string& location, uint64_t offset) const {
@@ -225,7 +258,8 @@ class ExternalData : public ::testing::Test {
 
 TEST_F(ExternalData, IsMappedOrCopied) {
   EXPECT_EQ(run(read_model("weights.bin", 8), {{"x", row({0, 0, 0, 0})}}), (Numbers{1, 2, 3, 4}));
-  EXPECT_EQ(run(read_model("weights.bin", 4), {{"x", row({0, 0, 0, 0})}}), (Numbers{9, 1, 2, 3}));  // aligned to no word of eight
+  EXPECT_EQ(run(read_model("weights.bin", 4), {{"x", row({0, 0, 0, 0})}}),
+            (Numbers{9, 1, 2, 3}));  // aligned to no word of eight
 }
 
 TEST_F(ExternalData, IsRefusedOutsideTheFolderAndPastTheEnd) {
@@ -240,7 +274,8 @@ TEST_F(ExternalData, IsRefusedOutsideTheFolderAndPastTheEnd) {
     read_onnx_bytes(model("weights.bin", 0), "bytes");
     FAIL();
   } catch (const UserError& error) {
-    EXPECT_STREQ(error.what(), "bytes: tensor 'w' keeps its data in file 'weights.bin', but the model was not read from a folder");
+    EXPECT_STREQ(error.what(),
+                 "bytes: tensor 'w' keeps its data in file 'weights.bin', but the model was not read from a folder");
   }
 }
 
@@ -267,7 +302,10 @@ TEST(OnnxRead, SortsNodes) {
 
 TEST(OnnxRead, UnknownOperatorsStayWithTheirDeclaredShapes) {
   OnnxFile file(17);
-  file.input("x", {1, 2}).output("z").node("Fancy", {"x"}, {"y"}, OnnxAttributes().integer("level", 3), "fancy", "com.example").node("Relu", {"y"}, {"z"});
+  file.input("x", {1, 2})
+      .output("z")
+      .node("Fancy", {"x"}, {"y"}, OnnxAttributes().integer("level", 3), "fancy", "com.example")
+      .node("Relu", {"y"}, {"z"});
   file.graph().message(onnx::field::graph::value_info, testing::onnx_value("y", ElementType::float32, {1, 5}));
   const Graph graph = read(file);
   EXPECT_TRUE(graph.nodes()[0].is_opaque());

@@ -22,7 +22,9 @@ void fill(Graph& graph) {
     Initializer& initializer = graph.initializer(static_cast<int32_t>(i));
     if (initializer.data != nullptr) continue;
     const Value& value = graph.value(initializer.value);
-    const Distribution drawn = initializer.distribution.kind == Distribution::Kind::none ? Distribution{Distribution::Kind::normal, 0.1} : initializer.distribution;
+    const Distribution drawn = initializer.distribution.kind == Distribution::Kind::none
+                                   ? Distribution{Distribution::Kind::normal, 0.1}
+                                   : initializer.distribution;
     initializer.data = std::make_shared<const Tensor>(draw_tensor(drawn, value.shape->extents(), i));
   }
 }
@@ -32,18 +34,25 @@ TEST(OnnxWrite, KeepsStructureContentAndRolesOfRandomGraphs) {
     Graph graph = testing::random_graph(seed, 10);
     fill(graph);
     const Graph once = read_onnx_bytes(write_onnx_bytes(graph), "once");
-    ASSERT_EQ(structure_hash(once), structure_hash(graph)) << "seed " << seed << "\n" << print_graph(graph) << "\n" << print_graph(once);
+    ASSERT_EQ(structure_hash(once), structure_hash(graph)) << "seed " << seed << "\n"
+                                                           << print_graph(graph) << "\n"
+                                                           << print_graph(once);
     // Values and nodes without names get some; from then on nothing at all changes.
     const Graph twice = read_onnx_bytes(write_onnx_bytes(once), "twice");
-    ASSERT_EQ(content_hash(twice), content_hash(once)) << "seed " << seed << "\n" << print_graph(once) << "\n" << print_graph(twice);
+    ASSERT_EQ(content_hash(twice), content_hash(once)) << "seed " << seed << "\n"
+                                                       << print_graph(once) << "\n"
+                                                       << print_graph(twice);
   }
 }
 
 TEST(OnnxWrite, KeepsNamesScopesFormatsAndStates) {
   Graph graph = parse_graph(
-      "graph net(x: float32[batch,4] ~int8, past: float32[batch,past,4]) { w: float32[4,4] = param kaiming_normal_fan_out(1.5) raw \"" + std::string(86, 'A') +
+      "graph net(x: float32[batch,4] ~int8, past: float32[batch,past,4]) { w: float32[4,4] = param "
+      "kaiming_normal_fan_out(1.5) raw \"" +
+      std::string(86, 'A') +
       "==\"; h: float32[batch,4] ~mxfp4 = MatMul(x, w) @stage1/0/fc; y = Relu(h) @elsewhere #\"act 1\"; "
-      "p = Concat(past, past) {axis=1}; state past -> p grows 1 = float32[1] [0.5]; meta \"description\" = \"a net\"; meta \"license\" = \"mine\"; return y, p }");
+      "p = Concat(past, past) {axis=1}; state past -> p grows 1 = float32[1] [0.5]; meta \"description\" = \"a net\"; "
+      "meta \"license\" = \"mine\"; return y, p }");
   const Graph again = read_onnx_bytes(write_onnx_bytes(graph), "again");
   EXPECT_EQ(structure_hash(again), structure_hash(graph));
   EXPECT_EQ(again.value(again.inputs[0]).format, "int8");
@@ -75,7 +84,9 @@ TEST(OnnxWrite, RaisesTheOpsetOnlyWhereANodeNeedsIt) {
   EXPECT_EQ(opset_of(begin + "a: int64[2] = frozen [2, 3]; y = ReduceSum(x, a); return y }"), 17);
   EXPECT_EQ(opset_of(begin + "y, z = Split(x) {axis=1, num_outputs=2}; return y, z }"), 17);
   EXPECT_EQ(opset_of(begin + "y, z, u = Split(x) {axis=1, num_outputs=3}; return y, z, u }"), 18);
-  EXPECT_EQ(opset_of(begin + "s: float32[4] = frozen [1.0, 1.0, 2.0, 2.0]; y = Resize(x, _, s) {mode=\"nearest\", antialias=0}; return y }"), 17);
+  EXPECT_EQ(opset_of(begin + "s: float32[4] = frozen [1.0, 1.0, 2.0, 2.0]; y = Resize(x, _, s) {mode=\"nearest\", "
+                             "antialias=0}; return y }"),
+            17);
   EXPECT_EQ(opset_of(begin + "y = AveragePool(x) {kernel_shape=[2, 2], dilations=[2, 2]}; return y }"), 19);
   std::string reason;
   EXPECT_EQ(opset_of(begin + "y = Gelu(x) @head; return y }", &reason), 20);
@@ -90,7 +101,8 @@ TEST(OnnxWrite, RefusesWhatAFileCannotHold) {
     write_onnx_bytes(absent);
     FAIL();
   } catch (const UserError& error) {
-    EXPECT_STREQ(error.what(), "parameter 'w' has no data; an ONNX file needs weights (materialize the parameters first)");
+    EXPECT_STREQ(error.what(),
+                 "parameter 'w' has no data; an ONNX file needs weights (materialize the parameters first)");
   }
   const Graph newer = parse_graph("graph(x: float4_e2m1[2]) { y: float4_e2m1[2] = Identity(x); return y }");
   EXPECT_THROW(write_onnx_bytes(newer), UserError);
@@ -111,14 +123,17 @@ fs::path scratch() {
 
 bool checker_accepts(const fs::path& folder) {
   const std::string command = "/usr/bin/python3 -c \"import onnx, glob\nfor f in sorted(glob.glob('" + folder.string() +
-                              "/*.onnx')):\n  try: onnx.checker.check_model(onnx.load(f), full_check=True)\n  except Exception as e: raise SystemExit(f + ': ' + str(e))\"";
+                              "/*.onnx')):\n  try: onnx.checker.check_model(onnx.load(f), full_check=True)\n  except "
+                              "Exception as e: raise SystemExit(f + ': ' + str(e))\"";
   return std::system(command.c_str()) == 0;
 }
 
 Graph every_layer() {
   GraphBuilder builder("every_layer");
   ValueId x = builder.input("image", ElementType::float32, {2, 4, 16, 16});
-  for (const Activation activation : {Activation::relu, Activation::relu6, Activation::hard_swish, Activation::hard_sigmoid, Activation::sigmoid, Activation::swish, Activation::tanh}) {
+  for (const Activation activation :
+       {Activation::relu, Activation::relu6, Activation::hard_swish, Activation::hard_sigmoid, Activation::sigmoid,
+        Activation::swish, Activation::tanh}) {
     const auto scope = builder.scope("block_" + std::string(activation_name(activation)));
     x = builder.convolution_norm_activation("conv", x, 8, {.kernel = 3, .stride = 1, .groups = 4}, activation);
   }
@@ -151,7 +166,8 @@ TEST(OnnxWrite, TheOfficialCheckerAcceptsWhatIsWritten) {
 fs::path collection() {
   const char* data = std::getenv("NACRE_DATA");
   const char* source = std::getenv("NACRE_SOURCE_DIR");
-  const fs::path root = data != nullptr ? fs::path(data) : fs::path(source == nullptr ? "." : source) / ".." / "shared" / "data";
+  const fs::path root =
+      data != nullptr ? fs::path(data) : fs::path(source == nullptr ? "." : source) / ".." / "shared" / "data";
   return root / "onnx";
 }
 

@@ -21,7 +21,7 @@ struct OperatorCase {
   std::string op = {};
   Attributes attributes = {};
   std::vector<std::optional<Tensor>> inputs = {};  // nothing: omitted
-  std::vector<size_t> structural = {};        // inputs that shapes depend on: axes, pads, target shapes
+  std::vector<size_t> structural = {};             // inputs that shapes depend on: axes, pads, target shapes
   int outputs = 1;
 };
 
@@ -87,12 +87,14 @@ inline OperatorCase binary(Random& random, ElementType type = ElementType::float
 inline OperatorCase variadic(Random& random) {
   const std::vector<int64_t> extents = random_extents(random, 0, 3);
   OperatorCase result;
-  for (int64_t i = random.integer(1, 4); i > 0; --i) result.inputs.push_back(random_tensor(random, broadcastable(random, extents)));
+  for (int64_t i = random.integer(1, 4); i > 0; --i)
+    result.inputs.push_back(random_tensor(random, broadcastable(random, extents)));
   return result;
 }
 
 // Strides, dilations, pads or auto_pad for a window over `kernel`; pads stay below the kernel.
-inline void add_window(Random& random, Attributes& attributes, const std::vector<int64_t>& kernel, bool auto_pad = true) {
+inline void add_window(Random& random, Attributes& attributes, const std::vector<int64_t>& kernel,
+                       bool auto_pad = true) {
   std::vector<int64_t> strides;
   std::vector<int64_t> dilations;
   std::vector<int64_t> pads(2 * kernel.size());
@@ -104,8 +106,10 @@ inline void add_window(Random& random, Attributes& attributes, const std::vector
   if (random.bernoulli(0.7)) attributes.set("strides", strides);
   if (random.bernoulli(0.5)) attributes.set("dilations", dilations);
   static const std::vector<std::string> kModes = {"VALID", "SAME_UPPER", "SAME_LOWER"};
-  if (auto_pad && random.bernoulli(0.3)) attributes.set("auto_pad", kModes[random.below(kModes.size())]);
-  else if (random.bernoulli(0.7)) attributes.set("pads", pads);
+  if (auto_pad && random.bernoulli(0.3))
+    attributes.set("auto_pad", kModes[random.below(kModes.size())]);
+  else if (random.bernoulli(0.7))
+    attributes.set("pads", pads);
 }
 
 inline std::vector<int64_t> image_extents(Random& random, int64_t channels, const std::vector<int64_t>& kernel) {
@@ -122,7 +126,8 @@ inline OperatorCase conv(Random& random) {
   std::vector<int64_t> weight = {out, group_in};
   weight.insert(weight.end(), kernel.begin(), kernel.end());
   OperatorCase result;
-  result.inputs = {random_tensor(random, image_extents(random, groups * group_in, kernel)), random_tensor(random, weight)};
+  result.inputs = {random_tensor(random, image_extents(random, groups * group_in, kernel)),
+                   random_tensor(random, weight)};
   if (random.bernoulli(0.5)) result.inputs.push_back(random_tensor(random, {out}));
   if (groups != 1) result.attributes.set("group", groups);
   if (random.bernoulli(0.5)) result.attributes.set("kernel_shape", kernel);
@@ -168,7 +173,9 @@ inline OperatorCase average_pool(Random& random) {
   return result;
 }
 
-inline OperatorCase global_pool(Random& random) { return {.inputs = {random_tensor(random, random_extents(random, 3, 5))}}; }
+inline OperatorCase global_pool(Random& random) {
+  return {.inputs = {random_tensor(random, random_extents(random, 3, 5))}};
+}
 
 inline OperatorCase batch_normalization(Random& random) {
   const std::vector<int64_t> extents = random_extents(random, 2, 4);
@@ -195,7 +202,8 @@ inline OperatorCase channel_normalization(Random& random, bool groups) {
   std::vector<int64_t> extents = random_extents(random, 3, 4);
   const int64_t count = random.integer(1, 3);
   if (groups) extents[1] = count * random.integer(1, 3);
-  OperatorCase result{.inputs = {random_tensor(random, extents), random_tensor(random, {extents[1]}), random_tensor(random, {extents[1]})}};
+  OperatorCase result{.inputs = {random_tensor(random, extents), random_tensor(random, {extents[1]}),
+                                 random_tensor(random, {extents[1]})}};
   if (groups) result.attributes.set("num_groups", count);
   return result;
 }
@@ -207,7 +215,8 @@ inline OperatorCase prelu(Random& random) {
 
 inline OperatorCase clip(Random& random) {
   OperatorCase result = unary(random);
-  if (random.bernoulli(0.7)) result.inputs.push_back(random.bernoulli(0.7) ? std::optional(Tensor::scalar(-0.5F)) : std::nullopt);
+  if (random.bernoulli(0.7))
+    result.inputs.push_back(random.bernoulli(0.7) ? std::optional(Tensor::scalar(-0.5F)) : std::nullopt);
   if (result.inputs.size() == 2 && random.bernoulli(0.7)) result.inputs.push_back(Tensor::scalar(0.75F));
   return result;
 }
@@ -216,7 +225,8 @@ inline OperatorCase where(Random& random) {
   OperatorCase result = binary(random);
   const std::vector<int64_t>& longer = std::max(result.inputs[0]->extents(), result.inputs[1]->extents(),
                                                 [](const auto& a, const auto& b) { return a.size() < b.size(); });
-  result.inputs.insert(result.inputs.begin(), random_tensor(random, broadcastable(random, longer), ElementType::boolean));
+  result.inputs.insert(result.inputs.begin(),
+                       random_tensor(random, broadcastable(random, longer), ElementType::boolean));
   return result;
 }
 
@@ -232,7 +242,8 @@ inline OperatorCase gemm(Random& random) {
   if (random.bernoulli(0.3)) result.attributes.set("alpha", 0.5F);
   if (random.bernoulli(0.3)) result.attributes.set("beta", 2.0F);
   result.inputs.push_back(random_tensor(random, turn_a != 0 ? std::vector{inner, rows} : std::vector{rows, inner}));
-  result.inputs.push_back(random_tensor(random, turn_b != 0 ? std::vector{columns, inner} : std::vector{inner, columns}));
+  result.inputs.push_back(
+      random_tensor(random, turn_b != 0 ? std::vector{columns, inner} : std::vector{inner, columns}));
   if (random.bernoulli(0.6)) result.inputs.push_back(random_tensor(random, broadcastable(random, {rows, columns})));
   return result;
 }
@@ -343,7 +354,8 @@ inline OperatorCase squeeze(Random& random) {
   for (size_t i = 0; i < extents.size(); ++i) {
     if (!random.bernoulli(0.5)) continue;
     extents[i] = 1;
-    axes.push_back(random.bernoulli(0.5) ? static_cast<int64_t>(i) : static_cast<int64_t>(i) - static_cast<int64_t>(extents.size()));
+    axes.push_back(random.bernoulli(0.5) ? static_cast<int64_t>(i)
+                                         : static_cast<int64_t>(i) - static_cast<int64_t>(extents.size()));
   }
   OperatorCase result{.inputs = {random_tensor(random, extents)}};
   if (random.bernoulli(0.7)) {
@@ -369,8 +381,9 @@ inline OperatorCase dropout(Random& random) {
 }
 
 inline OperatorCase cast(Random& random) {
-  static const std::vector<ElementType> kTypes = {ElementType::float32, ElementType::float64, ElementType::float16, ElementType::bfloat16,
-                                                  ElementType::int64,   ElementType::int32,   ElementType::int8,    ElementType::boolean};
+  static const std::vector<ElementType> kTypes = {ElementType::float32,  ElementType::float64, ElementType::float16,
+                                                  ElementType::bfloat16, ElementType::int64,   ElementType::int32,
+                                                  ElementType::int8,     ElementType::boolean};
   OperatorCase result = unary(random, kTypes[random.below(kTypes.size())]);
   result.attributes.set("to", static_cast<int64_t>(kTypes[random.below(kTypes.size())]));
   return result;
@@ -378,7 +391,8 @@ inline OperatorCase cast(Random& random) {
 
 inline OperatorCase depth_to_space(Random& random) {
   const int64_t block = random.integer(1, 3);
-  OperatorCase result{.inputs = {random_tensor(random, {random.integer(1, 2), block * block * random.integer(1, 2), random.integer(1, 3), random.integer(1, 3)})}};
+  OperatorCase result{.inputs = {random_tensor(random, {random.integer(1, 2), block * block * random.integer(1, 2),
+                                                        random.integer(1, 3), random.integer(1, 3)})}};
   result.attributes.set("blocksize", block);
   result.attributes.set("mode", std::string(random.bernoulli(0.5) ? "DCR" : "CRD"));
   return result;
@@ -386,7 +400,8 @@ inline OperatorCase depth_to_space(Random& random) {
 
 inline OperatorCase space_to_depth(Random& random) {
   const int64_t block = random.integer(1, 3);
-  OperatorCase result{.inputs = {random_tensor(random, {random.integer(1, 2), random.integer(1, 2), block * random.integer(1, 3), block * random.integer(1, 3)})}};
+  OperatorCase result{.inputs = {random_tensor(random, {random.integer(1, 2), random.integer(1, 2),
+                                                        block * random.integer(1, 3), block * random.integer(1, 3)})}};
   result.attributes.set("blocksize", block);
   return result;
 }
@@ -436,7 +451,8 @@ inline OperatorCase slice(Random& random) {
     starts.push_back(random.integer(-9, 9));
     ends.push_back(random.bernoulli(0.2) ? std::numeric_limits<int64_t>::max() : random.integer(-9, 9));
   }
-  result.inputs.insert(result.inputs.end(), {integer_vector(starts), integer_vector(ends), integer_vector(axes), integer_vector(steps)});
+  result.inputs.insert(result.inputs.end(),
+                       {integer_vector(starts), integer_vector(ends), integer_vector(axes), integer_vector(steps)});
   result.structural = {1, 2, 3, 4};
   return result;
 }
@@ -449,13 +465,15 @@ inline OperatorCase pad(Random& random) {
   const std::vector<int64_t> axes = random_axes(random, rank, random.bernoulli(0.5) ? rank : random.integer(1, rank));
   std::vector<int64_t> pads(2 * axes.size());
   for (size_t i = 0; i < pads.size(); ++i) {
-    const int64_t extent = result.inputs[0]->extents()[static_cast<size_t>(axis_of(*result.inputs[0], axes[i % axes.size()]))];
+    const int64_t extent =
+        result.inputs[0]->extents()[static_cast<size_t>(axis_of(*result.inputs[0], axes[i % axes.size()]))];
     const int64_t most = mode == "reflect" ? extent - 1 : mode == "wrap" ? extent : 3;
     pads[i] = mode == "constant" && random.bernoulli(0.2) ? -(extent / 2) : random.integer(0, most);
   }
   result.attributes.set("mode", mode);
   result.inputs.push_back(integer_vector(pads));
-  result.inputs.push_back(mode == "constant" && random.bernoulli(0.5) ? std::optional(Tensor::scalar(1.5F)) : std::nullopt);
+  result.inputs.push_back(mode == "constant" && random.bernoulli(0.5) ? std::optional(Tensor::scalar(1.5F))
+                                                                      : std::nullopt);
   result.inputs.push_back(integer_vector(axes));
   result.structural = {1, 3};
   return result;
@@ -472,7 +490,8 @@ inline OperatorCase tile(Random& random) {
 
 inline OperatorCase expand(Random& random) {
   const std::vector<int64_t> extents = random_extents(random, 1, 4);
-  return {.inputs = {random_tensor(random, broadcastable(random, extents)), integer_vector(extents)}, .structural = {1}};
+  return {.inputs = {random_tensor(random, broadcastable(random, extents)), integer_vector(extents)},
+          .structural = {1}};
 }
 
 inline Tensor random_indices(Random& random, const std::vector<int64_t>& extents, int64_t bound) {
@@ -504,7 +523,8 @@ inline OperatorCase gather_nd(Random& random) {
   const std::vector<int64_t> extents = random_extents(random, 2, 4);
   const int64_t batch = random.integer(0, 1);
   const int64_t depth = random.integer(1, static_cast<int64_t>(extents.size()) - batch);
-  std::vector<int64_t> tuples = batch == 1 ? std::vector{extents[0], random.integer(1, 3)} : random_extents(random, 0, 2, 3);
+  std::vector<int64_t> tuples =
+      batch == 1 ? std::vector{extents[0], random.integer(1, 3)} : random_extents(random, 0, 2, 3);
   tuples.push_back(depth);
   Tensor indices(ElementType::int64, tuples);
   const std::span<int64_t> all = indices.mutable_values<int64_t>();
@@ -546,14 +566,16 @@ inline OperatorCase scatter_nd(Random& random) {
   order.resize(static_cast<size_t>(rows));
   std::vector<int64_t> updates = extents;
   updates[0] = rows;
-  return {.inputs = {random_tensor(random, extents), Tensor::of<int64_t>(std::vector<int64_t>{rows, 1}, std::span<const int64_t>(order)),
+  return {.inputs = {random_tensor(random, extents),
+                     Tensor::of<int64_t>(std::vector<int64_t>{rows, 1}, std::span<const int64_t>(order)),
                      random_tensor(random, updates)}};
 }
 
 inline OperatorCase resize(Random& random) {
   OperatorCase result{.inputs = {random_tensor(random, random_extents(random, 2, 4, 4))}};
   static const std::vector<std::string> kModes = {"nearest", "linear", "cubic"};
-  static const std::vector<std::string> kCoordinates = {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric"};
+  static const std::vector<std::string> kCoordinates = {"half_pixel", "half_pixel_symmetric", "pytorch_half_pixel",
+                                                        "align_corners", "asymmetric"};
   static const std::vector<std::string> kNearest = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
   result.attributes.set("mode", kModes[random.below(kModes.size())]);
   result.attributes.set("coordinate_transformation_mode", kCoordinates[random.below(kCoordinates.size())]);
@@ -596,7 +618,8 @@ inline OperatorCase range(Random& random) {
   const int64_t delta = random.bernoulli(0.5) ? random.integer(1, 3) : random.integer(-3, -1);
   OperatorCase result{.inputs = {}, .structural = {0, 1, 2}};
   for (const int64_t number : {random.integer(-5, 5), random.integer(-5, 5), delta}) {
-    if (result.inputs.empty() || result.inputs[0]->type() == ElementType::int64) result.inputs.emplace_back(Tensor::scalar<int64_t>(number));
+    if (result.inputs.empty() || result.inputs[0]->type() == ElementType::int64)
+      result.inputs.emplace_back(Tensor::scalar<int64_t>(number));
   }
   return result;
 }
@@ -614,24 +637,64 @@ inline OperatorCase shape(Random& random) {
 inline const std::map<std::string, CaseMaker>& case_makers() {
   static const std::map<std::string, CaseMaker> kMakers = [] {
     std::map<std::string, CaseMaker> all = {
-        {"Conv", cases::conv}, {"ConvTranspose", cases::conv_transpose}, {"MaxPool", cases::max_pool}, {"AveragePool", cases::average_pool},
-        {"GlobalAveragePool", cases::global_pool}, {"GlobalMaxPool", cases::global_pool}, {"BatchNormalization", cases::batch_normalization},
+        {"Conv", cases::conv},
+        {"ConvTranspose", cases::conv_transpose},
+        {"MaxPool", cases::max_pool},
+        {"AveragePool", cases::average_pool},
+        {"GlobalAveragePool", cases::global_pool},
+        {"GlobalMaxPool", cases::global_pool},
+        {"BatchNormalization", cases::batch_normalization},
         {"LayerNormalization", cases::layer_normalization},
         {"InstanceNormalization", [](Random& r) { return cases::channel_normalization(r, false); }},
         {"GroupNormalization", [](Random& r) { return cases::channel_normalization(r, true); }},
-        {"PRelu", cases::prelu}, {"Clip", cases::clip}, {"Where", cases::where}, {"Gemm", cases::gemm}, {"MatMul", cases::matmul},
-        {"Softmax", cases::along_axis}, {"LogSoftmax", cases::along_axis}, {"Hardmax", cases::along_axis}, {"ArgMax", cases::arg_extreme},
-        {"ArgMin", cases::arg_extreme}, {"TopK", cases::top_k}, {"CumSum", cases::cumulative_sum}, {"Reshape", cases::reshape},
-        {"Flatten", cases::flatten}, {"Transpose", cases::transpose}, {"Squeeze", cases::squeeze}, {"Unsqueeze", cases::unsqueeze},
-        {"Identity", [](Random& r) { return cases::unary(r); }}, {"Dropout", cases::dropout}, {"Cast", cases::cast},
-        {"CastLike", [](Random& r) { return OperatorCase{.inputs = {random_tensor(r, random_extents(r, 0, 3)), random_tensor(r, {}, ElementType::int32)}}; }},
-        {"DepthToSpace", cases::depth_to_space}, {"SpaceToDepth", cases::space_to_depth}, {"Concat", cases::concat}, {"Split", cases::split},
-        {"Slice", cases::slice}, {"Pad", cases::pad}, {"Tile", cases::tile}, {"Expand", cases::expand}, {"Gather", cases::gather},
-        {"GatherElements", cases::gather_elements}, {"GatherND", cases::gather_nd}, {"ScatterElements", cases::scatter_elements},
-        {"ScatterND", cases::scatter_nd}, {"Resize", cases::resize}, {"Constant", cases::constant},
-        {"ConstantOfShape", cases::constant_of_shape}, {"Range", cases::range}, {"Shape", cases::shape},
-        {"Size", [](Random& r) { return cases::unary(r); }}, {"Not", [](Random& r) { return cases::unary(r, ElementType::boolean); }},
-        {"Div", [](Random& r) { return cases::binary(r); }}, {"Pow", [](Random& r) {
+        {"PRelu", cases::prelu},
+        {"Clip", cases::clip},
+        {"Where", cases::where},
+        {"Gemm", cases::gemm},
+        {"MatMul", cases::matmul},
+        {"Softmax", cases::along_axis},
+        {"LogSoftmax", cases::along_axis},
+        {"Hardmax", cases::along_axis},
+        {"ArgMax", cases::arg_extreme},
+        {"ArgMin", cases::arg_extreme},
+        {"TopK", cases::top_k},
+        {"CumSum", cases::cumulative_sum},
+        {"Reshape", cases::reshape},
+        {"Flatten", cases::flatten},
+        {"Transpose", cases::transpose},
+        {"Squeeze", cases::squeeze},
+        {"Unsqueeze", cases::unsqueeze},
+        {"Identity", [](Random& r) { return cases::unary(r); }},
+        {"Dropout", cases::dropout},
+        {"Cast", cases::cast},
+        {"CastLike",
+         [](Random& r) {
+           return OperatorCase{
+               .inputs = {random_tensor(r, random_extents(r, 0, 3)), random_tensor(r, {}, ElementType::int32)}};
+         }},
+        {"DepthToSpace", cases::depth_to_space},
+        {"SpaceToDepth", cases::space_to_depth},
+        {"Concat", cases::concat},
+        {"Split", cases::split},
+        {"Slice", cases::slice},
+        {"Pad", cases::pad},
+        {"Tile", cases::tile},
+        {"Expand", cases::expand},
+        {"Gather", cases::gather},
+        {"GatherElements", cases::gather_elements},
+        {"GatherND", cases::gather_nd},
+        {"ScatterElements", cases::scatter_elements},
+        {"ScatterND", cases::scatter_nd},
+        {"Resize", cases::resize},
+        {"Constant", cases::constant},
+        {"ConstantOfShape", cases::constant_of_shape},
+        {"Range", cases::range},
+        {"Shape", cases::shape},
+        {"Size", [](Random& r) { return cases::unary(r); }},
+        {"Not", [](Random& r) { return cases::unary(r, ElementType::boolean); }},
+        {"Div", [](Random& r) { return cases::binary(r); }},
+        {"Pow",
+         [](Random& r) {
            OperatorCase result = cases::binary(r);
            Tensor& base = *result.inputs[0];
            for (int64_t i = 0; i < base.elements(); ++i) base.set_number_at(i, 0.5 + std::abs(base.number_at(i)));
@@ -645,15 +708,18 @@ inline const std::map<std::string, CaseMaker>& case_makers() {
     for (const char* op : {"Add", "Sub", "Mul", "Equal", "Greater", "Less", "GreaterOrEqual", "LessOrEqual"}) {
       all[op] = [](Random& r) { return cases::binary(r); };
     }
-    for (const char* op : {"And", "Or", "Xor"}) all[op] = [](Random& r) { return cases::binary(r, ElementType::boolean); };
+    for (const char* op : {"And", "Or", "Xor"})
+      all[op] = [](Random& r) { return cases::binary(r, ElementType::boolean); };
     for (const char* op : {"Min", "Max", "Sum", "Mean"}) all[op] = cases::variadic;
-    for (const char* op : {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSumExp"}) {
+    for (const char* op : {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2",
+                           "ReduceSumSquare", "ReduceLogSumExp"}) {
       all[op] = [](Random& r) { return cases::reduce(r, false); };
     }
     all["ReduceLogSum"] = [](Random& r) { return cases::reduce(r, true); };
     for (const OperatorSchema* schema : all_operators()) {
       const bool single = schema->minimum_inputs == 1 && schema->maximum_inputs == 1;
-      if (single && schema->elementwise && !all.contains(schema->name)) all[schema->name] = [](Random& r) { return cases::unary(r); };
+      if (single && schema->elementwise && !all.contains(schema->name))
+        all[schema->name] = [](Random& r) { return cases::unary(r); };
     }
     return all;
   }();
@@ -676,12 +742,16 @@ inline Graph case_graph(const OperatorCase& test, bool constants = true) {
   for (size_t i = 0; i < test.inputs.size(); ++i) {
     const std::string name = "x" + std::to_string(i);
     const bool constant = constants && std::ranges::find(test.structural, i) != test.structural.end();
-    if (!test.inputs[i].has_value()) inputs.push_back(kNone);
-    else if (constant) inputs.push_back(graph.add_initializer(name, *test.inputs[i]));
-    else inputs.push_back(graph.add_input(name, test.inputs[i]->type(), test.inputs[i]->shape()));
+    if (!test.inputs[i].has_value())
+      inputs.push_back(kNone);
+    else if (constant)
+      inputs.push_back(graph.add_initializer(name, *test.inputs[i]));
+    else
+      inputs.push_back(graph.add_input(name, test.inputs[i]->type(), test.inputs[i]->shape()));
   }
   const NodeId node = graph.add_node(test.op, inputs, test.outputs, test.attributes);
-  for (int i = 0; i < test.outputs; ++i) graph.add_output(graph.node(node).outputs[static_cast<size_t>(i)], "y" + std::to_string(i));
+  for (int i = 0; i < test.outputs; ++i)
+    graph.add_output(graph.node(node).outputs[static_cast<size_t>(i)], "y" + std::to_string(i));
   return graph;
 }
 

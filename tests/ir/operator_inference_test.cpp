@@ -143,7 +143,8 @@ std::vector<std::string> runnable_operators() {
   return names;
 }
 
-INSTANTIATE_TEST_SUITE_P(Operators, EveryOperator, ::testing::ValuesIn(runnable_operators()), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Operators, EveryOperator, ::testing::ValuesIn(runnable_operators()),
+                         [](const auto& info) { return info.param; });
 
 }  // namespace
 }  // namespace nacre

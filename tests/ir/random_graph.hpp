@@ -19,7 +19,8 @@ class RandomGraph {
     graph_.name = pick({"", "net", "a net", "graph"});
     const Dim batch = coin() ? Dim(2) : graph_.symbol(pick({"batch", "N", "2*n", "a b"}));
     const int inputs = 1 + below(2);
-    for (int i = 0; i < inputs; ++i) pool_.push_back(graph_.add_input(unique(odd_name()), ElementType::float32, {batch, 4, 6, 6}));
+    for (int i = 0; i < inputs; ++i)
+      pool_.push_back(graph_.add_input(unique(odd_name()), ElementType::float32, {batch, 4, 6, 6}));
     for (int i = 0; i < nodes; ++i) add_node();
     finish();
     return std::move(graph_);
@@ -29,11 +30,18 @@ class RandomGraph {
   int below(int bound) { return static_cast<int>(random_.below(static_cast<uint64_t>(bound))); }
   bool coin() { return below(2) == 0; }
   template <class T>
-  T pick(const std::vector<T>& items) { return items[static_cast<size_t>(below(static_cast<int>(items.size())))]; }
-  std::string pick(std::initializer_list<const char*> items) { return pick(std::vector<std::string>(items.begin(), items.end())); }
+  T pick(const std::vector<T>& items) {
+    return items[static_cast<size_t>(below(static_cast<int>(items.size())))];
+  }
+  std::string pick(std::initializer_list<const char*> items) {
+    return pick(std::vector<std::string>(items.begin(), items.end()));
+  }
   ValueId any() { return pick(pool_); }
 
-  std::string odd_name() { return pick({"x", "weight", "stage1/0/expand", "Conv:0", "with space", "param", "\"quoted\"", "naïve", "%3", "_", "tab\there", "return"}); }
+  std::string odd_name() {
+    return pick({"x", "weight", "stage1/0/expand", "Conv:0", "with space", "param", "\"quoted\"", "naïve", "%3", "_",
+                 "tab\there", "return"});
+  }
   std::string unique(const std::string& stem) { return stem + "." + std::to_string(counter_++); }
 
   ValueId weight(Shape shape) {
@@ -42,7 +50,8 @@ class RandomGraph {
         if (graph_.value(id).shape == shape) return id;  // shared
       }
     }
-    const Distribution distribution = pick(std::vector<Distribution>{{}, {Distribution::Kind::kaiming_normal_fan_out, 1.5}, {Distribution::Kind::normal, 0.02}});
+    const Distribution distribution = pick(std::vector<Distribution>{
+        {}, {Distribution::Kind::kaiming_normal_fan_out, 1.5}, {Distribution::Kind::normal, 0.02}});
     ValueId id = kNone;
     if (coin()) {
       id = graph_.add_parameter(unique(odd_name()), ElementType::float32, shape, distribution, coin());
@@ -68,24 +77,33 @@ class RandomGraph {
     return node.outputs[0];
   }
 
-  ValueId add(std::string_view op, std::vector<ValueId> inputs, Attributes attributes = {}, int outputs = 1, std::string_view domain = "") {
+  ValueId add(std::string_view op, std::vector<ValueId> inputs, Attributes attributes = {}, int outputs = 1,
+              std::string_view domain = "") {
     return finish_node(graph_.add_node(op, std::move(inputs), outputs, std::move(attributes), domain));
   }
 
   ValueId constant(std::vector<int64_t> values) {
-    return graph_.add_initializer(unique("shape"), Tensor::of<int64_t>(std::vector<int64_t>{static_cast<int64_t>(values.size())}, values));
+    return graph_.add_initializer(
+        unique("shape"), Tensor::of<int64_t>(std::vector<int64_t>{static_cast<int64_t>(values.size())}, values));
   }
 
   void add_node() {
     const ValueId x = any();
     switch (below(10)) {
       case 0:
-      case 1: pool_.push_back(add("Conv", {x, weight({4, 4, 3, 3}), coin() ? weight({4}) : kNone}, {{"pads", std::vector<int64_t>{1, 1, 1, 1}}})); return;
+      case 1:
+        pool_.push_back(add("Conv", {x, weight({4, 4, 3, 3}), coin() ? weight({4}) : kNone},
+                            {{"pads", std::vector<int64_t>{1, 1, 1, 1}}}));
+        return;
       case 2: pool_.push_back(add("Relu", {x})); return;
       case 3: pool_.push_back(add(coin() ? "Add" : "Mul", {x, any()})); return;
-      case 4: pool_.push_back(add("BatchNormalization", {x, weight({4}), weight({4}), weight({4}), weight({4})}, {{"epsilon", coin() ? 1e-5F : 0.001F}})); return;
+      case 4:
+        pool_.push_back(add("BatchNormalization", {x, weight({4}), weight({4}), weight({4}), weight({4})},
+                            {{"epsilon", coin() ? 1e-5F : 0.001F}}));
+        return;
       case 5: {
-        const ValueId high = graph_.add_initializer(unique("limit"), Tensor::scalar<float>(static_cast<float>(below(7))));
+        const ValueId high =
+            graph_.add_initializer(unique("limit"), Tensor::scalar<float>(static_cast<float>(below(7))));
         pool_.push_back(add("Clip", {x, kNone, high}));
         return;
       }
@@ -106,8 +124,13 @@ class RandomGraph {
   }
 
   void add_opaque(ValueId x) {
-    Attributes attributes{{"level", 0.5F}, {"names", std::vector<std::string>{"a", "b\n"}}, {"empty", std::vector<float>{}}, {"count", int64_t{-3}},
-                          {"table", Tensor::of<float>({2}, {0.1F, -2.0F})}, {"mode", std::string("fast")}, {"weights", std::vector<float>{1, 0.25F}}};
+    Attributes attributes{{"level", 0.5F},
+                          {"names", std::vector<std::string>{"a", "b\n"}},
+                          {"empty", std::vector<float>{}},
+                          {"count", int64_t{-3}},
+                          {"table", Tensor::of<float>({2}, {0.1F, -2.0F})},
+                          {"mode", std::string("fast")},
+                          {"weights", std::vector<float>{1, 0.25F}}};
     const NodeId id = graph_.add_node("Mystery", {kNone, x}, 1, std::move(attributes), "com.example");
     Value& value = graph_.value(graph_.node(id).outputs[0]);
     value.shape = graph_.value(x).shape;
@@ -130,7 +153,9 @@ class RandomGraph {
     const NodeId id = graph_.add_node("If", {condition});
     const Shape shape = *graph_.value(x).shape;
     for (const bool first : {true, false}) {
-      graph_.node(id).bodies.push_back({first ? "then_branch" : "else_branch", std::make_shared<const Graph>(branch(shape, graph_.symbols(), first)), {x}});
+      graph_.node(id).bodies.push_back({first ? "then_branch" : "else_branch",
+                                        std::make_shared<const Graph>(branch(shape, graph_.symbols(), first)),
+                                        {x}});
     }
     pool_.push_back(finish_node(id));
   }
@@ -138,7 +163,9 @@ class RandomGraph {
   void finish() {
     graph_.add_output(pool_.back());
     if (graph_.value(pool_.back()).name.empty() && coin()) graph_.value(pool_.back()).name = "logits";
-    if (pool_.size() > 3 && coin() && pool_[pool_.size() - 2] != pool_.back() && !graph_.is_input(pool_[pool_.size() - 2])) graph_.add_output(pool_[pool_.size() - 2]);
+    if (pool_.size() > 3 && coin() && pool_[pool_.size() - 2] != pool_.back() &&
+        !graph_.is_input(pool_[pool_.size() - 2]))
+      graph_.add_output(pool_[pool_.size() - 2]);
     if (coin()) graph_.metadata["who"] = "a \"test\"\n";
     if (coin()) graph_.opset_imports["com.example"] = 3;
     if (coin()) {
@@ -163,8 +190,10 @@ inline Graph renamed_and_reordered(const Graph& graph, uint64_t seed) {
   Graph result = graph;
   Random random = Random::stream(seed, "reorder");
   int counter = 0;
-  for (size_t i = 0; i < result.values().size(); ++i) result.value(static_cast<ValueId>(i)).name = "other" + std::to_string(counter++);
-  for (Node& node : result.nodes()) node.name = "node" + std::to_string(counter++), node.scope = result.add_scope("scope" + std::to_string(counter));
+  for (size_t i = 0; i < result.values().size(); ++i)
+    result.value(static_cast<ValueId>(i)).name = "other" + std::to_string(counter++);
+  for (Node& node : result.nodes())
+    node.name = "node" + std::to_string(counter++), node.scope = result.add_scope("scope" + std::to_string(counter));
   // Swapping neighbors that do not depend on each other reaches every order.
   for (int step = 0; step < 200; ++step) {
     auto& nodes = result.nodes();

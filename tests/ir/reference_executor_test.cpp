@@ -1,6 +1,6 @@
 // Whole graphs on the reference executor: parameters, control flow, messages.
-#include "nacre/base/random.hpp"
 #include "nacre/ir/reference_executor.hpp"
+#include "nacre/base/random.hpp"
 
 #include <gtest/gtest.h>
 
@@ -92,9 +92,13 @@ TEST(ReferenceExecutor, DrawsHaveTheirDeviation) {
 TEST(ReferenceExecutor, SaysWhatIsWrongWithInputs) {
   const Graph graph = small_network();
   EXPECT_EQ(message_of([&] { run_reference(graph, {}); }), "input 'image' is missing");
-  EXPECT_EQ(message_of([&] { run_reference(graph, {{"image", Tensor(ElementType::float32, {2, 3, 8})}}); }),
+  EXPECT_EQ(message_of([&] {
+              run_reference(graph, {{"image", Tensor(ElementType::float32, {2, 3, 8})}});
+            }),
             "input 'image' is [2,3,8], expected [2,3,8,8]");
-  EXPECT_EQ(message_of([&] { run_reference(graph, {{"image", Tensor(ElementType::float64, {2, 3, 8, 8})}}); }),
+  EXPECT_EQ(message_of([&] {
+              run_reference(graph, {{"image", Tensor(ElementType::float64, {2, 3, 8, 8})}});
+            }),
             "input 'image' is float64, expected float32");
 }
 
@@ -103,12 +107,16 @@ TEST(ReferenceExecutor, RefusesByName) {
   const ValueId x = graph.add_input("x", ElementType::float32, {1});
   const NodeId node = graph.add_node("FancyNorm", {x}, 1, {}, "com.example");
   graph.add_output(graph.node(node).outputs[0], "y");
-  EXPECT_EQ(message_of([&] { run_reference(graph, {{"x", Tensor::of<float>({1}, {1})}}); }),
-            "node 'FancyNorm_0' (com.example.FancyNorm): the reference executor has no kernel for operator 'com.example.FancyNorm'");
+  EXPECT_EQ(message_of([&] {
+              run_reference(graph, {{"x", Tensor::of<float>({1}, {1})}});
+            }),
+            "node 'FancyNorm_0' (com.example.FancyNorm): the reference executor has no kernel for operator "
+            "'com.example.FancyNorm'");
   Graph without;
   const ValueId w = without.add_parameter("w", ElementType::float32, {1}, {});
   without.add_output(without.node(without.add_node("Relu", {w})).outputs[0], "y");
-  EXPECT_EQ(message_of([&] { run_reference(without, {}); }), "node 'Relu_0' (Relu): parameter 'w' has neither data nor a distribution to draw it from");
+  EXPECT_EQ(message_of([&] { run_reference(without, {}); }),
+            "node 'Relu_0' (Relu): parameter 'w' has neither data nor a distribution to draw it from");
 }
 
 // --- control flow -------------------------------------------------------------------------------------------------
@@ -126,13 +134,17 @@ TEST(ReferenceExecutor, RunsTheBranchTaken) {
   const ValueId condition = graph.add_input("condition", ElementType::boolean, {});
   const ValueId x = graph.add_input("x", ElementType::float32, {2});
   const NodeId node = graph.add_node("If", {condition});
-  graph.node(node).bodies.push_back({.name = "then_branch", .graph = std::make_shared<Graph>(branch("Neg")), .captures = {x}});
-  graph.node(node).bodies.push_back({.name = "else_branch", .graph = std::make_shared<Graph>(branch("Abs")), .captures = {x}});
+  graph.node(node).bodies.push_back(
+      {.name = "then_branch", .graph = std::make_shared<Graph>(branch("Neg")), .captures = {x}});
+  graph.node(node).bodies.push_back(
+      {.name = "else_branch", .graph = std::make_shared<Graph>(branch("Abs")), .captures = {x}});
   graph.add_output(graph.node(node).outputs[0], "y");
   infer_shapes(graph);
   const Tensor data = Tensor::of<float>({2}, {-1, 2});
-  EXPECT_EQ(run_reference(graph, {{"condition", Tensor::scalar<bool>(true)}, {"x", data}}).at("y").numbers(), (std::vector<double>{1, -2}));
-  EXPECT_EQ(run_reference(graph, {{"condition", Tensor::scalar<bool>(false)}, {"x", data}}).at("y").numbers(), (std::vector<double>{1, 2}));
+  EXPECT_EQ(run_reference(graph, {{"condition", Tensor::scalar<bool>(true)}, {"x", data}}).at("y").numbers(),
+            (std::vector<double>{1, -2}));
+  EXPECT_EQ(run_reference(graph, {{"condition", Tensor::scalar<bool>(false)}, {"x", data}}).at("y").numbers(),
+            (std::vector<double>{1, 2}));
 }
 
 // state = 2 state + step until it passes the limit; every state is kept.
@@ -142,7 +154,9 @@ TEST(ReferenceExecutor, LoopsByCountAndCondition) {
   body.add_input("going", ElementType::boolean, {});
   const ValueId state = body.add_input("state", ElementType::int64, {});
   const ValueId limit = body.add_input("limit", ElementType::int64, {});  // captured
-  const auto add = [&](const char* op, std::vector<ValueId> inputs) { return body.node(body.add_node(op, std::move(inputs))).outputs[0]; };
+  const auto add = [&](const char* op, std::vector<ValueId> inputs) {
+    return body.node(body.add_node(op, std::move(inputs))).outputs[0];
+  };
   const ValueId next = add("Add", {add("Add", {state, state}), iteration});
   body.add_output(add("Less", {next, limit}), "");
   body.add_output(next, "");
@@ -157,7 +171,9 @@ TEST(ReferenceExecutor, LoopsByCountAndCondition) {
   graph.add_output(graph.node(loop).outputs[1], "all");
   infer_shapes(graph);
   const auto run = [&](int64_t count, int64_t most) {
-    return run_reference(graph, {{"trips", Tensor::scalar(count)}, {"start", Tensor::scalar<int64_t>(1)}, {"bound", Tensor::scalar(most)}});
+    return run_reference(
+        graph,
+        {{"trips", Tensor::scalar(count)}, {"start", Tensor::scalar<int64_t>(1)}, {"bound", Tensor::scalar(most)}});
   };
   EXPECT_EQ(run(4, 1000).at("all").integers(), (std::vector<int64_t>{2, 5, 12, 27}));
   EXPECT_EQ(run(4, 1000).at("last").integers(), (std::vector<int64_t>{27}));
@@ -220,7 +236,8 @@ TEST(ReferenceExecutor, SelfAttentionEqualsItsFormula) {
     for (int64_t t = 0; t < kTokens; ++t) {
       for (int64_t f = 0; f < kFeatures; ++f) {
         double sum = b[static_cast<size_t>(f)];
-        for (int64_t k = 0; k < kFeatures; ++k) sum += rows[static_cast<size_t>(t * kFeatures + k)] * w[static_cast<size_t>(k * kFeatures + f)];
+        for (int64_t k = 0; k < kFeatures; ++k)
+          sum += rows[static_cast<size_t>(t * kFeatures + k)] * w[static_cast<size_t>(k * kFeatures + f)];
         result.push_back(sum);
       }
     }
@@ -248,7 +265,8 @@ TEST(ReferenceExecutor, SelfAttentionEqualsItsFormula) {
   }
   const Matrix expected = project("out", mixed);
   const Tensor actual = run_reference(graph, {{"x", input}}).at("y");
-  for (int64_t i = 0; i < actual.elements(); ++i) EXPECT_NEAR(actual.number_at(i), expected[static_cast<size_t>(i)], 1e-5);
+  for (int64_t i = 0; i < actual.elements(); ++i)
+    EXPECT_NEAR(actual.number_at(i), expected[static_cast<size_t>(i)], 1e-5);
 }
 
 }  // namespace

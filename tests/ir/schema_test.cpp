@@ -56,9 +56,12 @@ struct Chain {
   }
   ValueId integers(std::vector<int64_t> values) {
     const std::vector<int64_t> extents = {static_cast<int64_t>(values.size())};
-    return graph.add_initializer("c" + std::to_string(graph.values().size()), Tensor::of<int64_t>(extents, std::span<const int64_t>(values)));
+    return graph.add_initializer("c" + std::to_string(graph.values().size()),
+                                 Tensor::of<int64_t>(extents, std::span<const int64_t>(values)));
   }
-  ValueId index(int64_t value) { return graph.add_initializer("i" + std::to_string(graph.values().size()), Tensor::scalar<int64_t>(value)); }
+  ValueId index(int64_t value) {
+    return graph.add_initializer("i" + std::to_string(graph.values().size()), Tensor::scalar<int64_t>(value));
+  }
   std::string shape(ValueId id) const {
     const std::optional<Shape>& shape = graph.value(id).shape;
     return shape.has_value() ? graph.shape_text(*shape) : "none";
@@ -73,8 +76,11 @@ TEST(ShapeInference, FollowsShapeGatherConcatReshape) {
     const ValueId x = chain.graph.add_input("x", ElementType::float32, {batch, 4, 5, 6});
     const ValueId shape = chain.add("Shape", {x});
     const ValueId zero = chain.add("Unsqueeze", {chain.add("Gather", {shape, chain.index(0)}), chain.integers({0})});
-    const ValueId product = chain.add("Mul", {chain.add("Gather", {shape, chain.index(1)}), chain.add("Gather", {shape, chain.index(2)})});
-    const ValueId target = chain.add("Concat", {zero, chain.add("Unsqueeze", {product, chain.integers({0})}), chain.integers({-1})}, {{"axis", int64_t{0}}});
+    const ValueId product =
+        chain.add("Mul", {chain.add("Gather", {shape, chain.index(1)}), chain.add("Gather", {shape, chain.index(2)})});
+    const ValueId target =
+        chain.add("Concat", {zero, chain.add("Unsqueeze", {product, chain.integers({0})}), chain.integers({-1})},
+                  {{"axis", int64_t{0}}});
     EXPECT_EQ(chain.shape(chain.add("Reshape", {x, target})), symbolic ? "[batch,20,6]" : "[8,20,6]");
   }
 }
@@ -89,13 +95,18 @@ TEST(ShapeInference, WritesExpressionsOverSymbols) {
   EXPECT_EQ(chain.shape(both), "[batch,past+1,64]");
   EXPECT_EQ(chain.shape(chain.add("Reshape", {both, chain.integers({0, -1, 16})})), "[batch,4*past+4,16]");
   EXPECT_EQ(chain.shape(chain.add("Reshape", {both, chain.integers({-1, 64})})), "[batch+batch*past,64]");
-  EXPECT_EQ(chain.shape(chain.add("Slice", {both, chain.integers({1}), chain.integers({INT64_MAX}), chain.integers({1})})), "[batch,past,64]");
-  EXPECT_EQ(chain.shape(chain.add("Slice", {both, chain.integers({0}), chain.integers({-1}), chain.integers({1})})), "[batch,past,64]");
+  EXPECT_EQ(
+      chain.shape(chain.add("Slice", {both, chain.integers({1}), chain.integers({INT64_MAX}), chain.integers({1})})),
+      "[batch,past,64]");
+  EXPECT_EQ(chain.shape(chain.add("Slice", {both, chain.integers({0}), chain.integers({-1}), chain.integers({1})})),
+            "[batch,past,64]");
   const ValueId length = chain.add("Slice", {chain.add("Shape", {both}), chain.integers({1}), chain.integers({2})});
   const ValueId shorter = chain.add("Sub", {length, chain.integers({1})});
   EXPECT_EQ(chain.shape(chain.add("ConstantOfShape", {shorter})), "[past]");
-  EXPECT_EQ(chain.shape(chain.add("Expand", {chain.graph.add_input("one", ElementType::float32, {1, 64}), chain.add("Concat", {shorter, chain.integers({64})}, {{"axis", int64_t{0}}})})),
-            "[past,64]");
+  EXPECT_EQ(
+      chain.shape(chain.add("Expand", {chain.graph.add_input("one", ElementType::float32, {1, 64}),
+                                       chain.add("Concat", {shorter, chain.integers({64})}, {{"axis", int64_t{0}}})})),
+      "[past,64]");
   EXPECT_EQ(chain.shape(chain.add("Tile", {both, chain.integers({2, 1, 1})})), "[2*batch,past+1,64]");
 }
 
@@ -106,8 +117,12 @@ TEST(ShapeInference, WindowsOverSymbolsAreExact) {
   const ValueId w = chain.graph.add_parameter("w", ElementType::float32, {8, 3, 3, 3}, {});
   EXPECT_EQ(chain.shape(chain.add("Conv", {x, w}, {{"pads", std::vector<int64_t>(4, 1)}})), "[1,8,h,h]");
   EXPECT_EQ(chain.shape(chain.add("Conv", {x, w})), "[1,8,h-2,h-2]");
-  EXPECT_EQ(chain.shape(chain.add("Conv", {x, w}, {{"pads", std::vector<int64_t>(4, 1)}, {"strides", std::vector<int64_t>{2, 2}}})), "[1,8,(h+1)/2,(h+1)/2]");
-  EXPECT_EQ(chain.shape(chain.add("Resize", {x, kNone, chain.graph.add_initializer("s", Tensor::of<float>({4}, {1, 1, 2, 2}))})), "[1,3,2*h,2*h]");
+  EXPECT_EQ(chain.shape(chain.add("Conv", {x, w},
+                                  {{"pads", std::vector<int64_t>(4, 1)}, {"strides", std::vector<int64_t>{2, 2}}})),
+            "[1,8,(h+1)/2,(h+1)/2]");
+  EXPECT_EQ(chain.shape(chain.add("Resize",
+                                  {x, kNone, chain.graph.add_initializer("s", Tensor::of<float>({4}, {1, 1, 2, 2}))})),
+            "[1,3,2*h,2*h]");
 }
 
 // Upsampling as exporters write it: sizes by way of floating-point numbers.
@@ -115,9 +130,12 @@ TEST(ShapeInference, ComputesThroughFloatingPoint) {
   Chain chain;
   const ValueId x = chain.graph.add_input("x", ElementType::float32, {1, 3, 10, 12});
   const ValueId size = chain.add("Slice", {chain.add("Shape", {x}), chain.integers({2}), chain.integers({4})});
-  const ValueId scaled = chain.add("Mul", {chain.add("Cast", {size}, {{"to", int64_t{1}}}), chain.graph.add_initializer("scale", Tensor::scalar(1.5F))});
+  const ValueId scaled = chain.add("Mul", {chain.add("Cast", {size}, {{"to", int64_t{1}}}),
+                                           chain.graph.add_initializer("scale", Tensor::scalar(1.5F))});
   const ValueId whole = chain.add("Cast", {chain.add("Floor", {scaled})}, {{"to", int64_t{7}}});
-  const ValueId sizes = chain.add("Concat", {chain.add("Slice", {chain.add("Shape", {x}), chain.integers({0}), chain.integers({2})}), whole}, {{"axis", int64_t{0}}});
+  const ValueId sizes = chain.add(
+      "Concat", {chain.add("Slice", {chain.add("Shape", {x}), chain.integers({0}), chain.integers({2})}), whole},
+      {{"axis", int64_t{0}}});
   EXPECT_EQ(chain.shape(chain.add("Resize", {x, kNone, kNone, sizes})), "[1,3,15,18]");
 }
 
@@ -149,7 +167,8 @@ TEST(ShapeInference, InfersBodiesWithTheirCaptures) {
   const ValueId condition = graph.add_input("condition", ElementType::boolean, {});
   const NodeId node = graph.add_node("If", {condition});
   for (const auto& [name, factor] : {std::pair{"then_branch", 1}, std::pair{"else_branch", 2}}) {
-    graph.node(node).bodies.push_back({.name = name, .graph = std::make_shared<Graph>(relu_branch(factor)), .captures = {x}});
+    graph.node(node).bodies.push_back(
+        {.name = name, .graph = std::make_shared<Graph>(relu_branch(factor)), .captures = {x}});
   }
   infer_shapes(graph);
   EXPECT_EQ(graph.shape_text(*graph.value(graph.node(node).outputs[0]).shape), "[?,5]");
@@ -209,11 +228,26 @@ TEST(ShapeInference, NamesTheNodeAndWhatIsWrong) {
       {"Conv", {{1, 3, 8, 8}, {16, 4, 3, 3}}, {}, "input has 3 channels, expected 4 for weight [16,4,3,3] and group 1"},
       {"Conv", {{1, 3, 2, 2}, {16, 3, 3, 3}}, {}, "a kernel spanning 3 does not fit the padded input extent 2"},
       {"Conv", {{1, 3, 8, 8}, {16, 3, 3}}, {}, "differ in rank"},
-      {"Conv", {{1, 3, 8, 8}, {16, 3, 3, 3}}, {{"strides", std::vector<int64_t>{1}}}, "attribute 'strides' has 1 entries, expected 2"},
-      {"Conv", {{1, 3, 8, 8}, {16, 3, 3, 3}}, {{"strides", std::vector<int64_t>{0, 1}}}, "attribute 'strides' holds 0, expected at least 1"},
-      {"Conv", {{1, 3, 8, 8}, {16, 3, 3, 3}}, {{"kernel_shape", std::vector<int64_t>{5, 5}}}, "attribute 'kernel_shape' differs from the weight"},
-      {"Conv", {{1, 3, 8, 8}, {16, 3, 3, 3}}, {{"auto_pad", std::string("SAME")}}, "attribute 'auto_pad' is 'SAME', expected NOTSET, VALID"},
-      {"Conv", {{1, 3, 8, 8}, {16, 3, 3, 3}}, {{"group", 2.0F}}, "attribute 'group' has another type, expected an integer"},
+      {"Conv",
+       {{1, 3, 8, 8}, {16, 3, 3, 3}},
+       {{"strides", std::vector<int64_t>{1}}},
+       "attribute 'strides' has 1 entries, expected 2"},
+      {"Conv",
+       {{1, 3, 8, 8}, {16, 3, 3, 3}},
+       {{"strides", std::vector<int64_t>{0, 1}}},
+       "attribute 'strides' holds 0, expected at least 1"},
+      {"Conv",
+       {{1, 3, 8, 8}, {16, 3, 3, 3}},
+       {{"kernel_shape", std::vector<int64_t>{5, 5}}},
+       "attribute 'kernel_shape' differs from the weight"},
+      {"Conv",
+       {{1, 3, 8, 8}, {16, 3, 3, 3}},
+       {{"auto_pad", std::string("SAME")}},
+       "attribute 'auto_pad' is 'SAME', expected NOTSET, VALID"},
+      {"Conv",
+       {{1, 3, 8, 8}, {16, 3, 3, 3}},
+       {{"group", 2.0F}},
+       "attribute 'group' has another type, expected an integer"},
       {"Conv", {{1, 3, 8, 8}}, {}, "takes 2 to 3 inputs, found 1"},
       {"Add", {{2, 3}, {2, 4}}, {}, "shapes [2,3] and [2,4] do not broadcast"},
       {"Add", {{2, 3}, {2, 3}}, {}, "input 1 is int64, expected float32 as input 0", ElementType::int64},
@@ -225,8 +259,14 @@ TEST(ShapeInference, NamesTheNodeAndWhatIsWrong) {
       {"Concat", {{2, 3}}, {}, "attribute 'axis' is missing"},
       {"Transpose", {{2, 3}}, {{"perm", std::vector<int64_t>{0, 0}}}, "axis 0 is named twice"},
       {"DepthToSpace", {{1, 6, 2, 2}}, {{"blocksize", int64_t{2}}}, "channel count 6 does not divide by 4"},
-      {"GroupNormalization", {{1, 6, 2}, {6}, {6}}, {{"num_groups", int64_t{4}}}, "6 channels do not divide into 4 groups"},
-      {"BatchNormalization", {{1, 6, 2}, {6}, {6}, {5}, {6}}, {}, "entries of a statistic and channels differ: 5 and 6"},
+      {"GroupNormalization",
+       {{1, 6, 2}, {6}, {6}},
+       {{"num_groups", int64_t{4}}},
+       "6 channels do not divide into 4 groups"},
+      {"BatchNormalization",
+       {{1, 6, 2}, {6}, {6}, {5}, {6}},
+       {},
+       "entries of a statistic and channels differ: 5 and 6"},
       {"MaxPool", {{1, 6, 8}}, {}, "attribute 'kernel_shape' is missing"},
       {"Cast", {{1}}, {{"to", int64_t{99}}}, "attribute 'to' names no element type: 99"},
   };
@@ -235,7 +275,8 @@ TEST(ShapeInference, NamesTheNodeAndWhatIsWrong) {
     Graph graph;
     graph.current_scope = graph.add_scope("stage1/0");
     std::vector<ValueId> inputs;
-    for (const Shape& shape : bad.shapes) inputs.push_back(graph.add_input("x", inputs.size() == 1 ? bad.second_type : ElementType::float32, shape));
+    for (const Shape& shape : bad.shapes)
+      inputs.push_back(graph.add_input("x", inputs.size() == 1 ? bad.second_type : ElementType::float32, shape));
     graph.add_node(bad.op, inputs, 1, bad.attributes);
     try {
       infer_shapes(graph);
@@ -254,7 +295,9 @@ TEST(ShapeInference, ReshapeThatDoesNotDivideIsNamed) {
   EXPECT_THROW(chain.add("Reshape", {x, chain.integers({3, -1})}), UserError);
   EXPECT_THROW(chain.add("Reshape", {x, chain.integers({3, 3})}), UserError);
   EXPECT_THROW(chain.add("Reshape", {x, chain.integers({-1, -1})}), UserError);
-  EXPECT_THROW(chain.add("Slice", {x, chain.integers({0}), chain.integers({1}), chain.integers({0}), chain.integers({0})}), UserError);
+  EXPECT_THROW(
+      chain.add("Slice", {x, chain.integers({0}), chain.integers({1}), chain.integers({0}), chain.integers({0})}),
+      UserError);
   EXPECT_THROW(chain.add("Pad", {x, chain.integers({-3, 0, 0, 0})}), UserError);
 }
 

@@ -57,10 +57,10 @@ TEST(Statistics, SharedWeightsCountOnce) {
 // x -> a -> b -> sum <- x: while b is made, x, a and b are alive.
 TEST(Statistics, PeakOfADiamond) {
   GraphBuilder builder;
-  const ValueId x = builder.input("x", ElementType::float32, {1, 4, 8, 8});                   // 1024 bytes
-  const ValueId wide = builder.convolution("a", x, 12, {.kernel = 1});                        // 3072
-  const ValueId narrow = builder.convolution("b", wide, 4, {.kernel = 1});                    // 1024
-  builder.output(builder.add(x, narrow), "y");                                                // 1024
+  const ValueId x = builder.input("x", ElementType::float32, {1, 4, 8, 8});  // 1024 bytes
+  const ValueId wide = builder.convolution("a", x, 12, {.kernel = 1});       // 3072
+  const ValueId narrow = builder.convolution("b", wide, 4, {.kernel = 1});   // 1024
+  builder.output(builder.add(x, narrow), "y");                               // 1024
   const GraphStatistics statistics = count_graph(builder.graph());
   EXPECT_EQ(statistics.peak_activation_bytes, 1024 + 3072 + 1024);
   EXPECT_EQ(statistics.peak_node, 1);
@@ -96,7 +96,8 @@ TEST(Statistics, NamesTheDimensionThatIsNotBound) {
     count_graph(builder.graph());
     FAIL() << "expected a UserError";
   } catch (const UserError& error) {
-    EXPECT_STREQ(error.what(), "value 'image' [batch,3] has the dimension 'batch' that is not fixed; bind it to a number first");
+    EXPECT_STREQ(error.what(),
+                 "value 'image' [batch,3] has the dimension 'batch' that is not fixed; bind it to a number first");
   }
 }
 
@@ -122,10 +123,12 @@ Graph matmul_body() {
 TEST(Statistics, LoopsCostTheirTripsWhenKnown) {
   for (const bool known : {true, false}) {
     Graph graph;
-    const ValueId trips = known ? graph.add_initializer("trips", Tensor::scalar<int64_t>(5)) : graph.add_input("trips", ElementType::int64, {});
+    const ValueId trips = known ? graph.add_initializer("trips", Tensor::scalar<int64_t>(5))
+                                : graph.add_input("trips", ElementType::int64, {});
     const ValueId x = graph.add_input("x", ElementType::float32, {1, 8});
     const NodeId loop = graph.add_node("Loop", {trips, kNone, x});
-    graph.node(loop).bodies.push_back({.name = "body", .graph = std::make_shared<Graph>(matmul_body()), .captures = {}});
+    graph.node(loop).bodies.push_back(
+        {.name = "body", .graph = std::make_shared<Graph>(matmul_body()), .captures = {}});
     graph.add_output(graph.node(loop).outputs[0], "y");
     infer_shapes(graph);
     const GraphStatistics statistics = count_graph(graph);

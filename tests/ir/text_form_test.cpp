@@ -52,7 +52,8 @@ TEST(TextForm, KeepsEveryElementTypeBitForBit) {
     Graph graph;
     const ValueId x = graph.add_input("x", ElementType::float32, {1});
     Tensor data(type, {3, 2});
-    for (int64_t i = 0; i < data.bytes(); ++i) data.mutable_data()[i] = type == ElementType::boolean ? std::byte(i % 2) : std::byte(i * 37 + 130);
+    for (int64_t i = 0; i < data.bytes(); ++i)
+      data.mutable_data()[i] = type == ElementType::boolean ? std::byte(i % 2) : std::byte(i * 37 + 130);
     const ValueId w = graph.add_initializer("w", data);
     graph.add_node("Odd", {x, w}, 1, {}, "com.example");
     graph.add_output(graph.nodes()[0].outputs[0], "y");
@@ -65,8 +66,10 @@ TEST(TextForm, KeepsEveryElementTypeBitForBit) {
 TEST(TextForm, KeepsSpecialFloats) {
   Graph graph;
   const ValueId x = graph.add_input("x", ElementType::float32, {1});
-  const std::vector<float> values = {0.0F, -0.0F, INFINITY, -INFINITY, std::nanf(""), std::bit_cast<float>(0x7fc00123U), 1e-45F, 3.4028235e38F, 0.1F};
-  const NodeId id = graph.add_node("Odd", {x}, 1, {{"list", values}, {"one", values[5]}, {"plain", values[4]}}, "com.example");
+  const std::vector<float> values = {
+      0.0F, -0.0F, INFINITY, -INFINITY, std::nanf(""), std::bit_cast<float>(0x7fc00123U), 1e-45F, 3.4028235e38F, 0.1F};
+  const NodeId id =
+      graph.add_node("Odd", {x}, 1, {{"list", values}, {"one", values[5]}, {"plain", values[4]}}, "com.example");
   graph.add_output(graph.node(id).outputs[0], "y");
   const Graph again = parse_graph(print_graph(graph));
   EXPECT_EQ(content_hash(again), content_hash(graph)) << print_graph(graph);
@@ -76,7 +79,9 @@ TEST(TextForm, KeepsSpecialFloats) {
 }
 
 TEST(TextForm, InfersWhatIsNotWritten) {
-  const Graph graph = parse_graph("graph(x: float32[n,3,8,8]) { w: float32[5,3,3,3] = param; h = Conv(x, w) {strides=[2, 2]}; y = Flatten(h); return y }");
+  const Graph graph = parse_graph(
+      "graph(x: float32[n,3,8,8]) { w: float32[5,3,3,3] = param; h = Conv(x, w) {strides=[2, 2]}; y = Flatten(h); "
+      "return y }");
   EXPECT_EQ(graph.shape_text(*graph.value(graph.outputs[0]).shape), "[n,45]");
 }
 
@@ -101,32 +106,42 @@ TEST(TextForm, ErrorsNameThePlaceAndWhatWasExpected) {
       {"", "graph text:1:1: expected 'graph', found the end of the text"},
       {"graf net() {}", "graph text:1:1: expected 'graph', found 'graf'"},
       {"graph(x) { return x }", "graph text:1:7: input 'x' needs a type, e.g. x: float32[batch,3,8,8]"},
-      {"graph(x: float33[1]) { return x }", "graph text:1:10: unknown element type 'float33'; expected one such as float32, int64, bool"},
+      {"graph(x: float33[1]) { return x }",
+       "graph text:1:10: unknown element type 'float33'; expected one such as float32, int64, bool"},
       {"graph(x: float32[1]) {\n  y = Relu(z); return y }", "graph text:2:12: value 'z' is read before it is written"},
-      {"graph(value: float32[1]) {\n  y = Relu(valu); return y }", "graph text:2:12: value 'valu' is read before it is written; did you mean 'value'?"},
+      {"graph(value: float32[1]) {\n  y = Relu(valu); return y }",
+       "graph text:2:12: value 'valu' is read before it is written; did you mean 'value'?"},
       {"graph(x: float32[1], x: float32[1]) { return x }", "graph text:1:22: value 'x' is written twice"},
       {"graph(x: float32[1]) { y = Relu(x) }", "graph text:1:36: expected 'return' and the outputs, found '}'"},
-      {"graph(x: float32[1]) { w: float32[2] = param [1.0]; return x }", "graph text:1:46: expected 2 elements, found 1"},
-      {"graph(x: float32[1]) { w: float32[2] = param raw \"AAAA\"; return x }", "graph text:1:46: expected 8 bytes in base64"},
+      {"graph(x: float32[1]) { w: float32[2] = param [1.0]; return x }",
+       "graph text:1:46: expected 2 elements, found 1"},
+      {"graph(x: float32[1]) { w: float32[2] = param raw \"AAAA\"; return x }",
+       "graph text:1:46: expected 8 bytes in base64"},
       {"graph(x: float32[1]) { w: float32[2] = param gauss(1.0); return x }",
-       "graph text:1:46: unknown distribution 'gauss'; expected constant, normal, uniform, kaiming_normal_fan_out, kaiming_normal_fan_in, xavier_uniform or truncated_normal"},
+       "graph text:1:46: unknown distribution 'gauss'; expected constant, normal, uniform, kaiming_normal_fan_out, "
+       "kaiming_normal_fan_in, xavier_uniform or truncated_normal"},
       {"graph(x: float32[1]) { w: int8[1] = frozen [300]; return x }", "graph text:1:49: '300' is no int8"},
-      {"graph(x: float32[1]) { y = Relu(x) {alpha=[]}; return y }", "graph text:1:43: an empty list has no type; write ints[], floats[] or strings[]"},
+      {"graph(x: float32[1]) { y = Relu(x) {alpha=[]}; return y }",
+       "graph text:1:43: an empty list has no type; write ints[], floats[] or strings[]"},
       {"graph(x: float32[1]) { y = Relu(x) {a=1, a=2}; return y }", "graph text:1:43: attribute 'a' is given twice"},
       {"graph(x: float32[2,3], z: float32[4,3]) { y = Add(x, z); return y }", "graph text:1:47: node 'Add_0' (Add)"},
       {"graph(x: float32[1]) { return x } rest", "graph text:1:35: expected the end of the text, found 'rest'"},
-      {"graph(x: float32[-1]) { return x }", "graph text:1:18: expected a dimension: a number, a symbol such as batch or past+1, or ?"},
+      {"graph(x: float32[-1]) { return x }",
+       "graph text:1:18: expected a dimension: a number, a symbol such as batch or past+1, or ?"},
       {"graph(x: float32[99999999999999999999]) { return x }", "graph text:1:18: an extent outside 0 .. 2^40"},
-      {"graph(x: float32[1,1,1,1,1,1,1,1,1]) { return x }", "graph text:1:34: tensors of more than 8 dimensions are not supported"},
+      {"graph(x: float32[1,1,1,1,1,1,1,1,1]) { return x }",
+       "graph text:1:34: tensors of more than 8 dimensions are not supported"},
       {"graph(x: float32[1]) { meta \"k\" = \"v; return x }", "graph text:1:35: a string without a closing quote"},
-      {"graph(x: float32[1]) { w: float32[1099511627776,1099511627776] = frozen [1.0]; return x }", "graph text:1:73: a tensor of more than 2^40 elements"},
+      {"graph(x: float32[1]) { w: float32[1099511627776,1099511627776] = frozen [1.0]; return x }",
+       "graph text:1:73: a tensor of more than 2^40 elements"},
   };
   for (const BadText& bad : cases) {
     try {
       parse_graph(bad.text);
       ADD_FAILURE() << "accepted: " << bad.text;
     } catch (const UserError& error) {
-      EXPECT_EQ(std::string(error.what()).substr(0, std::string(bad.message).size()), bad.message) << bad.text << "\n" << error.what();
+      EXPECT_EQ(std::string(error.what()).substr(0, std::string(bad.message).size()), bad.message) << bad.text << "\n"
+                                                                                                   << error.what();
     }
   }
 }

@@ -37,7 +37,8 @@ TEST(WeightsFile, ReadsWhatItWrote) {
 }
 
 TEST(WeightsFile, ArtifactsAreNamedByContent) {
-  const std::filesystem::path folder = std::filesystem::temp_directory_path() / ("nacre-weights-" + std::to_string(::getpid()));
+  const std::filesystem::path folder =
+      std::filesystem::temp_directory_path() / ("nacre-weights-" + std::to_string(::getpid()));
   const std::string name = write_weights_artifact(sample(), folder);
   EXPECT_EQ(write_weights_artifact(sample(), folder), name);
   Weights other = sample();
@@ -58,9 +59,12 @@ TEST(WeightsFile, HostileBytesAreRefused) {
   EXPECT_NE(error_of(huge).find("does not fit"), std::string::npos);
   EXPECT_EQ(error_of(with_header(R"({"w":{"dtype":"F32","shape":[1000000000],"data_offsets":[0,4000000000]}})", "")),
             "file: weight 'w': data_offsets past the end of the file");
-  EXPECT_EQ(error_of(with_header(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", "abcd")), "file: weight 'w': shape and data_offsets disagree");
-  EXPECT_EQ(error_of(with_header(R"({"w":{"dtype":"F33","shape":[1],"data_offsets":[0,4]}})", "abcd")), "file: weight 'w': unknown dtype 'F33'");
-  EXPECT_EQ(error_of(with_header(R"({"w":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", "abcd")), "file: weight 'w': malformed shape");
+  EXPECT_EQ(error_of(with_header(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}})", "abcd")),
+            "file: weight 'w': shape and data_offsets disagree");
+  EXPECT_EQ(error_of(with_header(R"({"w":{"dtype":"F33","shape":[1],"data_offsets":[0,4]}})", "abcd")),
+            "file: weight 'w': unknown dtype 'F33'");
+  EXPECT_EQ(error_of(with_header(R"({"w":{"dtype":"F32","shape":[-1],"data_offsets":[0,4]}})", "abcd")),
+            "file: weight 'w': malformed shape");
   const std::string whole = write_weights_bytes(sample());
   for (size_t length = 0; length < whole.size(); ++length) EXPECT_NE(error_of(whole.substr(0, length)), "") << length;
 }

@@ -24,7 +24,8 @@ inline Numerics numerics_under_test(Arithmetic arithmetic = Arithmetic::fp32) {
   return {.device = device_under_test(), .arithmetic = arithmetic, .channels_last = true, .fused = true, .threads = 1};
 }
 
-inline Tensor random_tensor(ElementType type, const std::vector<int64_t>& extents, uint64_t seed, double low = -1, double high = 1) {
+inline Tensor random_tensor(ElementType type, const std::vector<int64_t>& extents, uint64_t seed, double low = -1,
+                            double high = 1) {
   Tensor tensor(type, extents);
   Random random(seed);
   for (int64_t i = 0; i < tensor.elements(); ++i) tensor.set_number_at(i, random.uniform(low, high));
@@ -36,13 +37,14 @@ inline NamedTensors random_inputs(const Graph& graph, uint64_t seed, double low 
   NamedTensors inputs;
   for (const ValueId id : graph.inputs) {
     const Value& value = graph.value(id);
-    inputs[value.name] = random_tensor(value.type, value.shape->extents(), mix_seed(seed, static_cast<uint64_t>(id)), low, high);
+    inputs[value.name] =
+        random_tensor(value.type, value.shape->extents(), mix_seed(seed, static_cast<uint64_t>(id)), low, high);
   }
   return inputs;
 }
 
-inline std::vector<at::Tensor> run_torch(const Graph& graph, const NamedTensors& inputs, ParameterStore& store, const Numerics& numerics,
-                                         const RunMode& mode = {}) {
+inline std::vector<at::Tensor> run_torch(const Graph& graph, const NamedTensors& inputs, ParameterStore& store,
+                                         const Numerics& numerics, const RunMode& mode = {}) {
   const TorchExecutor executor(graph, numerics);
   std::vector<at::Tensor> given;
   for (const ValueId id : graph.inputs) given.push_back(copy_to_torch(inputs.at(value_text(graph, id))));
@@ -64,8 +66,8 @@ inline double relative_difference(const Tensor& a, const Tensor& b) {
 }
 
 // The graph by the torch executor equals the graph by the reference executor.
-inline void expect_equal_to_reference(const Graph& graph, const NamedTensors& inputs, const Numerics& numerics = numerics_under_test(),
-                                      double tolerance = 1e-4) {
+inline void expect_equal_to_reference(const Graph& graph, const NamedTensors& inputs,
+                                      const Numerics& numerics = numerics_under_test(), double tolerance = 1e-4) {
   const uint64_t seed = 11;
   const NamedTensors expected = run_reference(graph, inputs, GraphParameters(seed));
   PlainStore store(graph, seed, numerics);

@@ -25,7 +25,9 @@ Graph residual_network(Activation activation, bool residual) {
   return builder.take();
 }
 
-constexpr Activation kFusable[] = {Activation::none, Activation::relu, Activation::relu6, Activation::hard_swish, Activation::swish, Activation::hard_sigmoid, Activation::sigmoid};
+constexpr Activation kFusable[] = {Activation::none,       Activation::relu,  Activation::relu6,
+                                   Activation::hard_swish, Activation::swish, Activation::hard_sigmoid,
+                                   Activation::sigmoid};
 
 TEST(Fusion, FindsNormSumAndActivation) {
   for (const Activation activation : kFusable) {
@@ -33,7 +35,8 @@ TEST(Fusion, FindsNormSumAndActivation) {
       const std::vector<NormFusion> fusions = find_norm_fusions(residual_network(activation, residual));
       ASSERT_EQ(fusions.size(), 1u);
       EXPECT_EQ(fusions[0].residual != kNone, residual);
-      EXPECT_EQ(fusions[0].activation == FusedActivation::none, activation == Activation::none) << activation_name(activation);
+      EXPECT_EQ(fusions[0].activation == FusedActivation::none, activation == Activation::none)
+          << activation_name(activation);
     }
   }
 }
@@ -68,7 +71,8 @@ Trained train_once(const Graph& graph, const Numerics& numerics) {
   Trained result;
   result.outputs = run_torch(graph, random_inputs(graph, 5), store, numerics, {.training = true});
   std::vector<at::Tensor> leaves;
-  for (const at::Tensor& tensor : store.tensors()) (tensor.requires_grad() ? leaves : result.statistics).push_back(tensor);
+  for (const at::Tensor& tensor : store.tensors())
+    (tensor.requires_grad() ? leaves : result.statistics).push_back(tensor);
   const at::Tensor y = result.outputs[0].to(storage_type(numerics.arithmetic));
   const at::Tensor weight = at::sin(at::arange(1, y.numel() + 1, y.options().requires_grad(false))).reshape(y.sizes());
   result.gradients = torch::autograd::grad({at::sum(y * weight)}, leaves, {}, false, false, true);
@@ -90,32 +94,39 @@ TEST(FusedNorm, TrainsAsItsPartsInDouble) {
       const Trained parts = train_once(graph, plain);
       EXPECT_LT(difference(fused.outputs[0], parts.outputs[0]), 1e-5);
       ASSERT_EQ(fused.gradients.size(), parts.gradients.size());
-      for (size_t i = 0; i < fused.gradients.size(); ++i) EXPECT_LT(difference(fused.gradients[i], parts.gradients[i]), 1e-4) << activation_name(activation) << residual << " " << i;
-      for (size_t i = 0; i < fused.statistics.size(); ++i) EXPECT_LT(difference(fused.statistics[i], parts.statistics[i]), 1e-5);
+      for (size_t i = 0; i < fused.gradients.size(); ++i)
+        EXPECT_LT(difference(fused.gradients[i], parts.gradients[i]), 1e-4)
+            << activation_name(activation) << residual << " " << i;
+      for (size_t i = 0; i < fused.statistics.size(); ++i)
+        EXPECT_LT(difference(fused.statistics[i], parts.statistics[i]), 1e-5);
     }
   }
 }
 
 // Straight against libtorch's own batch norm, where the mean is large against the deviation and rows are many and few.
 TEST(FusedNorm, EqualsBatchNormForAnyShape) {
-  for (const std::vector<int64_t>& shape : {std::vector<int64_t>{64, 3, 17, 17}, {2, 600, 2, 2}, {1, 1, 3, 3}, {32, 7}}) {
+  for (const std::vector<int64_t>& shape :
+       {std::vector<int64_t>{64, 3, 17, 17}, {2, 600, 2, 2}, {1, 1, 3, 3}, {32, 7}}) {
     at::Tensor x = at::sin(at::arange(1, 1 + c10::multiply_integers(shape), at::kFloat)).reshape(shape) + 100;
     if (x.dim() == 4) x = x.contiguous(at::MemoryFormat::ChannelsLast);
     x.requires_grad_(true);
     const int64_t channels = shape[1];
-    const at::Tensor scale = at::linspace(0.5, 2, channels, at::kFloat), shift = at::linspace(-1, 1, channels, at::kFloat);
+    const at::Tensor scale = at::linspace(0.5, 2, channels, at::kFloat),
+                     shift = at::linspace(-1, 1, channels, at::kFloat);
     const auto run = [&](bool fused) {
       at::Tensor mean = at::zeros({channels}), variance = at::ones({channels});
       at::Tensor y;
       if (fused) {
         EXPECT_TRUE(fused_norm_is_fast(x, {}));
-        y = fused_norm(x, {}, scale, shift, mean, variance, {.epsilon = 1e-5, .momentum = 0.1, .activation = FusedActivation::relu, .training = true});
+        y = fused_norm(x, {}, scale, shift, mean, variance,
+                       {.epsilon = 1e-5, .momentum = 0.1, .activation = FusedActivation::relu, .training = true});
       } else {
         const at::Tensor xd = x.to(at::kDouble), md = mean.to(at::kDouble), vd = variance.to(at::kDouble);
         y = at::relu(at::batch_norm(xd, scale.to(at::kDouble), shift.to(at::kDouble), md, vd, true, 0.1, 1e-5, false));
         mean.copy_(md), variance.copy_(vd);
       }
-      const at::Tensor weight = at::cos(at::arange(1, 1 + y.numel(), y.options().requires_grad(false))).reshape(y.sizes());
+      const at::Tensor weight =
+          at::cos(at::arange(1, 1 + y.numel(), y.options().requires_grad(false))).reshape(y.sizes());
       const at::Tensor gradient = torch::autograd::grad({at::sum(y * weight)}, {x})[0];
       return std::vector<at::Tensor>{y, gradient, mean, variance};
     };
@@ -131,13 +142,16 @@ TEST(FusedNorm, NaNReachesTheOutput) {
   at::Tensor x = at::ones({4, 2, 2, 2}).contiguous(at::MemoryFormat::ChannelsLast);
   x[0][1][0][0] = std::numeric_limits<float>::quiet_NaN();
   at::Tensor mean = at::zeros({2}), variance = at::ones({2});
-  const at::Tensor y = fused_norm(x, {}, at::ones({2}), at::zeros({2}), mean, variance, {.activation = FusedActivation::relu, .training = true});
+  const at::Tensor y = fused_norm(x, {}, at::ones({2}), at::zeros({2}), mean, variance,
+                                  {.activation = FusedActivation::relu, .training = true});
   EXPECT_TRUE(at::isnan(y.select(1, 1)).all().item<bool>());
   EXPECT_FALSE(at::isnan(y.select(1, 0)).any().item<bool>());
 }
 
 TEST(FusedNorm, SameForAnyNumberOfRunsAndNearForThreads) {
-  const at::Tensor x = at::sin(at::arange(64 * 16 * 16 * 16, at::kFloat)).reshape({64, 16, 16, 16}).contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor x = at::sin(at::arange(64 * 16 * 16 * 16, at::kFloat))
+                           .reshape({64, 16, 16, 16})
+                           .contiguous(at::MemoryFormat::ChannelsLast);
   const auto run = [&](int threads) {
     at::set_num_threads(threads);
     at::Tensor mean = at::zeros({16}), variance = at::ones({16});
@@ -154,8 +168,10 @@ TEST(Executor, Bf16IsNearFp32) {
   for (const bool residual : {false, true}) {
     const Graph graph = residual_network(Activation::hard_swish, residual);
     expect_equal_to_reference(graph, random_inputs(graph, 3), numerics_under_test(Arithmetic::bf16), 0.03);
-    const Trained narrow = train_once(graph, numerics_under_test(Arithmetic::bf16)), wide = train_once(graph, numerics_under_test());
-    for (size_t i = 0; i < wide.gradients.size(); ++i) EXPECT_LT(difference(narrow.gradients[i], wide.gradients[i]), 0.05) << i;
+    const Trained narrow = train_once(graph, numerics_under_test(Arithmetic::bf16)),
+                  wide = train_once(graph, numerics_under_test());
+    for (size_t i = 0; i < wide.gradients.size(); ++i)
+      EXPECT_LT(difference(narrow.gradients[i], wide.gradients[i]), 0.05) << i;
   }
 }
 
@@ -188,13 +204,18 @@ TEST(Executor, IntegersBooleansAndComputedShapesEqualTheReference) {
   builder.output(shape, "shape");
   builder.output(size, "size");
   builder.output(builder.node("ConstantOfShape", {shape}, {{"value", Tensor::of<float>({1}, {2.5F})}}), "filled");
-  builder.output(builder.node("Range", {builder.constant(Tensor::scalar<int64_t>(1)), builder.constant(Tensor::scalar<int64_t>(8)), builder.constant(Tensor::scalar<int64_t>(3))}), "range");
+  builder.output(
+      builder.node("Range", {builder.constant(Tensor::scalar<int64_t>(1)), builder.constant(Tensor::scalar<int64_t>(8)),
+                             builder.constant(Tensor::scalar<int64_t>(3))}),
+      "range");
   builder.output(builder.node("CastLike", {shape, x}), "cast");
   builder.output(builder.node("Mul", {x, builder.node("Constant", {}, {{"value_float", 3.0F}})}), "scaled");
   const ValueId indices = builder.constant(Tensor::of<int64_t>({2, 2}, {0, -1, 3, 2}));
   const ValueId updates = builder.constant(Tensor::of<float>({2, 2}, {9, 8, 7, 6}));
   builder.output(builder.node("ScatterElements", {x, indices, updates}, {{"axis", int64_t{1}}}), "scattered");
-  builder.output(builder.node("ScatterND", {x, builder.constant(Tensor::of<int64_t>({2, 2}, {0, 1, 1, -1})), builder.constant(Tensor::of<float>({2}, {5, 4}))}), "scattered_nd");
+  builder.output(builder.node("ScatterND", {x, builder.constant(Tensor::of<int64_t>({2, 2}, {0, 1, 1, -1})),
+                                            builder.constant(Tensor::of<float>({2}, {5, 4}))}),
+                 "scattered_nd");
   const Graph graph = builder.take();
   expect_equal_to_reference(graph, random_inputs(graph, 8));
 }
@@ -209,7 +230,8 @@ TEST(Executor, DropoutKeepsTheMeanAndFollowsItsGenerator) {
   const TorchExecutor executor(graph, numerics);
   const std::vector<at::Tensor> inputs = {at::ones({1, 20000})};
   const auto run = [&](uint64_t seed) {
-    at::Generator generator = numerics.device == Device::cpu ? at::make_generator<at::CPUGeneratorImpl>(seed) : at::globalContext().defaultGenerator(at::kCUDA).clone();
+    at::Generator generator = numerics.device == Device::cpu ? at::make_generator<at::CPUGeneratorImpl>(seed)
+                                                             : at::globalContext().defaultGenerator(at::kCUDA).clone();
     generator.set_current_seed(seed);
     return executor.run(inputs, store, {.training = true, .generator = generator})[0].to(at::kCPU);
   };

@@ -20,14 +20,21 @@ class CountingAccuracy : public MetricAccumulator {
     for (size_t i = 0; i < labels.size(); ++i) {
       int64_t best = 0;
       for (int64_t c = 1; c < classes; ++c) {
-        if (logits.values<float>()[i * 4 + static_cast<size_t>(c)] > logits.values<float>()[i * 4 + static_cast<size_t>(best)]) best = c;
+        if (logits.values<float>()[i * 4 + static_cast<size_t>(c)] >
+            logits.values<float>()[i * 4 + static_cast<size_t>(best)])
+          best = c;
       }
       right_ += best == labels[i];
       ++count_;
     }
   }
   Metrics result() const override {
-    return {{"accuracy", {.value = static_cast<double>(right_) / static_cast<double>(count_), .unit = "", .origin = Origin::trained, .source = "", .count = count_}}};
+    return {{"accuracy",
+             {.value = static_cast<double>(right_) / static_cast<double>(count_),
+              .unit = "",
+              .origin = Origin::trained,
+              .source = "",
+              .count = count_}}};
   }
 
  private:
@@ -61,7 +68,8 @@ class QuadrantTask : public Task {
         const bool bright = y / 4 * 2 + x / 4 == label;
         pixels[i * 192 + static_cast<size_t>(p)] = static_cast<float>((bright ? 1.0 : 0.0) + noise_ * sample.normal());
       }
-      if (augment != nullptr && augment->horizontal_flip) pixels[i * 192] += static_cast<float>(random.uniform());  // draws, as an augmentation does
+      if (augment != nullptr && augment->horizontal_flip)
+        pixels[i * 192] += static_cast<float>(random.uniform());  // draws, as an augmentation does
     }
     batch.tensors["image"] = images;
     batch.tensors["label"] = labels;

@@ -29,7 +29,9 @@ double accuracy(const TrainingResult& result) { return metric_value(result.metri
 
 class TemporaryFolder {
  public:
-  TemporaryFolder() : path_(std::filesystem::temp_directory_path() / ("nacre-nn-" + std::to_string(::getpid()))) { std::filesystem::create_directories(path_); }
+  TemporaryFolder() : path_(std::filesystem::temp_directory_path() / ("nacre-nn-" + std::to_string(::getpid()))) {
+    std::filesystem::create_directories(path_);
+  }
   ~TemporaryFolder() { std::filesystem::remove_all(path_); }
   const std::filesystem::path& path() const { return path_; }
 
@@ -44,7 +46,8 @@ TEST(Trainer, LearnsAndReportsItsCurve) {
   EXPECT_GT(accuracy(result), 0.95);
   ASSERT_EQ(result.curve.size(), 4u);
   EXPECT_EQ(result.curve.back().epoch, 4);
-  EXPECT_GT(metric_value(result.curve.front().metrics, "train_loss").value(), metric_value(result.curve.back().metrics, "train_loss").value());
+  EXPECT_GT(metric_value(result.curve.front().metrics, "train_loss").value(),
+            metric_value(result.curve.back().metrics, "train_loss").value());
   EXPECT_EQ(result.images, 4 * 256);
   EXPECT_GT(metric_value(result.metrics, "train_time_s").value(), 0);
   EXPECT_EQ(task.test_reads(), 0);
@@ -92,7 +95,8 @@ TEST(Trainer, ContinuesFromACheckpointAsIfUninterrupted) {
       second.initial = &half.weights;
       const TrainingResult rest = train_network(graph, task, recipe, second);
       EXPECT_EQ(rest.images, 2 * 256);
-      for (const auto& [name, tensor] : whole.weights.tensors) EXPECT_EQ(*rest.weights.find(name), tensor) << optimizer << " " << ema << " " << name;
+      for (const auto& [name, tensor] : whole.weights.tensors)
+        EXPECT_EQ(*rest.weights.find(name), tensor) << optimizer << " " << ema << " " << name;
     }
   }
 }
@@ -104,7 +108,8 @@ TEST(Trainer, DivergenceIsAFailedTrial) {
   recipe.warmup_epochs = 0;
   const TrainingResult result = train_network(small_network(), task, recipe, quick_options());
   EXPECT_EQ(result.status, TrialStatus::failed);
-  EXPECT_NE(result.reason.find("training diverged: the loss is not finite at step"), std::string::npos) << result.reason;
+  EXPECT_NE(result.reason.find("training diverged: the loss is not finite at step"), std::string::npos)
+      << result.reason;
 }
 
 TEST(Trainer, StopsEarlyAndKeepsTheBestEpoch) {
@@ -124,7 +129,9 @@ TEST(Trainer, StopsEarlyAndKeepsTheBestEpoch) {
   EXPECT_EQ(accuracy(result), best);
   Graph graph = small_network();
   apply_weights(graph, result.weights);
-  EXPECT_NEAR(metric_value(evaluate_network(graph, task, Split::validation, quick_options().numerics), "accuracy").value(), best, 1e-9);
+  EXPECT_NEAR(
+      metric_value(evaluate_network(graph, task, Split::validation, quick_options().numerics), "accuracy").value(),
+      best, 1e-9);
 }
 
 TEST(Trainer, CanBeInterruptedAndPruned) {
@@ -146,7 +153,9 @@ TEST(Trainer, FidelityShortensAndShrinks) {
   TrainingOptions options = quick_options();
   options.fidelity = {.epochs = 0.5, .data_share = 0.5, .resolution = 0.75};
   GraphBuilder builder("global");
-  ValueId x = builder.input("image", ElementType::float32, {builder.graph().symbol("batch"), 3, builder.graph().symbol("height"), builder.graph().symbol("width")});
+  ValueId x = builder.input(
+      "image", ElementType::float32,
+      {builder.graph().symbol("batch"), 3, builder.graph().symbol("height"), builder.graph().symbol("width")});
   x = builder.convolution_norm_activation("stem", x, 8, {.kernel = 3}, Activation::relu);
   builder.output(builder.linear("head", builder.flatten(builder.global_average_pool(x)), 4), "logits");
   const TrainingResult result = train_network(builder.take(), task, quick_recipe(5), options);
@@ -162,7 +171,8 @@ TEST(Trainer, ExportedNetworkGivesTheSameOutputs) {
   apply_weights(trained, result.weights);
   const Graph reloaded = read_onnx_bytes(write_onnx_bytes(trained), "model.onnx");
   const Numerics numerics = quick_options().numerics;
-  EXPECT_EQ(metric_value(evaluate_network(reloaded, task, Split::validation, numerics), "accuracy"), metric_value(result.metrics, "accuracy"));
+  EXPECT_EQ(metric_value(evaluate_network(reloaded, task, Split::validation, numerics), "accuracy"),
+            metric_value(result.metrics, "accuracy"));
   Random unused(0);
   const std::vector<int64_t> indices = {0, 1, 2};
   const Batch batch = task.load(Split::validation, indices, nullptr, unused);
@@ -184,7 +194,8 @@ TEST(Trainer, StudentFollowsItsTeacher) {
   recipe.distillation_weight = 1;
   const TrainingResult student = train_network(small_network(4), task, recipe, quick_options(9));
   ASSERT_EQ(student.status, TrialStatus::ok) << student.reason;
-  const double first = metric_value(student.curve.front().metrics, "train_loss").value(), last = metric_value(student.curve.back().metrics, "train_loss").value();
+  const double first = metric_value(student.curve.front().metrics, "train_loss").value(),
+               last = metric_value(student.curve.back().metrics, "train_loss").value();
   EXPECT_LT(last, 0.7 * first);
   EXPECT_GT(accuracy(student), 0.5);
 }
@@ -220,14 +231,17 @@ TEST(Trainer, Bf16IsNearFp32) {
   const TrainingResult plain = train_network(small_network(), task, quick_recipe(3), quick_options());
   ASSERT_EQ(narrow.status, TrialStatus::ok) << narrow.reason;
   EXPECT_NEAR(accuracy(narrow), accuracy(plain), 0.05);
-  const double a = metric_value(narrow.curve[0].metrics, "train_loss").value(), b = metric_value(plain.curve[0].metrics, "train_loss").value();
+  const double a = metric_value(narrow.curve[0].metrics, "train_loss").value(),
+               b = metric_value(plain.curve[0].metrics, "train_loss").value();
   EXPECT_NEAR(a, b, 0.05 * b);
 }
 
 TEST(TrainedEvaluator, FillsATrialAndLeavesItsWeights) {
   const TemporaryFolder folder;
   const auto task = std::make_shared<QuadrantTask>();
-  TrainedEvaluator evaluator(task, {.numerics = quick_options().numerics, .teacher_folder = {}, .keep_weights = true, .keep_optimizer_state = true});
+  TrainedEvaluator evaluator(
+      task,
+      {.numerics = quick_options().numerics, .teacher_folder = {}, .keep_weights = true, .keep_optimizer_state = true});
   EXPECT_EQ(evaluator.name(), "trained");
   EXPECT_NE(evaluator.identity().find("libtorch"), std::string::npos);
   Design design;
@@ -242,7 +256,8 @@ TEST(TrainedEvaluator, FillsATrialAndLeavesItsWeights) {
   EXPECT_EQ(trial.metrics.at("accuracy").origin, Origin::trained);
   EXPECT_EQ(trial.curve.size(), 2u);
   const Graph graph = with_artifact_weights(small_network(), folder.path() / trial.weights);
-  EXPECT_EQ(metric_value(evaluate_model(graph, *task, Split::validation, quick_options().numerics), "accuracy"), metric_value(trial.metrics, "accuracy"));
+  EXPECT_EQ(metric_value(evaluate_model(graph, *task, Split::validation, quick_options().numerics), "accuracy"),
+            metric_value(trial.metrics, "accuracy"));
   EXPECT_EQ(task->test_reads(), 0);
 
   Trial inheriting;

@@ -67,7 +67,8 @@ TEST(DriveLoop, OneHistoryForAnyNumberOfWorkersAndOrderOfCompletion) {
 }
 
 TEST(DriveLoop, LookaheadIsPartOfTheStudyAndChangesTheHistory) {
-  EXPECT_NE(finished_run(rich_problem(1), inline_executor()).history(), finished_run(rich_problem(4), inline_executor()).history());
+  EXPECT_NE(finished_run(rich_problem(1), inline_executor()).history(),
+            finished_run(rich_problem(4), inline_executor()).history());
 }
 
 TEST(DriveLoop, AnAskSeesExactlyTheTellsUpToLookaheadBefore) {
@@ -159,7 +160,8 @@ TEST(DriveLoop, ARecordThatDoesNotFollowFromTheStrategyIsRefused) {
     drive(other, test::fake_parts(fake, *done.store, *executor));
     FAIL() << "expected UserError";
   } catch (const UserError& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr("the recorded history does not follow from the strategy: trial 0 is recorded as"));
+    EXPECT_THAT(error.what(),
+                testing::HasSubstr("the recorded history does not follow from the strategy: trial 0 is recorded as"));
     EXPECT_THAT(error.what(), testing::HasSubstr("begin a new one in another output_dir"));
   }
   EXPECT_EQ(done.store->sittings().back().reason, "failed");
@@ -190,7 +192,8 @@ TEST(DriveLoop, RepetitionsAreNotPaidAgain) {
 }
 
 TEST(DriveLoop, AFailureIsNotTheAnswerToItsRepetition) {
-  const Finished done = finished_run({.trials = 30, .lookahead = 4, .alternatives = 2, .fault_share = 0.5}, test::make_shuffling_executor(4, 1));
+  const Finished done = finished_run({.trials = 30, .lookahead = 4, .alternatives = 2, .fault_share = 0.5},
+                                     test::make_shuffling_executor(4, 1));
   std::map<std::string, int64_t> failures;
   for (const Trial& trial : done.store->trials()) {
     if (trial.status != TrialStatus::failed) continue;
@@ -289,7 +292,8 @@ TEST(DriveLoop, StopsWhenTheStrategyKeepsRepeating) {
   EXPECT_EQ(done.result.reason, StopReason::repeating);
   EXPECT_EQ(done.result.progress.evaluated, 6);
   EXPECT_EQ(done.result.progress.cached, 50);
-  EXPECT_EQ(stop_reason_text(done.result.reason), "the strategy proposed almost only candidates that were evaluated before");
+  EXPECT_EQ(stop_reason_text(done.result.reason),
+            "the strategy proposed almost only candidates that were evaluated before");
 }
 
 TEST(DriveLoop, StopsWhenAlmostNothingKeepsTheLimits) {
@@ -357,7 +361,8 @@ TEST(DriveLoop, LostEvaluationsAreTriedAgainABoundedNumberOfTimes) {
   EXPECT_EQ(done.store->trial(1)->trial.status, TrialStatus::ok);
   EXPECT_EQ(done.store->trial(1)->lease.attempt, 3);
   EXPECT_EQ(done.store->trial(4)->trial.status, TrialStatus::failed);
-  EXPECT_EQ(done.store->trial(4)->trial.reason, "no result after 3 attempts: the worker was killed by signal 9 (Killed)");
+  EXPECT_EQ(done.store->trial(4)->trial.reason,
+            "no result after 3 attempts: the worker was killed by signal 9 (Killed)");
   ASSERT_EQ(done.store->artifacts().size(), 1u);
   EXPECT_EQ(done.store->artifacts()[0].trial, 0);
 }

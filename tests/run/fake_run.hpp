@@ -18,9 +18,9 @@ enum class Fault : int64_t { none, throws, aborts, out_of_memory, silent, leaves
 struct FakeSettings {
   int64_t trials = 60;
   int64_t lookahead = 4;
-  int64_t alternatives = 6;     // of each of four decisions: few give many repetitions
-  double fault_share = 0;       // of asks that carry Fault::throws
-  double macs_limit = 0;        // 0: none
+  int64_t alternatives = 6;  // of each of four decisions: few give many repetitions
+  double fault_share = 0;    // of asks that carry Fault::throws
+  double macs_limit = 0;     // 0: none
   DriveOrder order = DriveOrder::strict;
 };
 

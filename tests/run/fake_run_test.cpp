@@ -44,7 +44,8 @@ class FakeStrategy final : public Strategy {
       candidate.decisions = parent.candidate.decisions;
       set(candidate, static_cast<int>(random.below(kDecisions)), random);
       candidate.parents = {parent.number};
-      candidate.made_by = "mutation after " + std::to_string(told_.size()) + " tells, last " + std::to_string(told_.back().number);
+      candidate.made_by =
+          "mutation after " + std::to_string(told_.size()) + " tells, last " + std::to_string(told_.back().number);
     }
     const bool faulty = random.bernoulli(fake_.fault_share);
     candidate.decisions.set("fault", static_cast<int64_t>(faulty ? Fault::throws : Fault::none));
@@ -55,7 +56,8 @@ class FakeStrategy final : public Strategy {
 
  private:
   void set(Candidate& candidate, int decision, Random& random) const {
-    candidate.decisions.set("d" + std::to_string(decision), static_cast<int64_t>(random.below(static_cast<uint64_t>(fake_.alternatives))));
+    candidate.decisions.set("d" + std::to_string(decision),
+                            static_cast<int64_t>(random.below(static_cast<uint64_t>(fake_.alternatives))));
   }
   static double score(const Trial& trial) { return metric_value(trial.metrics, "accuracy").value_or(-1); }
 
@@ -146,7 +148,9 @@ int work() {
     if (setup.contains("refuse")) throw UserError(setup["refuse"].get<std::string>());
     if (setup.contains("die")) std::abort();
     const double delay_s = setup.at("delay_s").get<double>();
-    return [delay_s](const Trial& trial, const EvaluationContext& context) { return evaluate_in_worker(trial, context, delay_s); };
+    return [delay_s](const Trial& trial, const EvaluationContext& context) {
+      return evaluate_in_worker(trial, context, delay_s);
+    };
   });
 }
 
@@ -189,7 +193,8 @@ Design fake_design(const Candidate& candidate) {
   builder.output(x, "y");
   Design design;
   design.graphs.emplace("fake", builder.take());
-  design.recipe.learning_rate = 0.01 + static_cast<double>(decided(candidate, "fault"));  // the fault is part of the key
+  design.recipe.learning_rate =
+      0.01 + static_cast<double>(decided(candidate, "fault"));  // the fault is part of the key
   return design;
 }
 

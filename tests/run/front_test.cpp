@@ -9,7 +9,8 @@
 namespace nacre {
 namespace {
 
-Trial trial_of(int64_t number, std::optional<double> accuracy, std::optional<double> latency_s, TrialStatus status = TrialStatus::ok) {
+Trial trial_of(int64_t number, std::optional<double> accuracy, std::optional<double> latency_s,
+               TrialStatus status = TrialStatus::ok) {
   Trial trial;
   trial.number = number;
   trial.status = status;
@@ -19,7 +20,8 @@ Trial trial_of(int64_t number, std::optional<double> accuracy, std::optional<dou
 }
 
 ObjectiveSet accuracy_and_latency(std::vector<Limit> limits = {}) {
-  return {.objectives = {{"accuracy", Direction::maximize}, {"latency_s", Direction::minimize}}, .limits = std::move(limits)};
+  return {.objectives = {{"accuracy", Direction::maximize}, {"latency_s", Direction::minimize}},
+          .limits = std::move(limits)};
 }
 
 std::vector<int64_t> numbers(const Front& front) {
@@ -29,8 +31,12 @@ std::vector<int64_t> numbers(const Front& front) {
 }
 
 TEST(Front, HoldsWhatNothingDominatesBestFirst) {
-  std::vector<Trial> trials = {trial_of(0, 0.9, 3), trial_of(1, 0.8, 1), trial_of(2, 0.8, 2), trial_of(3, 0.95, 9),
-                               trial_of(4, std::nullopt, 0.1), trial_of(5, 0.99, 1, TrialStatus::failed)};
+  std::vector<Trial> trials = {trial_of(0, 0.9, 3),
+                               trial_of(1, 0.8, 1),
+                               trial_of(2, 0.8, 2),
+                               trial_of(3, 0.95, 9),
+                               trial_of(4, std::nullopt, 0.1),
+                               trial_of(5, 0.99, 1, TrialStatus::failed)};
   trials.push_back(trial_of(6, 0.9, 3));  // equal to trial 0: one of them is enough
   Trial cached = trial_of(7, 0.99, 0.5);
   cached.cached_from = 1;
@@ -63,14 +69,16 @@ TEST(Front, NoMemberDominatesAnotherAndEveryOtherIsCovered) {
 
 TEST(Front, LimitsKeepOutWhatBreaksThem) {
   const std::vector<Trial> trials = {trial_of(0, 0.9, 3), trial_of(1, 0.8, 1), trial_of(2, 0.7, 0.5)};
-  EXPECT_THAT(numbers(extract_front(trials, accuracy_and_latency({{"latency_s", 1, false}}))), testing::ElementsAre(1, 2));
+  EXPECT_THAT(numbers(extract_front(trials, accuracy_and_latency({{"latency_s", 1, false}}))),
+              testing::ElementsAre(1, 2));
   EXPECT_THAT(numbers(extract_front(trials, accuracy_and_latency({{"latency_s", 1, false}, {"accuracy", 0.75, true}}))),
               testing::ElementsAre(1));
 }
 
 TEST(Front, NamesTheNearestAndTheBindingLimitWhenNothingKeepsThem) {
   const std::vector<Trial> trials = {trial_of(0, 0.9, 0.006), trial_of(1, std::nullopt, 0.003, TrialStatus::infeasible),
-                                     trial_of(2, std::nullopt, std::nullopt, TrialStatus::infeasible), trial_of(3, 0.5, 0.003)};
+                                     trial_of(2, std::nullopt, std::nullopt, TrialStatus::infeasible),
+                                     trial_of(3, 0.5, 0.003)};
   const Front front = extract_front(trials, accuracy_and_latency({{"latency_s", 0.002, false}}), 3);
   EXPECT_FALSE(front.limits_met);
   EXPECT_THAT(numbers(front), testing::ElementsAre(3, 1, 0));

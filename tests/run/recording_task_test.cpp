@@ -52,7 +52,8 @@ void evaluate_in_two_batches(const Task& task, MetricAccumulator& accumulator, c
   for (const std::vector<int64_t>& indices : batches) {
     const Batch batch = task.load(Split::test, indices, nullptr, random);
     NamedTensors predictions;
-    predictions[output] = batch.tensors.at("label").cast(ElementType::float32).reshaped(std::vector<int64_t>{batch.size, 1});
+    predictions[output] =
+        batch.tensors.at("label").cast(ElementType::float32).reshaped(std::vector<int64_t>{batch.size, 1});
     accumulator.add(predictions, batch);
   }
 }

@@ -23,7 +23,8 @@ namespace nacre {
 namespace {
 
 pid_t start_search(const std::filesystem::path& folder, int64_t workers, double delay_s) {
-  std::vector<std::string> words = {"/proc/self/exe", "drive", folder.string(), std::to_string(workers), std::to_string(delay_s)};
+  std::vector<std::string> words = {"/proc/self/exe", "drive", folder.string(), std::to_string(workers),
+                                    std::to_string(delay_s)};
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
@@ -54,7 +55,8 @@ TEST(Resume, KilledAtRandomMomentsAndResumedGivesTheUndisturbedHistory) {
   const test::TemporaryFolder undisturbed;
   const auto begun = std::chrono::steady_clock::now();
   ASSERT_EQ(wait_for(start_search(undisturbed.path(), 1, 0)), 0);
-  const int64_t startup_us = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begun).count();
+  const int64_t startup_us =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begun).count();
   const std::string reference = history_in(undisturbed.path());
   EXPECT_GE(std::ranges::count(reference, '\n'), 60);
 
@@ -104,7 +106,8 @@ TEST(Resume, WorkersEndWithTheirParent) {
     stream >> number >> name >> state;
     return !state.empty() && state != "Z";
   };
-  for (int i = 0; i < 200 && std::ranges::any_of(workers, alive); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  for (int i = 0; i < 200 && std::ranges::any_of(workers, alive); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   EXPECT_FALSE(std::ranges::any_of(workers, alive));
 }
 

@@ -18,8 +18,8 @@
 namespace nacre {
 namespace {
 
-using test::Fault;
 using test::fake_workers;
+using test::Fault;
 
 Trial trial_with(int64_t number, Fault fault) {
   Trial trial;
@@ -134,7 +134,9 @@ TEST(WorkerProcess, WorkersThatNeverGetReadyEndTheRun) {
     for (int i = 0; i < 20; ++i) EXPECT_TRUE(executor->wait(1).empty());
     FAIL() << "expected InternalError";
   } catch (const InternalError& error) {
-    EXPECT_THAT(error.what(), testing::HasSubstr("3 worker processes ended before they were ready; the last one was killed by signal 6"));
+    EXPECT_THAT(
+        error.what(),
+        testing::HasSubstr("3 worker processes ended before they were ready; the last one was killed by signal 6"));
   }
   options = fake_workers(1);
   options.program = "/no/such/program";

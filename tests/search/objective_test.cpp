@@ -65,7 +65,8 @@ TEST(Objective, BindingLimitIsTheMostExceeded) {
 TEST(Objective, ScalarUnderEachHandling) {
   const Metrics good = metrics({{"accuracy", 0.8}, {"latency_s", 0.1}, {"params", 100}});
   const Metrics heavy = metrics({{"accuracy", 0.8}, {"latency_s", 0.1}, {"params", 1100}});
-  for (const LimitHandling handling : {LimitHandling::rejection, LimitHandling::penalty, LimitHandling::epsilon_constraint}) {
+  for (const LimitHandling handling :
+       {LimitHandling::rejection, LimitHandling::penalty, LimitHandling::epsilon_constraint}) {
     EXPECT_EQ(accuracy_under_limits(handling).scalar(good), -0.8);
     EXPECT_EQ(accuracy_under_limits(handling).scalar(metrics({{"params", 1}, {"latency_s", 0.1}})), kInfinity);
   }
@@ -113,7 +114,8 @@ TEST(Objective, FitnessRanksTiers) {
 }
 
 TEST(Objective, HandlingNamesReadBack) {
-  for (const LimitHandling handling : {LimitHandling::rejection, LimitHandling::penalty, LimitHandling::epsilon_constraint}) {
+  for (const LimitHandling handling :
+       {LimitHandling::rejection, LimitHandling::penalty, LimitHandling::epsilon_constraint}) {
     EXPECT_EQ(limit_handling_from_name(limit_handling_name(handling)), handling);
   }
   try {

@@ -21,7 +21,8 @@ std::vector<Point> random_points(Random& random, size_t count, size_t objectives
   std::vector<Point> points(count);
   for (Point& point : points) {
     if (unknowns && random.bernoulli(0.05)) continue;  // empty
-    for (size_t i = 0; i < objectives; ++i) point.push_back(static_cast<double>(random.integer(0, grid)) / static_cast<double>(grid));
+    for (size_t i = 0; i < objectives; ++i)
+      point.push_back(static_cast<double>(random.integer(0, grid)) / static_cast<double>(grid));
     if (unknowns && random.bernoulli(0.05)) point[random.below(objectives)] = kNaN;
   }
   return points;
@@ -46,7 +47,8 @@ std::vector<std::vector<size_t>> reference_sort(const std::vector<Point>& points
   while (!left.empty()) {
     std::vector<size_t> front, rest;
     for (const size_t i : left) {
-      const bool dominated = std::ranges::any_of(left, [&](size_t j) { return reference_dominates(points[j], points[i]); });
+      const bool dominated =
+          std::ranges::any_of(left, [&](size_t j) { return reference_dominates(points[j], points[i]); });
       (dominated ? rest : front).push_back(i);
     }
     fronts.push_back(front);
@@ -97,7 +99,8 @@ TEST(Pareto, FrontAndSortEqualTheReference) {
   Random random(1);
   for (int round = 0; round < 400; ++round) {
     const size_t objectives = 1 + round % 5;
-    const std::vector<Point> points = random_points(random, random.below(40), objectives, random.bernoulli(0.5) ? 4 : 1000);
+    const std::vector<Point> points =
+        random_points(random, random.below(40), objectives, random.bernoulli(0.5) ? 4 : 1000);
     const auto expected = reference_sort(points);
     EXPECT_EQ(non_dominated_sort(points), expected) << "round " << round;
     EXPECT_EQ(pareto_front(points), expected.empty() ? std::vector<size_t>{} : expected[0]) << "round " << round;
@@ -125,7 +128,8 @@ TEST(Pareto, SortOfManyPointsInTwoObjectivesIsFast) {
   Random random(3);
   const std::vector<Point> points = random_points(random, 200'000, 2, 1 << 30, false);
   const auto fronts = non_dominated_sort(points);
-  const size_t total = std::accumulate(fronts.begin(), fronts.end(), size_t{0}, [](size_t n, const auto& f) { return n + f.size(); });
+  const size_t total =
+      std::accumulate(fronts.begin(), fronts.end(), size_t{0}, [](size_t n, const auto& f) { return n + f.size(); });
   EXPECT_EQ(total, points.size());
   EXPECT_EQ(fronts[0], pareto_front(points));
 }
@@ -147,7 +151,8 @@ TEST(Hypervolume, KnownVolumes) {
   EXPECT_DOUBLE_EQ(hypervolume(std::vector<Point>{{1, 3}, {2, 2}, {3, 1}}, Point{4, 4}), 6);
   EXPECT_DOUBLE_EQ(hypervolume(std::vector<Point>{{0, 0, 0}}, Point{2, 3, 4}), 24);
   EXPECT_EQ(hypervolume(std::vector<Point>{}, Point{1, 1}), 0);
-  EXPECT_EQ(hypervolume(std::vector<Point>{{1, 0}, {0, 1}, {2, -5}}, Point{1, 1}), 0) << "not better than the reference";
+  EXPECT_EQ(hypervolume(std::vector<Point>{{1, 0}, {0, 1}, {2, -5}}, Point{1, 1}), 0)
+      << "not better than the reference";
   // The corner points of a cube cut: 1 - (1/2)^m for the point at the center and m on the faces.
   EXPECT_DOUBLE_EQ(hypervolume(std::vector<Point>{{0, .5, .5, .5}, {.5, 0, .5, .5}, {.5, .5, 0, .5}, {.5, .5, .5, 0}},
                                Point{1, 1, 1, 1}),
@@ -158,7 +163,8 @@ TEST(Hypervolume, EqualsInclusionAndExclusion) {
   Random random(4);
   for (int round = 0; round < 300; ++round) {
     const size_t objectives = 1 + round % 6;
-    const std::vector<Point> points = random_points(random, 1 + random.below(9), objectives, round % 2 == 0 ? 4 : 1000, false);
+    const std::vector<Point> points =
+        random_points(random, 1 + random.below(9), objectives, round % 2 == 0 ? 4 : 1000, false);
     const Point reference(objectives, random.bernoulli(0.5) ? 1.0 : 0.8);
     EXPECT_NEAR(hypervolume(points, reference), reference_hypervolume(points, reference), 1e-12) << "round " << round;
   }
@@ -228,7 +234,8 @@ TEST(Hypervolume, ContributionIsWhatRemovalTakesAway) {
     for (size_t i = 0; i < points.size(); ++i) {
       std::vector<Point> rest = points;
       rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(i));
-      EXPECT_NEAR(contributions[i], volume - hypervolume(rest, reference), 1e-12) << "round " << round << ", point " << i;
+      EXPECT_NEAR(contributions[i], volume - hypervolume(rest, reference), 1e-12)
+          << "round " << round << ", point " << i;
     }
   }
 }

@@ -20,15 +20,22 @@ class StrategyContract : public testing::TestWithParam<std::string> {
 };
 
 Trial additive_trial(const Decisions& decisions) {
-  return synthetic::trial_of({{"accuracy", synthetic::additive(decisions)}, {"cost", static_cast<double>(decisions.hash().low % 100)}});
+  return synthetic::trial_of(
+      {{"accuracy", synthetic::additive(decisions)}, {"cost", static_cast<double>(decisions.hash().low % 100)}});
 }
 
 // Every sixth fails, every sixth is infeasible without quality, every sixth is pruned, every sixth says nothing.
 Trial troubled_trial(const Decisions& decisions) {
   Trial trial = additive_trial(decisions);
   switch (decisions.hash().low % 6) {
-    case 0: trial.status = TrialStatus::failed; trial.metrics.clear(); break;
-    case 1: trial.status = TrialStatus::infeasible; trial.metrics.erase("accuracy"); break;
+    case 0:
+      trial.status = TrialStatus::failed;
+      trial.metrics.clear();
+      break;
+    case 1:
+      trial.status = TrialStatus::infeasible;
+      trial.metrics.erase("accuracy");
+      break;
     case 2: trial.status = TrialStatus::pruned; break;
     case 3: trial.metrics["accuracy"].value.reset(); break;
     default: break;
@@ -46,7 +53,8 @@ TEST_P(StrategyContract, IsBuiltFromDefaultsAndFromItsExample) {
   const Trace trace = synthetic::flat_trace(4, 3);
   const auto& entry = strategy_registry().get(GetParam());
   EXPECT_FALSE(entry.summary.empty());
-  const Options options = resolve_options(parse_config(entry.example, "example"), entry.parameters, "search", {"strategy"});
+  const Options options =
+      resolve_options(parse_config(entry.example, "example"), entry.parameters, "search", {"strategy"});
   EXPECT_THAT(entry.example, testing::HasSubstr("strategy: " + GetParam()));
   const auto strategy = entry.make(options, {trace, synthetic::maximize_accuracy(), 0});
   EXPECT_EQ(run(*strategy, additive_trial, 40, 1).size(), 40u);
@@ -88,7 +96,8 @@ TEST_P(StrategyContract, NeverRepeatsItselfInALargeSpace) {
   const Trace trace = synthetic::flat_trace(12, 4);
   const auto strategy = make(trace);
   std::set<std::string> distinct;
-  for (const Step& step : run(*strategy, additive_trial, 3000, 4, 4)) distinct.insert(step.candidate.decisions.hash().hex());
+  for (const Step& step : run(*strategy, additive_trial, 3000, 4, 4))
+    distinct.insert(step.candidate.decisions.hash().hex());
   EXPECT_EQ(distinct.size(), 3000u);
 }
 
@@ -144,7 +153,8 @@ TEST_P(StrategyContract, SurvivesASearchWithoutAnyUsableTrial) {
   const Trace trace = synthetic::flat_trace(8, 4);
   for (const TrialStatus status : {TrialStatus::failed, TrialStatus::infeasible, TrialStatus::pruned}) {
     const auto strategy = make(trace);
-    const auto history = run(*strategy, [&](const Decisions&) { return synthetic::trial_of({}, status); }, 200, 9);
+    const auto history = run(
+        *strategy, [&](const Decisions&) { return synthetic::trial_of({}, status); }, 200, 9);
     EXPECT_EQ(history.size(), 200u) << trial_status_name(status);
   }
 }
@@ -182,9 +192,10 @@ TEST(StrategyRegistry, UnknownNameNamesTheNearest) {
     strategy_registry().get("regularised_evolution", {"study.yaml", 14, 9});
     FAIL();
   } catch (const UserError& error) {
-    EXPECT_STREQ(error.what(),
-                 "study.yaml:14:9: unknown strategy 'regularised_evolution'; did you mean 'regularized_evolution'? (nacre list "
-                 "strategies)");
+    EXPECT_STREQ(
+        error.what(),
+        "study.yaml:14:9: unknown strategy 'regularised_evolution'; did you mean 'regularized_evolution'? (nacre list "
+        "strategies)");
   }
 }
 

@@ -42,7 +42,8 @@ TEST(StrategyQuality, GuidedOnesBeatRandomOnAnAdditiveObjective) {
   for (const int64_t lookahead : {1, 8}) {
     EXPECT_GT(mean_best("regularized_evolution", trace, evaluate, 400, Json::object(), lookahead), random + 0.12);
     EXPECT_GT(mean_best("nsga2", trace, evaluate, 400, Json::object(), lookahead), random + 0.12);
-    EXPECT_GT(mean_best("local_search", trace, evaluate, 400, Json::object(), lookahead), 0.999) << "60 neighbors, 20 moves";
+    EXPECT_GT(mean_best("local_search", trace, evaluate, 400, Json::object(), lookahead), 0.999)
+        << "60 neighbors, 20 moves";
   }
 }
 
@@ -67,14 +68,16 @@ TEST(StrategyQuality, ConditionalDecisionsAreSearchedToo) {
 
 TEST(LocalSearch, EndsAtOptimaOfTheNeighborhood) {
   const Trace trace = synthetic::flat_trace(6, 3);
-  const auto rugged = accuracy_of([](const Decisions& decisions) { return static_cast<double>(decisions.hash().low % 1000); });
+  const auto rugged =
+      accuracy_of([](const Decisions& decisions) { return static_cast<double>(decisions.hash().low % 1000); });
   for (const std::string move : {"first_improvement", "best_neighbor"}) {
     for (const int64_t lookahead : {1, 8}) {
       const auto strategy = make_strategy("local_search", {trace, synthetic::maximize_accuracy(), 0}, {{"move", move}});
       const std::vector<Step> history = run(*strategy, rugged, 400, 1, lookahead);
       EXPECT_GT(strategy->statistics().at("local_optima").get<int64_t>(), 3);
       // A center that was left behind as an optimum has no better neighbor: the best trial of all is one.
-      const auto best = std::ranges::max_element(history, {}, [](const Step& step) { return *step.trial.metrics.at("accuracy").value; });
+      const auto best = std::ranges::max_element(
+          history, {}, [](const Step& step) { return *step.trial.metrics.at("accuracy").value; });
       Random random(1);
       for (const Decisions& neighbor : trace.neighbors(best->candidate.decisions, random)) {
         EXPECT_LE(static_cast<double>(neighbor.hash().low % 1000), *best->trial.metrics.at("accuracy").value);
@@ -93,7 +96,8 @@ TEST(LocalSearch, BestNeighborAsksTheWholeNeighborhoodBeforeItMoves) {
   const std::vector<Step> longer = run(*make_strategy("local_search", {trace, synthetic::maximize_accuracy(), 0},
                                                       {{"move", "best_neighbor"}, {"initial_samples", 1}}),
                                        accuracy_of(synthetic::additive), 12, 1);
-  const auto best = std::ranges::max_element(history, {}, [](const Step& step) { return *step.trial.metrics.at("accuracy").value; });
+  const auto best =
+      std::ranges::max_element(history, {}, [](const Step& step) { return *step.trial.metrics.at("accuracy").value; });
   EXPECT_EQ(longer[11].candidate.made_by, "neighbor of " + std::to_string(best - history.begin()));
 }
 
@@ -102,8 +106,12 @@ TEST(RegularizedEvolution, OldMembersLeaveHoweverGoodTheyAre) {
   const auto strategy = make_strategy("regularized_evolution", {trace, synthetic::maximize_accuracy(), 0},
                                       {{"population_size", 10}, {"sample_size", 10}});
   int64_t number = 0;  // trial 0 is better than all others
-  const auto history = run(*strategy,
-                           [&](const Decisions&) { return synthetic::trial_of({{"accuracy", number++ == 0 ? 1.0 : 0.5}}); }, 60, 1);
+  const auto history = run(
+      *strategy,
+      [&](const Decisions&) {
+        return synthetic::trial_of({{"accuracy", number++ == 0 ? 1.0 : 0.5}});
+      },
+      60, 1);
   for (size_t i = 0; i < history.size(); ++i) {
     for (const int64_t parent : history[i].candidate.parents) {
       EXPECT_LE(static_cast<int64_t>(i) - parent, 10) << "a parent is one of the last ten told";
@@ -120,7 +128,8 @@ TEST(RegularizedEvolution, TournamentPicksTheBestOfTheSample) {
   int best = 0, total = 0;
   for (size_t i = 6; i < history.size(); ++i) {
     const auto window = std::span(history).subspan(i - 6, 6);
-    const auto top = std::ranges::max_element(window, {}, [](const Step& step) { return *step.trial.metrics.at("accuracy").value; });
+    const auto top =
+        std::ranges::max_element(window, {}, [](const Step& step) { return *step.trial.metrics.at("accuracy").value; });
     if (history[i].candidate.parents.empty()) continue;
     ++total;
     best += history[i].candidate.parents[0] == static_cast<int64_t>(i) - 6 + (top - window.begin());
@@ -132,7 +141,8 @@ TEST(RegularizedEvolution, TournamentPicksTheBestOfTheSample) {
 TEST(RegularizedEvolution, SampleLargerThanPopulationIsRefused) {
   const Trace trace = synthetic::flat_trace(3, 3);
   try {
-    make_strategy("regularized_evolution", {trace, synthetic::maximize_accuracy(), 0}, {{"population_size", 4}, {"sample_size", 9}});
+    make_strategy("regularized_evolution", {trace, synthetic::maximize_accuracy(), 0},
+                  {{"population_size", 4}, {"sample_size", 9}});
     FAIL();
   } catch (const UserError& error) {
     EXPECT_THAT(error.what(), testing::HasSubstr("sample_size: expected at most population_size, which is 4, found 9"));
@@ -165,7 +175,8 @@ TEST(Grid, SpreadCoversTheSpaceEvenlyFromTheStart) {
 TEST(Grid, WalksASpaceTooLargeForAnyWord) {
   const Trace trace = synthetic::flat_trace(60, 9);
   for (const char* enumeration : {"sequential", "spread"}) {
-    const auto strategy = make_strategy("grid", {trace, synthetic::maximize_accuracy(), 0}, {{"enumeration", enumeration}});
+    const auto strategy =
+        make_strategy("grid", {trace, synthetic::maximize_accuracy(), 0}, {{"enumeration", enumeration}});
     EXPECT_EQ(run(*strategy, accuracy_of(synthetic::additive), 50, 1).size(), 50u);
   }
 }
@@ -197,15 +208,16 @@ TEST_P(LimitHandlingTest, FindsTheBestFeasibleNetwork) {
   for (int seed = 0; seed < kSeeds; ++seed) {
     const auto strategy = make_strategy(name, {trace, objectives, 0});
     double best = 0;
-    const auto history = run(*strategy,
-                             [&](const Decisions& decisions) {
-                               Trial trial = cost_against_accuracy(decisions);
-                               if (objectives.feasible(trial.metrics)) return trial;
-                               trial.status = TrialStatus::infeasible;
-                               if (handling == LimitHandling::rejection) trial.metrics.erase("accuracy");
-                               return trial;
-                             },
-                             400, static_cast<uint64_t>(seed));
+    const auto history = run(
+        *strategy,
+        [&](const Decisions& decisions) {
+          Trial trial = cost_against_accuracy(decisions);
+          if (objectives.feasible(trial.metrics)) return trial;
+          trial.status = TrialStatus::infeasible;
+          if (handling == LimitHandling::rejection) trial.metrics.erase("accuracy");
+          return trial;
+        },
+        400, static_cast<uint64_t>(seed));
     for (const Step& step : history) {
       if (step.trial.status == TrialStatus::ok) best = std::max(best, *step.trial.metrics.at("accuracy").value);
     }

@@ -32,23 +32,29 @@ inline Trace deep_trace(int64_t depth, int64_t operators, int64_t widths) {
   std::vector<int64_t> numbers;
   for (int64_t i = 0; i < std::max({depth, operators, widths}); ++i) numbers.push_back(i + 1);
   const auto first = [&](int64_t count) { return std::span<const int64_t>(numbers).first(static_cast<size_t>(count)); };
-  const auto leaves = [&](int64_t count) { return std::vector<int32_t>(static_cast<size_t>(count), builder.nothing()); };
+  const auto leaves = [&](int64_t count) {
+    return std::vector<int32_t>(static_cast<size_t>(count), builder.nothing());
+  };
   std::vector<int32_t> layers, bodies;
   for (int64_t i = 0; i < depth; ++i) {
-    const int32_t op = builder.declare("layer" + std::to_string(i) + "/op",
-                                       {.kind = DecisionKind::number, .count = operators, .integers = first(operators)});
+    const int32_t op =
+        builder.declare("layer" + std::to_string(i) + "/op",
+                        {.kind = DecisionKind::number, .count = operators, .integers = first(operators)});
     layers.push_back(builder.decide(op, leaves(operators)));
     bodies.push_back(builder.all(layers));
   }
-  const int32_t repeat = builder.declare("depth", {.kind = DecisionKind::repeat, .count = depth, .integers = first(depth)});
-  const int32_t width = builder.declare("width", {.kind = DecisionKind::number, .count = widths, .integers = first(widths)});
+  const int32_t repeat =
+      builder.declare("depth", {.kind = DecisionKind::repeat, .count = depth, .integers = first(depth)});
+  const int32_t width =
+      builder.declare("width", {.kind = DecisionKind::number, .count = widths, .integers = first(widths)});
   return builder.finish(builder.all({builder.decide(repeat, bodies), builder.decide(width, leaves(widths))}));
 }
 
 // "accuracy" and "cost" of decisions; an evaluation in one line.
 using Evaluation = std::function<Trial(const Decisions&)>;
 
-inline Trial trial_of(std::initializer_list<std::pair<const char*, double>> metrics, TrialStatus status = TrialStatus::ok) {
+inline Trial trial_of(std::initializer_list<std::pair<const char*, double>> metrics,
+                      TrialStatus status = TrialStatus::ok) {
   Trial trial;
   trial.status = status;
   for (const auto& [name, value] : metrics) trial.metrics[name].value = value;
@@ -82,7 +88,8 @@ inline double deceptive(const Decisions& decisions) {
 
 inline ObjectiveSet maximize_accuracy() { return {{{"accuracy", Direction::maximize}}, {}}; }
 
-inline std::unique_ptr<Strategy> make_strategy(const std::string& name, const StrategyContext& context, const Json& options = Json::object()) {
+inline std::unique_ptr<Strategy> make_strategy(const std::string& name, const StrategyContext& context,
+                                               const Json& options = Json::object()) {
   const auto& entry = strategy_registry().get(name);
   return entry.make(options_from_json(options, entry.parameters, "strategy " + name), context);
 }
@@ -93,7 +100,8 @@ struct Step {
 };
 
 // Ask n sees exactly tells 0 .. n - lookahead, as in a study. Ends early when nothing is left to ask.
-inline std::vector<Step> run(Strategy& strategy, const Evaluation& evaluate, int64_t trials, uint64_t seed, int64_t lookahead = 1) {
+inline std::vector<Step> run(Strategy& strategy, const Evaluation& evaluate, int64_t trials, uint64_t seed,
+                             int64_t lookahead = 1) {
   std::vector<Step> history;
   size_t told = 0;
   const auto tell_next = [&] { strategy.tell(history[told++].trial); };

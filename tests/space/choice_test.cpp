@@ -32,7 +32,8 @@ TEST(ChoiceTest, ArithmeticKeepsTheExpressionAndTheValue) {
       EXPECT_EQ(middle.evaluate([&](std::string_view key) { return key == "s/e" ? e : w; }), expected);
     }
   }
-  EXPECT_EQ(middle.bounds(), std::pair(make_divisible(int64_t{5}, int64_t{8}), make_divisible(int64_t{40}, int64_t{8})));
+  EXPECT_EQ(middle.bounds(),
+            std::pair(make_divisible(int64_t{5}, int64_t{8}), make_divisible(int64_t{40}, int64_t{8})));
 }
 
 TEST(ChoiceTest, ConstantsFold) {

@@ -21,7 +21,9 @@ Graph build(Chooser& choose) {
   x = layers.convolution_norm_activation("stem", x, width, {.kernel = kernel, .bias = true}, Activation::relu);
   {
     const auto scope = b.scope("block");
-    x = inverted_residual(choose, b, x, width * 2, {.kernel = kernel, .expansion = expansion, .stride = 2, .bias = true, .squeeze_excite = true});
+    x = inverted_residual(
+        choose, b, x, width * 2,
+        {.kernel = kernel, .expansion = expansion, .stride = 2, .bias = true, .squeeze_excite = true});
   }
   {
     const auto scope = b.scope("basic");
@@ -58,8 +60,11 @@ TEST(ElasticTest, RecordedExpressionsGiveTheSizesOfEveryOtherNetwork) {
           ASSERT_TRUE(before && after);
           for (int axis = 0; axis < before->rank(); ++axis) {
             const Choice* elastic = table.find(static_cast<ValueId>(i), axis);
-            const int64_t expected = elastic == nullptr ? (*before)[axis].extent() : elastic->evaluate([&](std::string_view key) { return *decisions.find(key); });
-            EXPECT_EQ((*after)[axis].extent(), expected) << value_text(recorded, static_cast<ValueId>(i)) << " axis " << axis;
+            const int64_t expected =
+                elastic == nullptr ? (*before)[axis].extent()
+                                   : elastic->evaluate([&](std::string_view key) { return *decisions.find(key); });
+            EXPECT_EQ((*after)[axis].extent(), expected)
+                << value_text(recorded, static_cast<ValueId>(i)) << " axis " << axis;
           }
         }
       }
@@ -77,7 +82,8 @@ TEST(ElasticTest, APlainBuildRecordsNothingAndIsTheSameNetwork) {
   const Graph a = build(plain);
   const Graph b = build(recording);
   ASSERT_EQ(a.nodes().size(), b.nodes().size());
-  for (size_t i = 0; i < a.values().size(); ++i) EXPECT_EQ(a.shape_text(*a.values()[i].shape), b.shape_text(*b.values()[i].shape));
+  for (size_t i = 0; i < a.values().size(); ++i)
+    EXPECT_EQ(a.shape_text(*a.values()[i].shape), b.shape_text(*b.values()[i].shape));
 }
 
 TEST(ElasticTest, ElasticSizesAreNotStructural) {

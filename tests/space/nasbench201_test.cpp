@@ -35,22 +35,25 @@ std::vector<Row> read_rows(const std::filesystem::path& file) {
   std::vector<std::string> header;
   std::istringstream names(line);
   for (std::string name; std::getline(names, name, ',');) header.push_back(name);
-  const auto column = [&](const std::string& name) { return static_cast<size_t>(std::ranges::find(header, name) - header.begin()); };
+  const auto column = [&](const std::string& name) {
+    return static_cast<size_t>(std::ranges::find(header, name) - header.begin());
+  };
   std::vector<Row> rows;
   while (std::getline(lines, line)) {
     std::vector<std::string> cells;
     std::istringstream values(line);
     for (std::string value; std::getline(values, value, ',');) cells.push_back(value);
     const auto number = [&](const std::string& name) { return std::stoll(cells.at(column(name))); };
-    rows.push_back({cells.at(column("code")), cells.at(column("arch")), number("macs_c10"), number("macs_c100"), number("macs_in16"),
-                    number("params_c10"), number("params_c100"), number("params_in16")});
+    rows.push_back({cells.at(column("code")), cells.at(column("arch")), number("macs_c10"), number("macs_c100"),
+                    number("macs_in16"), number("params_c10"), number("params_c100"), number("params_in16")});
   }
   return rows;
 }
 
 TEST(Nasbench201SpaceTest, CountsMatchTheTables) {
   const std::filesystem::path file = data_folder() / "nasbench201" / "nb201.csv.gz";
-  if (!std::filesystem::exists(file)) GTEST_SKIP() << "no " << file << "; set NACRE_DATA to the folder that has nasbench201/nb201.csv.gz";
+  if (!std::filesystem::exists(file))
+    GTEST_SKIP() << "no " << file << "; set NACRE_DATA to the folder that has nasbench201/nb201.csv.gz";
   const std::vector<Row> rows = read_rows(file);
   ASSERT_EQ(rows.size(), 15625U);
   const auto c10 = make_space("nasbench201", space_context({3, 32, 32}, 10));
@@ -89,7 +92,8 @@ TEST(Nasbench201SpaceTest, CodesAndArchitecturesAreRead) {
             "|none~0|+|skip_connect~0|nor_conv_1x1~1|+|nor_conv_3x3~0|avg_pool_3x3~1|skip_connect~2|");
   EXPECT_THAT(user_error([] { nasbench201_decisions("01234"); }), HasSubstr("has 6 digits, found '01234'"));
   EXPECT_THAT(user_error([] { nasbench201_decisions("012345"); }), HasSubstr("0 .. 4, found '012345'"));
-  EXPECT_THAT(user_error([] { nasbench201_architecture(Decisions{}); }), HasSubstr("decision 'cell/0-1' of nasbench201 is missing"));
+  EXPECT_THAT(user_error([] { nasbench201_architecture(Decisions{}); }),
+              HasSubstr("decision 'cell/0-1' of nasbench201 is missing"));
 }
 
 }  // namespace

@@ -23,10 +23,12 @@ class Generator {
   explicit Generator(uint64_t seed) : random_(seed) {}
 
   TermPointer term(int depth) {
-    if (depth < 3 && !made_.empty() && random_.bernoulli(0.15)) return made_[random_.below(made_.size())];  // a repeated cell
+    if (depth < 3 && !made_.empty() && random_.bernoulli(0.15))
+      return made_[random_.below(made_.size())];  // a repeated cell
     auto result = std::make_shared<Term>();
     Term& t = *result;
-    t.kind = depth == 0 ? (random_.bernoulli(0.6) ? Term::Kind::pick : Term::Kind::nothing) : static_cast<Term::Kind>(random_.below(9));
+    t.kind = depth == 0 ? (random_.bernoulli(0.6) ? Term::Kind::pick : Term::Kind::nothing)
+                        : static_cast<Term::Kind>(random_.below(9));
     t.name = std::string(1, static_cast<char>('a' + random_.below(12)));
     switch (t.kind) {
       case Term::Kind::nothing: break;
@@ -39,7 +41,9 @@ class Generator {
         for (uint64_t i = 0; i < 2 + random_.below(2); ++i) t.parts.push_back(term(depth - 1));
         break;
       case Term::Kind::repeat:
-        t.numbers = random_.bernoulli(0.3) ? std::vector<int64_t>{2} : random_.bernoulli(0.5) ? std::vector<int64_t>{0, 1, 2} : std::vector<int64_t>{1, 2};
+        t.numbers = random_.bernoulli(0.3)   ? std::vector<int64_t>{2}
+                    : random_.bernoulli(0.5) ? std::vector<int64_t>{0, 1, 2}
+                                             : std::vector<int64_t>{1, 2};
         t.parts.push_back(term(depth - 1));
         break;
       case Term::Kind::subset:
@@ -56,7 +60,9 @@ class Generator {
   }
 
  private:
-  std::vector<int64_t> numbers() { return random_.bernoulli(0.5) ? std::vector<int64_t>{0, 1} : std::vector<int64_t>{0, 1, 2}; }
+  std::vector<int64_t> numbers() {
+    return random_.bernoulli(0.5) ? std::vector<int64_t>{0, 1} : std::vector<int64_t>{0, 1, 2};
+  }
   Random random_;
   std::vector<TermPointer> made_;
 };
@@ -65,11 +71,14 @@ ValueId run(const Term& t, Chooser& choose, GraphBuilder& b, ValueId x) {
   switch (t.kind) {
     case Term::Kind::nothing: return x;
     case Term::Kind::pick: choose.pick("p" + t.name, t.numbers); return x;
-    case Term::Kind::structural: return run(*t.parts[static_cast<size_t>(choose.pick("s" + t.name, t.numbers).value())], choose, b, x);
+    case Term::Kind::structural:
+      return run(*t.parts[static_cast<size_t>(choose.pick("s" + t.name, t.numbers).value())], choose, b, x);
     case Term::Kind::layer: {
       std::vector<Branch> branches;
       for (size_t i = 0; i < t.parts.size(); ++i) {
-        branches.push_back({std::to_string(i), [&choose, part = t.parts[i]](GraphBuilder& b2, ValueId y) { return run(*part, choose, b2, y); }});
+        branches.push_back({std::to_string(i), [&choose, part = t.parts[i]](GraphBuilder& b2, ValueId y) {
+                              return run(*part, choose, b2, y);
+                            }});
       }
       return choose.layer("l" + t.name, b, x, branches);
     }
@@ -81,14 +90,17 @@ ValueId run(const Term& t, Chooser& choose, GraphBuilder& b, ValueId x) {
         return run(*t.parts[0], choose, b2, y);
       });
     }
-    case Term::Kind::block: return choose.block("b" + t.name, b, x, [&](GraphBuilder& b2, ValueId y) { return run(*t.parts[0], choose, b2, y); });
+    case Term::Kind::block:
+      return choose.block("b" + t.name, b, x,
+                          [&](GraphBuilder& b2, ValueId y) { return run(*t.parts[0], choose, b2, y); });
     case Term::Kind::scope: {
       const auto scope = choose.scope(t.name);
       return run(*t.parts[0], choose, b, x);
     }
     case Term::Kind::subset: {
       const std::vector<std::string> labels = {"u", "v", "w"};
-      for (const int64_t i : choose.subset("k" + t.name, labels, 2)) x = run(*t.parts[static_cast<size_t>(i)], choose, b, x);
+      for (const int64_t i : choose.subset("k" + t.name, labels, 2))
+        x = run(*t.parts[static_cast<size_t>(i)], choose, b, x);
       return x;
     }
     case Term::Kind::sequence:
@@ -105,7 +117,8 @@ TEST(RandomDefinitionTest, CountsWhatBuildingEnumerates) {
   int shared = 0;
   for (uint64_t seed = 0; seed < 3000; ++seed) {
     const TermPointer definition = Generator(seed).term(4);
-    const FunctionSpace space([&](Chooser& choose, GraphBuilder& b, ValueId x) { return run(*definition, choose, b, x); });
+    const FunctionSpace space(
+        [&](Chooser& choose, GraphBuilder& b, ValueId x) { return run(*definition, choose, b, x); });
     const std::string refusal = user_error([&] { space.trace(); });
     if (!refusal.empty()) {
       ++refused;

@@ -17,7 +17,8 @@ inline SpaceContext space_context(std::vector<int64_t> input, int64_t classes) {
 }
 
 // A registered space with the options of a YAML map.
-inline std::unique_ptr<Space> make_space(const std::string& kind, const SpaceContext& context, const std::string& yaml = "", const std::string& origin = "study.yaml") {
+inline std::unique_ptr<Space> make_space(const std::string& kind, const SpaceContext& context,
+                                         const std::string& yaml = "", const std::string& origin = "study.yaml") {
   const auto& entry = space_registry().get(kind);
   return entry.make(resolve_options(parse_config(yaml, origin), entry.parameters, "space"), context);
 }

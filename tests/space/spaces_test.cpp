@@ -80,8 +80,12 @@ TEST(RegisteredSpacesTest, TheSameDecisionsGiveTheSameNetwork) {
 
 TEST(RegisteredSpacesTest, RefuseTasksThatDoNotFit) {
   EXPECT_THAT(user_error([] { make_space("mbconv", space_context({30}, 2)); }),
-              HasSubstr("space 'mbconv' needs images [channels, height, width]; the input 'x' of the task is [30] (space mlp takes any input)"));
-  EXPECT_THAT(user_error([] { make_space("nasbench201", space_context({1, 30, 30}, 2)); }), HasSubstr("sides that are multiples of 4, found 30 x 30"));
+              HasSubstr("space 'mbconv' needs images [channels, height, width]; the input 'x' of the task is [30] "
+                        "(space mlp takes any input)"));
+  EXPECT_THAT(user_error([] {
+                make_space("nasbench201", space_context({1, 30, 30}, 2));
+              }),
+              HasSubstr("sides that are multiples of 4, found 30 x 30"));
   SpaceContext two = space_context({30}, 2);
   two.signature.inputs.push_back(two.signature.inputs[0]);
   EXPECT_THAT(user_error([&] { make_space("mlp", two); }), HasSubstr("the task 'task' has 2 inputs and 1 outputs"));
@@ -93,7 +97,10 @@ TEST(RecipeDecisionsTest, StandBesideNetworkDecisionsInOneDesign) {
   SpaceContext context = space_context({1, 8, 8}, 10);
   context.recipe.epochs = 7;
   const std::string plain = "candidates: [k3_e1, skip]";
-  const auto space = make_space("mbconv", context, plain + "\nrecipe: {learning_rate: [0.01, 0.1], optimizer: [sgd, adamw], dropout: [0, 0.2], batch_size: [32, 64, 128]}");
+  const auto space = make_space("mbconv", context,
+                                plain +
+                                    "\nrecipe: {learning_rate: [0.01, 0.1], optimizer: [sgd, adamw], dropout: [0, "
+                                    "0.2], batch_size: [32, 64, 128]}");
   EXPECT_EQ(space->trace().count(), make_space("mbconv", context, plain)->trace().count() * (2 * 2 * 2 * 3));
   Random random(5);
   std::set<std::string> optimizers;
@@ -105,7 +112,8 @@ TEST(RecipeDecisionsTest, StandBesideNetworkDecisionsInOneDesign) {
     EXPECT_EQ(design.recipe.epochs, 7);  // what is not decided is the configuration's
     optimizers.insert(design.recipe.optimizer);
     // The network reads its recipe: dropout is a node where it is not zero.
-    const bool has_dropout = std::ranges::any_of(design.graph().nodes(), [](const Node& node) { return node.op == "Dropout"; });
+    const bool has_dropout =
+        std::ranges::any_of(design.graph().nodes(), [](const Node& node) { return node.op == "Dropout"; });
     EXPECT_EQ(has_dropout, *decisions.find("recipe/dropout") == 1);
   }
   EXPECT_EQ(optimizers.size(), 2U);
@@ -115,9 +123,12 @@ TEST(RecipeDecisionsTest, AreCheckedLikeTheRecipe) {
   const SpaceContext context = space_context({30}, 2);
   EXPECT_THAT(user_error([&] { make_space("mlp", context, "recipe: {learning_rat: [0.1]}"); }),
               HasSubstr("study.yaml:1:10: unknown key of space.recipe 'learning_rat'; did you mean 'learning_rate'?"));
-  EXPECT_THAT(user_error([&] { make_space("mlp", context, "recipe: {momentum: [0.9, 2]}"); }), HasSubstr("study.yaml:1:26: space.recipe.momentum: expected a number"));
-  EXPECT_THAT(user_error([&] { make_space("mlp", context, "recipe: {momentum: 0.9}"); }), HasSubstr("space.recipe.momentum: expected a list of alternatives"));
-  EXPECT_THAT(user_error([&] { make_space("mlp", context, "recipe: {optimizer: [sgd, adam]}"); }), HasSubstr("did you mean 'adamw'?"));
+  EXPECT_THAT(user_error([&] { make_space("mlp", context, "recipe: {momentum: [0.9, 2]}"); }),
+              HasSubstr("study.yaml:1:26: space.recipe.momentum: expected a number"));
+  EXPECT_THAT(user_error([&] { make_space("mlp", context, "recipe: {momentum: 0.9}"); }),
+              HasSubstr("space.recipe.momentum: expected a list of alternatives"));
+  EXPECT_THAT(user_error([&] { make_space("mlp", context, "recipe: {optimizer: [sgd, adam]}"); }),
+              HasSubstr("did you mean 'adamw'?"));
 }
 
 // --- mbconv
@@ -132,9 +143,15 @@ struct GoldenNetwork {
 // Layers, MACs of convolutions and linear layers, parameters with batch-norm scale and bias: the released FBNet-A, B, C
 // (facebookresearch/mobile-vision), counted from their definitions.
 constexpr GoldenNetwork kGolden[] = {
-    {"FBNet-A", 1504, "- | 3/3 3/1 - - | 5/6 3/3 5/1 3/3 | 5/6 5/3 5/1g2 5/6 | 3/6 5/1g2 5/3 3/1g2 | 5/6 5/6 5/3 5/6 | 5/6", 244452664, 4304584, 4319712},
-    {"FBNet-B", 1984, "3/1 | 3/6 5/1 3/1 3/1 | 5/6 5/3 3/6 5/6 | 5/6 5/6 - 5/3 | 5/6 3/1 5/1 5/3 | 5/6 5/1 5/6 5/6 | 3/6", 291004424, 4801368, 4816216},
-    {"FBNet-C", 1984, "3/1 | 3/6 - 3/1 3/1 | 5/6 5/3 5/6 3/6 | 5/6 5/3 5/6 5/6 | 5/6 5/6 5/6 5/3 | 5/6 5/6 5/6 5/6 | 3/6", 378136224, 5570664, 5590784}};
+    {"FBNet-A", 1504,
+     "- | 3/3 3/1 - - | 5/6 3/3 5/1 3/3 | 5/6 5/3 5/1g2 5/6 | 3/6 5/1g2 5/3 3/1g2 | 5/6 5/6 5/3 5/6 | 5/6", 244452664,
+     4304584, 4319712},
+    {"FBNet-B", 1984,
+     "3/1 | 3/6 5/1 3/1 3/1 | 5/6 5/3 3/6 5/6 | 5/6 5/6 - 5/3 | 5/6 3/1 5/1 5/3 | 5/6 5/1 5/6 5/6 | 3/6", 291004424,
+     4801368, 4816216},
+    {"FBNet-C", 1984,
+     "3/1 | 3/6 - 3/1 3/1 | 5/6 5/3 5/6 3/6 | 5/6 5/3 5/6 5/6 | 5/6 5/6 5/6 5/3 | 5/6 5/6 5/6 5/6 | 3/6", 378136224,
+     5570664, 5590784}};
 
 TEST(MbconvSpaceTest, ReleasedFbnetsHaveTheirGoldenCounts) {
   const SpaceContext context = space_context({3, 224, 224}, 1000);
@@ -167,7 +184,8 @@ TEST(MbconvSpaceTest, PresetsFollowTheImage) {
     const auto space = make_space("mbconv", space_context({1, side, side}, 10));
     int64_t most = 0;
     for (const Value& value : space->build(Decisions{}).graph().values()) {
-      if (value.shape && value.shape->rank() == 2) most = std::max(most, (*value.shape)[1].is_fixed() ? (*value.shape)[1].extent() : 0);
+      if (value.shape && value.shape->rank() == 2)
+        most = std::max(most, (*value.shape)[1].is_fixed() ? (*value.shape)[1].extent() : 0);
     }
     return most;
   };
@@ -180,10 +198,12 @@ TEST(MbconvSpaceTest, PresetsFollowTheImage) {
 TEST(MbconvSpaceTest, OptionsShapeTheSpace) {
   const SpaceContext context = space_context({3, 32, 32}, 10);
   const auto space = make_space("mbconv", context,
-                                "stages: [[16, 1, 1], [32, 2, 2]]\ncandidates: [k3_e3, k7_e2_g2, skip]\nwidth: [0.5, 1]\nsqueeze_excite: choose\nhead: 0\nstem: 8\nactivation: hard_swish");
+                                "stages: [[16, 1, 1], [32, 2, 2]]\ncandidates: [k3_e3, k7_e2_g2, skip]\nwidth: [0.5, "
+                                "1]\nsqueeze_excite: choose\nhead: 0\nstem: 8\nactivation: hard_swish");
   // Per layer: two candidates with and without squeeze-excite, and the skip.
   EXPECT_EQ(space->trace().count(), 2 * 5 * 5 * 5);
-  const Decisions decisions({{"width_percent", 1}, {"stage1/0/op", 1}, {"stage1/0/se", 1}, {"stage2/0/op", 2}, {"stage2/1/op", 2}});
+  const Decisions decisions(
+      {{"width_percent", 1}, {"stage1/0/op", 1}, {"stage1/0/se", 1}, {"stage2/0/op", 2}, {"stage2/1/op", 2}});
   ASSERT_TRUE(space->trace().is_complete(decisions));
   const Design design = space->build(decisions);
   expect_fits(design, context);
@@ -192,14 +212,18 @@ TEST(MbconvSpaceTest, OptionsShapeTheSpace) {
   EXPECT_EQ(std::ranges::count(ops, "Transpose"), 1);  // the shuffle after the grouped expansion
   EXPECT_EQ(std::ranges::count(ops, "HardSigmoid"), 1);
   EXPECT_GT(std::ranges::count(ops, "HardSwish"), 3);
-  EXPECT_LT(statistics_of(space->build(Decisions({{"width_percent", 0}}))).parameters, statistics_of(space->build(Decisions({{"width_percent", 1}}))).parameters);
+  EXPECT_LT(statistics_of(space->build(Decisions({{"width_percent", 0}}))).parameters,
+            statistics_of(space->build(Decisions({{"width_percent", 1}}))).parameters);
 }
 
 TEST(MbconvSpaceTest, ErrorsName) {
   const SpaceContext context = space_context({3, 32, 32}, 10);
-  EXPECT_THAT(user_error([&] { make_space("mbconv", context, "candidates: [k3_e1, k3_e8x]"); }), HasSubstr("study.yaml:1:13: unknown candidate 'k3_e8x'"));
-  EXPECT_THAT(user_error([&] { make_space("mbconv", context, "candidates: [k4_e1]"); }), HasSubstr("the form is k<odd kernel>_e<expansion>[_g<groups>] or skip"));
-  EXPECT_THAT(user_error([&] { make_space("mbconv", context, "stages: [[16, 1]]"); }), HasSubstr("study.yaml:1:10: space.stages: expected a list of [channels, layers, stride]"));
+  EXPECT_THAT(user_error([&] { make_space("mbconv", context, "candidates: [k3_e1, k3_e8x]"); }),
+              HasSubstr("study.yaml:1:13: unknown candidate 'k3_e8x'"));
+  EXPECT_THAT(user_error([&] { make_space("mbconv", context, "candidates: [k4_e1]"); }),
+              HasSubstr("the form is k<odd kernel>_e<expansion>[_g<groups>] or skip"));
+  EXPECT_THAT(user_error([&] { make_space("mbconv", context, "stages: [[16, 1]]"); }),
+              HasSubstr("study.yaml:1:10: space.stages: expected a list of [channels, layers, stride]"));
   const auto space = make_space("mbconv", context, "stages: [[16, 2, 1]]");
   EXPECT_THAT(user_error([&] { mbconv_decisions(*space, "3/1"); }), HasSubstr("has fewer layers"));
   EXPECT_THAT(user_error([&] { mbconv_decisions(*space, "3/1 3/1 3/1"); }), HasSubstr("has more layers"));
@@ -210,11 +234,14 @@ TEST(MbconvSpaceTest, ErrorsName) {
 
 TEST(ResnetSpaceTest, CountsByHandAndBuildsResNet18) {
   const SpaceContext context = space_context({3, 32, 32}, 10);
-  const auto space = make_space("resnet", context, "channels: [16, 32]\nwidth: [1]\ndepths: [1, 2]\nkernels: [3, 5]\nblocks: [basic, bottleneck]");
+  const auto space =
+      make_space("resnet", context,
+                 "channels: [16, 32]\nwidth: [1]\ndepths: [1, 2]\nkernels: [3, 5]\nblocks: [basic, bottleneck]");
   EXPECT_EQ(space->trace().count(), (4 + 16) * (4 + 16));
   EXPECT_EQ(enumerate_by_building(*space, 1000).size(), 400U);
   // The paper's 18-layer network: 11,689,512 parameters, and 1,814,073,344 multiplications of convolutions and the linear layer.
-  const auto resnet18 = make_space("resnet", space_context({3, 224, 224}, 1000), "channels: [64, 128, 256, 512]\nwidth: [1]\ndepths: [2]\nkernels: [3]");
+  const auto resnet18 = make_space("resnet", space_context({3, 224, 224}, 1000),
+                                   "channels: [64, 128, 256, 512]\nwidth: [1]\ndepths: [2]\nkernels: [3]");
   const GraphStatistics statistics = statistics_of(resnet18->build(Decisions{}));
   EXPECT_EQ(resnet18->trace().count(), 1);
   // Its first stage has no projection on the shortcut; here every stage has one, 64 x 64 weights and a batch-norm.
@@ -223,9 +250,12 @@ TEST(ResnetSpaceTest, CountsByHandAndBuildsResNet18) {
 }
 
 TEST(MlpSpaceTest, CountsByHandAndSharesActivation) {
-  const auto space = make_space("mlp", space_context({30}, 2), "widths: [8, 16, 32]\ndepths: [1, 3]\nactivations: [relu, tanh]\nnormalizations: [none, batch_norm]");
+  const auto space =
+      make_space("mlp", space_context({30}, 2),
+                 "widths: [8, 16, 32]\ndepths: [1, 3]\nactivations: [relu, tanh]\nnormalizations: [none, batch_norm]");
   EXPECT_EQ(space->trace().count(), (3 + 27) * 2 * 2);
-  const Design design = space->build(Decisions({{"depth", 1}, {"0/width", 2}, {"1/width", 0}, {"2/width", 1}, {"activation", 1}, {"normalization", 0}}));
+  const Design design = space->build(Decisions(
+      {{"depth", 1}, {"0/width", 2}, {"1/width", 0}, {"2/width", 1}, {"activation", 1}, {"normalization", 0}}));
   EXPECT_EQ(statistics_of(design).parameters, (30 * 32 + 32) + (32 * 8 + 8) + (8 * 16 + 16) + (16 * 2 + 2));
   EXPECT_EQ(std::ranges::count(design.graph().nodes(), "Tanh", &Node::op), 3);
 }

@@ -34,9 +34,9 @@ TEST(TraceChooserTest, ARepeatedCellIsCountedOnce) {
     for (int i = 0; i < 5; ++i) {
       const auto cell = choose.scope("cell");
       x = choose.layer("op", b, x, {{"a", same}, {"b", same}, {"c", [&](GraphBuilder&, ValueId y) {
-                                                                choose.pick("kernel", {3, 5});
-                                                                return y;
-                                                              }}});
+                                                                 choose.pick("kernel", {3, 5});
+                                                                 return y;
+                                                               }}});
     }
     return x;
   });
@@ -73,9 +73,9 @@ TEST(TraceChooserTest, AKeyAskedBeforeALayerIsTheSameInside) {
   const FunctionSpace space([](Chooser& choose, GraphBuilder& b, ValueId x) {
     choose.pick("kernel", {3, 5});
     return choose.layer("op", b, x, {{"a", same}, {"b", [&](GraphBuilder&, ValueId y) {
-                                                    choose.pick("kernel", {3, 5});
-                                                    return y;
-                                                  }}});
+                                                     choose.pick("kernel", {3, 5});
+                                                     return y;
+                                                   }}});
   });
   expect_exact(space, 4);
 }
@@ -154,9 +154,9 @@ TEST(TraceChooserTest, AnOuterDecisionMayBecomeStructuralInside) {
   const FunctionSpace space([](Chooser& choose, GraphBuilder& b, ValueId x) {
     const Choice n = choose.pick("n", {1, 2});
     return choose.layer("op", b, x, {{"a", same}, {"b", [&](GraphBuilder&, ValueId y) {
-                                                    if (n.value() == 2) choose.pick("k", {1, 2, 3});
-                                                    return y;
-                                                  }}});
+                                                     if (n.value() == 2) choose.pick("k", {1, 2, 3});
+                                                     return y;
+                                                   }}});
   });
   expect_exact(space, (1 + 1) + (1 + 3));
 }
@@ -275,14 +275,15 @@ TEST(TraceChooserTest, LargeSpacesTraceFast) {
 TEST(TraceChooserTest, RefusesADecisionInsideAnAlternativeAndOutside) {
   const FunctionSpace space([](Chooser& choose, GraphBuilder& b, ValueId x) {
     x = choose.layer("op", b, x, {{"a", same}, {"b", [&](GraphBuilder&, ValueId y) {
-                                                 choose.pick("kernel", {3, 5});
-                                                 return y;
-                                               }}});
+                                                  choose.pick("kernel", {3, 5});
+                                                  return y;
+                                                }}});
     choose.pick("kernel", {3, 5});
     return x;
   });
   EXPECT_EQ(user_error([&] { space.trace(); }),
-            "decision 'kernel' is asked inside an alternative of 'op' and again outside of it, so that it is not always the same decision; "
+            "decision 'kernel' is asked inside an alternative of 'op' and again outside of it, so that it is not "
+            "always the same decision; "
             "ask it before both, or enter a scope");
 }
 
@@ -290,30 +291,36 @@ TEST(TraceChooserTest, RefusesADecisionInsideTwoIndependentLayers) {
   const FunctionSpace space([](Chooser& choose, GraphBuilder& b, ValueId x) {
     for (const char* name : {"first", "second"}) {
       x = choose.layer(name, b, x, {{"a", same}, {"b", [&](GraphBuilder&, ValueId y) {
-                                                   choose.pick("kernel", {3, 5});
-                                                   return y;
-                                                 }}});
+                                                    choose.pick("kernel", {3, 5});
+                                                    return y;
+                                                  }}});
     }
     return x;
   });
-  EXPECT_THAT(user_error([&] { space.trace(); }),
-              HasSubstr("decision 'kernel' is asked inside an alternative of 'first' and again inside an alternative of 'second'"));
+  EXPECT_THAT(
+      user_error([&] { space.trace(); }),
+      HasSubstr(
+          "decision 'kernel' is asked inside an alternative of 'first' and again inside an alternative of 'second'"));
 }
 
 TEST(TraceChooserTest, RefusesBranchesOfDifferentShapes) {
   const FunctionSpace space([](Chooser& choose, GraphBuilder& b, ValueId x) {
     const auto block = choose.scope("stage1");
-    return choose.layer("op", b, x, {{"narrow", [](GraphBuilder& b2, ValueId y) { return b2.linear("fc", y, 4); }}, {"skip", same}});
+    return choose.layer(
+        "op", b, x, {{"narrow", [](GraphBuilder& b2, ValueId y) { return b2.linear("fc", y, 4); }}, {"skip", same}});
   });
   EXPECT_EQ(user_error([&] { space.trace(); }),
-            "layer 'stage1/op': alternative 'narrow' gives the shape [batch,4] and 'skip' gives [batch,8]; all alternatives must give one shape");
+            "layer 'stage1/op': alternative 'narrow' gives the shape [batch,4] and 'skip' gives [batch,8]; all "
+            "alternatives must give one shape");
 }
 
 TEST(TraceChooserTest, RefusesCountsOfDifferentShapes) {
   const FunctionSpace space([](Chooser& choose, GraphBuilder& b, ValueId x) {
-    return choose.repeat("depth", b, x, {0, 1}, [](GraphBuilder& b2, ValueId y, int64_t) { return b2.linear("fc", y, 4); });
+    return choose.repeat("depth", b, x, {0, 1},
+                         [](GraphBuilder& b2, ValueId y, int64_t) { return b2.linear("fc", y, 4); });
   });
-  EXPECT_THAT(user_error([&] { space.trace(); }), HasSubstr("repeat 'depth': alternative '1' gives the shape [batch,4] and '0' gives [batch,8]"));
+  EXPECT_THAT(user_error([&] { space.trace(); }),
+              HasSubstr("repeat 'depth': alternative '1' gives the shape [batch,4] and '0' gives [batch,8]"));
 }
 
 TEST(TraceChooserTest, RefusesOtherAlternativesUnderOneKey) {
@@ -322,7 +329,8 @@ TEST(TraceChooserTest, RefusesOtherAlternativesUnderOneKey) {
     choose.pick("kernel", {3, 7});
     return x;
   });
-  EXPECT_THAT(user_error([&] { space.trace(); }), HasSubstr("decision 'kernel' chooses a number of 3, 5 at one place and a number of 3, 7 at another"));
+  EXPECT_THAT(user_error([&] { space.trace(); }),
+              HasSubstr("decision 'kernel' chooses a number of 3, 5 at one place and a number of 3, 7 at another"));
   const FunctionSpace twice([](Chooser& choose, GraphBuilder&, ValueId x) {
     choose.pick("kernel", {3, 5, 3});
     return x;
@@ -351,10 +359,11 @@ TEST(TraceChooserTest, RefusesEmptyAndUnorderedAlternatives) {
                 return x;
               }),
               HasSubstr("subset 'edges': 20 of 40 has more than 100000 alternatives"));
-  EXPECT_THAT(message([](Chooser& choose, GraphBuilder& b, ValueId x) {
-                return choose.recurse("rule", 0, b, x, [](int64_t) { return std::vector<Production>{{"again", false, same}}; });
-              }),
-              HasSubstr("grammar 'rule' has no terminal production at depth 0"));
+  EXPECT_THAT(
+      message([](Chooser& choose, GraphBuilder& b, ValueId x) {
+        return choose.recurse("rule", 0, b, x, [](int64_t) { return std::vector<Production>{{"again", false, same}}; });
+      }),
+      HasSubstr("grammar 'rule' has no terminal production at depth 0"));
 }
 
 TEST(TraceChooserTest, RefusesALayerInsideItself) {
@@ -364,21 +373,25 @@ TEST(TraceChooserTest, RefusesALayerInsideItself) {
     };
     return build(b, x);
   });
-  EXPECT_THAT(user_error([&] { space.trace(); }), HasSubstr("'op' is asked again inside one of its own alternatives; enter a scope"));
+  EXPECT_THAT(user_error([&] { space.trace(); }),
+              HasSubstr("'op' is asked again inside one of its own alternatives; enter a scope"));
 }
 
 TEST(TraceChooserTest, RefusesAPlainValueOutsideOfItsAlternative) {
   const FunctionSpace space([](Chooser& choose, GraphBuilder& b, ValueId x) {
     Choice leaked = 0;
-    x = choose.layer("op", b, x, {{"a", [&](GraphBuilder&, ValueId y) {
-                                     leaked = choose.pick("n", {1, 2});
-                                     return y;
-                                   }},
-                                  {"b", same}});
+    x = choose.layer("op", b, x,
+                     {{"a",
+                       [&](GraphBuilder&, ValueId y) {
+                         leaked = choose.pick("n", {1, 2});
+                         return y;
+                       }},
+                      {"b", same}});
     static_cast<void>(leaked.value());
     return x;
   });
-  EXPECT_THAT(user_error([&] { space.trace(); }), HasSubstr("the plain value of decision 'n' is used outside of the alternative that asked it"));
+  EXPECT_THAT(user_error([&] { space.trace(); }),
+              HasSubstr("the plain value of decision 'n' is used outside of the alternative that asked it"));
 }
 
 TEST(TraceChooserTest, RefusesAPlainValueAfterItsBlock) {
@@ -392,7 +405,8 @@ TEST(TraceChooserTest, RefusesAPlainValueAfterItsBlock) {
     static_cast<void>(choose.pick("n", {1, 2}).value());
     return x;
   });
-  EXPECT_THAT(user_error([&] { space.trace(); }), HasSubstr("the plain value of decision 'shared/n' is used after the block or body that asked it"));
+  EXPECT_THAT(user_error([&] { space.trace(); }),
+              HasSubstr("the plain value of decision 'shared/n' is used after the block or body that asked it"));
 }
 
 TEST(TraceChooserTest, RefusesNewDecisionsInALaterUseUnderOtherConditions) {
@@ -404,7 +418,8 @@ TEST(TraceChooserTest, RefusesNewDecisionsInALaterUseUnderOtherConditions) {
                                                       }}});
     };
     x = cell(b, x, false);
-    return choose.layer("outer", b, x, {{"once", same}, {"again", [&](GraphBuilder& b2, ValueId y) { return cell(b2, y, true); }}});
+    return choose.layer("outer", b, x,
+                        {{"once", same}, {"again", [&](GraphBuilder& b2, ValueId y) { return cell(b2, y, true); }}});
   });
   EXPECT_THAT(user_error([&] { space.trace(); }), HasSubstr("decision 'late' is first asked in a later use of 'op'"));
 }
@@ -414,8 +429,11 @@ TEST(TraceChooserTest, RefusesTooManyRunsAndNamesTheDecisions) {
     for (int i = 0; i < 18; ++i) static_cast<void>(choose.pick("n" + std::to_string(i), {1, 2}).value());
     return x;
   });
-  EXPECT_THAT(user_error([&] { space.trace(); }), testing::AllOf(HasSubstr("structural decisions multiply to more than 100000 runs of one part: 'n0' (2 alternatives)"),
-                                                                HasSubstr("put each with what depends on it into a block")));
+  EXPECT_THAT(
+      user_error([&] { space.trace(); }),
+      testing::AllOf(
+          HasSubstr("structural decisions multiply to more than 100000 runs of one part: 'n0' (2 alternatives)"),
+          HasSubstr("put each with what depends on it into a block")));
 }
 
 }  // namespace

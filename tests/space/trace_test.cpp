@@ -154,7 +154,8 @@ TEST(TraceTest, CrossoverStaysInsideAndFollowsSubtrees) {
     for (const Decision& decision : child.items()) {  // nothing is invented
       const int64_t* in_a = a.find(decision.key);
       const int64_t* in_b = b.find(decision.key);
-      EXPECT_TRUE((in_a != nullptr && *in_a == decision.index) || (in_b != nullptr && *in_b == decision.index)) << decision.key;
+      EXPECT_TRUE((in_a != nullptr && *in_a == decision.index) || (in_b != nullptr && *in_b == decision.index))
+          << decision.key;
     }
     EXPECT_EQ(trace.cross_over(a, a, random), a);
   }
@@ -174,7 +175,10 @@ TEST(TraceTest, CompletesPartialSetsAndDropsUnusedKeys) {
     EXPECT_EQ(whole.find("elsewhere"), nullptr);
   }
   EXPECT_FALSE(trace.is_complete(partial));
-  EXPECT_THAT(user_error([&] { trace.complete(Decisions({{"op", 3}}), random); }), HasSubstr("decision 'op' has index 3, but there are 3 alternatives"));
+  EXPECT_THAT(user_error([&] {
+                trace.complete(Decisions({{"op", 3}}), random);
+              }),
+              HasSubstr("decision 'op' has index 3, but there are 3 alternatives"));
   EXPECT_THAT(user_error([&] { trace.index_of(Decisions({{"op", 0}})); }), HasSubstr("decision 'width' is missing"));
 }
 
@@ -190,14 +194,18 @@ TEST(TraceTest, ReplayOfACompleteSetResolvesToItself) {
   Decisions first;
   static_cast<void>(space.build(Decisions{}, nullptr, &first));
   EXPECT_EQ(first, space.trace().at(0));
-  EXPECT_THAT(user_error([&] { space.build(Decisions({{"width", -1}})); }), HasSubstr("decision 'width' has index -1, but there are 3 alternatives"));
+  EXPECT_THAT(user_error([&] {
+                space.build(Decisions({{"width", -1}}));
+              }),
+              HasSubstr("decision 'width' has index -1, but there are 3 alternatives"));
 }
 
 TEST(TraceTest, TextsNameAlternatives) {
   const FunctionSpace space = unbalanced_space();
   const Trace& trace = space.trace();
   EXPECT_EQ(trace.text(trace.at(0)), "width=16 op=skip");
-  EXPECT_EQ(trace.text(trace.complete(Decisions({{"width", 2}, {"op", 1}, {"kernel", 1}, {"expansion", 3}}), *std::make_unique<Random>(1))),
+  EXPECT_EQ(trace.text(trace.complete(Decisions({{"width", 2}, {"op", 1}, {"kernel", 1}, {"expansion", 3}}),
+                                      *std::make_unique<Random>(1))),
             "width=32 op=conv kernel=5 expansion=6");
   EXPECT_EQ(trace.describe(),
             "75 decision sets, 8 decisions\n"

@@ -32,8 +32,8 @@ Trial told_under(const Lease& lease) {
 
 void work_on_a_lease(Store& store, Lease lease, Random& random) {
   switch (random.below(8)) {
-    case 0: return;                        // forgets it
-    case 1: sleep_ms(600); break;          // past the deadline, tells late
+    case 0: return;                // forgets it
+    case 1: sleep_ms(600); break;  // past the deadline, tells late
     case 2: store.release(lease, "crash", true, kPolicy); return;
     case 3:
       if (!store.heartbeat(lease, kPolicy)) return;

@@ -39,7 +39,9 @@ using test::told_trial;
 class SqliteStudy : public testing::Test {
  protected:
   std::filesystem::path path() const { return folder_.path() / "study.sqlite"; }
-  std::unique_ptr<Store> open(StoreMode mode = StoreMode::open_or_create) const { return open_sqlite_store(path(), mode); }
+  std::unique_ptr<Store> open(StoreMode mode = StoreMode::open_or_create) const {
+    return open_sqlite_store(path(), mode);
+  }
   static void fill(Store& store, int64_t count) {
     for (int64_t i = 0; i < count; ++i) {
       store.record_ask(asked_trial(store.next_ask_number()));
@@ -121,7 +123,8 @@ TEST_F(SqliteStudy, NeitherReadingNorRecordingWaitsForTheDisk) {
 TEST_F(SqliteStudy, MetricsCanBeQueriedUnknownOnesAreNull) {
   fill(*open(), 3);
   SqliteDatabase database(path(), SqliteDatabase::Mode::read_only, "study");
-  EXPECT_EQ(database.integer("SELECT count(*) FROM metrics WHERE name = 'latency_s' AND value IS NULL AND unit = 's'"), 3);
+  EXPECT_EQ(database.integer("SELECT count(*) FROM metrics WHERE name = 'latency_s' AND value IS NULL AND unit = 's'"),
+            3);
   EXPECT_EQ(database.text("SELECT origin || ' ' || source || ' ' || count || ' ' || spread FROM metrics "
                           "WHERE name = 'accuracy' AND trial = 1"),
             "trained validation split 360 0.01");

@@ -427,7 +427,8 @@ void play_random_commands(Store& store, double& now_s, uint64_t seed) {
     now_s += static_cast<double>(random.below(8));
     const int64_t count = store.trial_count();
     const int64_t some = count > 0 ? random.integer(0, count - 1) : 0;
-    Lease lease = leases.empty() ? Lease{} : leases[leases.size() - 1 - random.below(std::min<size_t>(leases.size(), 4))];
+    Lease lease =
+        leases.empty() ? Lease{} : leases[leases.size() - 1 - random.below(std::min<size_t>(leases.size(), 4))];
     switch (random.below(10)) {
       case 0:
       case 1: store.record_ask(asked_trial(count, "key" + std::to_string(random.below(20)))); break;
@@ -476,14 +477,17 @@ TEST_P(StoreContract, RebuildAfterRandomCommandsChangesNothingAndAllStoresAgree)
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    AllStores, StoreContract,
-    testing::Values(StoreKind{"memory", [](const std::filesystem::path&, Store::Clock clock) { return make_memory_store(clock); }},
-                    StoreKind{"sqlite",
-                              [](const std::filesystem::path& folder, Store::Clock clock) {
-                                return open_sqlite_store(folder / "study.sqlite", StoreMode::open_or_create, clock);
-                              }}),
-    [](const testing::TestParamInfo<StoreKind>& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(AllStores, StoreContract,
+                         testing::Values(StoreKind{"memory",
+                                                   [](const std::filesystem::path&, Store::Clock clock) {
+                                                     return make_memory_store(clock);
+                                                   }},
+                                         StoreKind{"sqlite",
+                                                   [](const std::filesystem::path& folder, Store::Clock clock) {
+                                                     return open_sqlite_store(folder / "study.sqlite",
+                                                                              StoreMode::open_or_create, clock);
+                                                   }}),
+                         [](const testing::TestParamInfo<StoreKind>& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace nacre

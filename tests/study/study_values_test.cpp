@@ -71,7 +71,8 @@ TEST(ReuseKey, EveryPartMatters) {
   differs(with([](Request& r) { r.want_metrics = false; }));
   differs(with([](Request& r) { r.want_cost = false; }));
   differs(with([](Request& r) { r.parent_checkpoint = "00.weights"; }));
-  differs(reuse_key(small_design(8), {}, {"digits, 70/30 split", kContext.evaluator_identity, kContext.target_identities}));
+  differs(
+      reuse_key(small_design(8), {}, {"digits, 70/30 split", kContext.evaluator_identity, kContext.target_identities}));
   differs(reuse_key(small_design(8), {}, {kContext.task_identity, "trained, avx512", kContext.target_identities}));
   differs(reuse_key(small_design(8), {}, {kContext.task_identity, kContext.evaluator_identity, {"macs; batch 8"}}));
 }
@@ -116,10 +117,11 @@ TEST(MachineFacts, AnotherMachineIsRefusedUnlessAllowed) {
     check_same_machine(stored, current, false);
     FAIL() << "expected UserError";
   } catch (const UserError& error) {
-    EXPECT_EQ(std::string(error.what()),
-              "the study was made on another machine (cpu_model: '" + stored.cpu_model +
-                  "' then, 'another' now; blas: 'OpenBLAS' then, 'MKL' now); its numbers would not be comparable; resume it "
-                  "there, or give --allow-other-machine to go on here");
+    EXPECT_EQ(
+        std::string(error.what()),
+        "the study was made on another machine (cpu_model: '" + stored.cpu_model +
+            "' then, 'another' now; blas: 'OpenBLAS' then, 'MKL' now); its numbers would not be comparable; resume it "
+            "there, or give --allow-other-machine to go on here");
   }
 }
 
@@ -162,8 +164,9 @@ TEST(StudyLock, ASecondMasterIsRefusedByName) {
       lock_study_folder(folder.path());
       FAIL() << "expected UserError";
     } catch (const UserError& error) {
-      EXPECT_THAT(error.what(), testing::StartsWith("the study in '" + folder.path().string() + "' is being worked on by process " +
-                                                    std::to_string(getpid()) + " on "));
+      EXPECT_THAT(error.what(),
+                  testing::StartsWith("the study in '" + folder.path().string() + "' is being worked on by process " +
+                                      std::to_string(getpid()) + " on "));
       EXPECT_THAT(error.what(), testing::HasSubstr("wait for it, stop it, or choose another output_dir"));
     }
   }
@@ -227,14 +230,14 @@ TEST_F(DeviceLocks, AWaitingMeasurementIsSeenAndNotStarved) {
     const DeviceLock lock("host", FileLock::Mode::exclusive);
     measured = true;
   });
-  for (int i = 0; i < 1000 && !DeviceLock::is_wanted("host"); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  for (int i = 0; i < 1000 && !DeviceLock::is_wanted("host"); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
   EXPECT_TRUE(DeviceLock::is_wanted("host"));
   EXPECT_FALSE(measured);
   // A new training has to wait behind it.
   std::atomic<bool> give_up{false};
-  std::thread other([&] {
-    EXPECT_THROW(DeviceLock("host", FileLock::Mode::shared, [&] { return give_up.load(); }), Interrupted);
-  });
+  std::thread other(
+      [&] { EXPECT_THROW(DeviceLock("host", FileLock::Mode::shared, [&] { return give_up.load(); }), Interrupted); });
   std::this_thread::sleep_for(std::chrono::milliseconds(50));
   give_up = true;
   other.join();

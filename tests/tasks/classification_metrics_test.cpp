@@ -30,8 +30,9 @@ TEST(ClassificationMetrics, EqualHandComputedValues) {
   const Metrics metrics = accumulator->result();
   EXPECT_DOUBLE_EQ(*metrics.at("accuracy").value, 0.75);
   EXPECT_DOUBLE_EQ(*metrics.at("balanced_accuracy").value, 0.75);
-  const double expected = (std::log(1 + 2 * std::exp(-2.0)) + std::log(1 + 2 * std::exp(-1.0)) + (5 + std::log(1 + 2 * std::exp(-5.0))) +
-                           std::log(1 + 2 * std::exp(-3.0))) / 4;
+  const double expected = (std::log(1 + 2 * std::exp(-2.0)) + std::log(1 + 2 * std::exp(-1.0)) +
+                           (5 + std::log(1 + 2 * std::exp(-5.0))) + std::log(1 + 2 * std::exp(-3.0))) /
+                          4;
   EXPECT_NEAR(*metrics.at("loss").value, expected, 1e-12);
   EXPECT_EQ(metrics.at("accuracy").count, 4);
   EXPECT_EQ(metrics.at("accuracy").origin, Origin::trained);

@@ -9,10 +9,10 @@
 #include <set>
 #include <thread>
 
-#include "tests/data/data_test_support.hpp"
 #include "nacre/base/error.hpp"
 #include "nacre/design/recipe.hpp"
 #include "nacre/tasks/task_registry.hpp"
+#include "tests/data/data_test_support.hpp"
 
 namespace nacre {
 namespace {
@@ -78,11 +78,16 @@ TEST(DatasetTask, DigitsHaveTheShapesAndSizesAskedFor) {
 TEST(DatasetTask, SplitsNeverShareASample) {
   const TemporaryFolder folder;
   folder.write("t.csv", counting_table(90));
-  const auto task = make_task("kind: classification\ndata: {format: csv, path: t.csv}\nnormalize: none\nsplit: {validation: 0.3, test: 0.2, seed: 4}\n", folder.path());
+  const auto task = make_task(
+      "kind: classification\ndata: {format: csv, path: t.csv}\nnormalize: none\nsplit: {validation: 0.3, test: 0.2, "
+      "seed: 4}\n",
+      folder.path());
   std::multiset<double> seen;
   for (const Split split : {Split::train, Split::validation, Split::test}) {
     Random random(0);
-    for (const double value : task->load(split, counting(task->size(split)), nullptr, random).tensors.at("input").numbers()) seen.insert(value);
+    for (const double value :
+         task->load(split, counting(task->size(split)), nullptr, random).tensors.at("input").numbers())
+      seen.insert(value);
   }
   ASSERT_EQ(seen.size(), 90U);
   double expected = 0;
@@ -103,7 +108,8 @@ TEST(DatasetTask, TestSamplesInfluenceNothingThatTrainingReads) {
   folder.write("train.csv", counting_table(60));
   folder.write("test_a.csv", "x,k\n1,a\n");
   folder.write("test_b.csv", "x,k\n1e6,b\n");
-  const std::string yaml = "kind: classification\nsplit: {validation: 0.2}\ndata: {format: csv, path: train.csv, test_path: ";
+  const std::string yaml =
+      "kind: classification\nsplit: {validation: 0.2}\ndata: {format: csv, path: train.csv, test_path: ";
   const auto a = make_task(yaml + "test_a.csv}\n", folder.path());
   const auto b = make_task(yaml + "test_b.csv}\n", folder.path());
   EXPECT_EQ(a->size(Split::test), 1);
@@ -112,7 +118,8 @@ TEST(DatasetTask, TestSamplesInfluenceNothingThatTrainingReads) {
     Random random(0);
     ASSERT_EQ(a->size(split), b->size(split));
     const auto indices = counting(a->size(split));
-    EXPECT_EQ(a->load(split, indices, nullptr, random).tensors.at("input"), b->load(split, indices, nullptr, random).tensors.at("input"));
+    EXPECT_EQ(a->load(split, indices, nullptr, random).tensors.at("input"),
+              b->load(split, indices, nullptr, random).tensors.at("input"));
   }
 }
 
@@ -120,11 +127,14 @@ TEST(DatasetTask, IdentityNamesDataPreprocessingAndSplit) {
   const std::string base = kDigits + "split: {validation: 0.2, seed: 1}\n";
   std::set<std::string> identities = {make_task(base)->identity()};
   EXPECT_EQ(make_task(base)->identity(), *identities.begin());
-  EXPECT_EQ(make_task(base + "metric: loss\n")->identity(), *identities.begin());  // the same numbers, another one first
+  EXPECT_EQ(make_task(base + "metric: loss\n")->identity(),
+            *identities.begin());  // the same numbers, another one first
   identities.insert(make_task(base + "normalize: range\n")->identity());
   identities.insert(make_task(kDigits + "split: {validation: 0.2, seed: 2}\n")->identity());
   identities.insert(make_task(kDigits + "split: {validation: 0.1, seed: 1}\n")->identity());
-  identities.insert(make_task("kind: classification\ndata: {format: csv, path: digits/digits.csv.gz, shape: [8, 8]}\nsplit: {validation: 0.2, seed: 1}\n")->identity());
+  identities.insert(make_task("kind: classification\ndata: {format: csv, path: digits/digits.csv.gz, shape: [8, "
+                              "8]}\nsplit: {validation: 0.2, seed: 1}\n")
+                        ->identity());
   EXPECT_EQ(identities.size(), 5U);
 }
 
@@ -149,25 +159,35 @@ TEST(DatasetTask, LoadingIsDeterministicAlsoFromSeveralThreads) {
 TEST(DatasetTask, ErrorsPointAtTheConfiguration) {
   const auto message = [](const std::string& yaml) { return error_of([&] { make_task(yaml); }); };
   EXPECT_THAT(message("kind: classification\n"), HasSubstr("t.yaml:1:1: missing key task.data"));
-  EXPECT_THAT(message("kind: classification\ndata: {path: x}\n"), HasSubstr("t.yaml:2:7: missing key task.data.format"));
-  EXPECT_THAT(message("kind: classification\ndata: {format: csvv, path: x}\n"), HasSubstr("t.yaml:2:16: unknown data format 'csvv'; did you mean 'csv'?"));
-  EXPECT_THAT(message("kind: classification\ndata: {format: csv, path: nowhere.csv}\n"), HasSubstr("t.yaml:2:27: cannot find 'nowhere.csv'; looked in"));
-  EXPECT_THAT(message("kind: classification\ndata: {format: csv, path: digits/digits.csv.gz, labels: 3}\n"), HasSubstr("did you mean 'label'?"));
-  EXPECT_THAT(message(kDigits + "split: {validation: 2}\n"), HasSubstr("t.yaml:3:21: task.split.validation: expected a number 0.0 .. 0.9, found 2"));
+  EXPECT_THAT(message("kind: classification\ndata: {path: x}\n"),
+              HasSubstr("t.yaml:2:7: missing key task.data.format"));
+  EXPECT_THAT(message("kind: classification\ndata: {format: csvv, path: x}\n"),
+              HasSubstr("t.yaml:2:16: unknown data format 'csvv'; did you mean 'csv'?"));
+  EXPECT_THAT(message("kind: classification\ndata: {format: csv, path: nowhere.csv}\n"),
+              HasSubstr("t.yaml:2:27: cannot find 'nowhere.csv'; looked in"));
+  EXPECT_THAT(message("kind: classification\ndata: {format: csv, path: digits/digits.csv.gz, labels: 3}\n"),
+              HasSubstr("did you mean 'label'?"));
+  EXPECT_THAT(message(kDigits + "split: {validation: 2}\n"),
+              HasSubstr("t.yaml:3:21: task.split.validation: expected a number 0.0 .. 0.9, found 2"));
   EXPECT_THAT(message(kDigits + "metric: acuracy\n"), HasSubstr("did you mean 'accuracy'?"));
 }
 
 TEST(DatasetTask, PreprocessingTurnsRawDataIntoTheBatch) {
   const TemporaryFolder folder;
   folder.write("t.csv", "x,y,k\n1,10,a\n2,20,b\n3,30,a\n4,40,b\n5,50,a\n6,60,b\n");
-  const auto task = make_task("kind: classification\ndata: {format: csv, path: t.csv}\nsplit: {validation: 0.3, test: 0}\n", folder.path());
+  const auto task = make_task(
+      "kind: classification\ndata: {format: csv, path: t.csv}\nsplit: {validation: 0.3, test: 0}\n", folder.path());
   const Json json = task->preprocessing();
   EXPECT_EQ(json["classes"], Json::array({"a", "b"}));
   EXPECT_EQ(json["columns"], Json::array({"x", "y"}));
   const Json input = json["inputs"][0];
   Random random(0);
-  const std::vector<double> batch = task->load(Split::train, std::vector<int64_t>{0}, nullptr, random).tensors.at("input").numbers();
-  const auto raw = [&](int k) { return (batch[static_cast<size_t>(k)] - input["shift"][static_cast<size_t>(k)].get<double>()) / input["scale"][static_cast<size_t>(k)].get<double>(); };
+  const std::vector<double> batch =
+      task->load(Split::train, std::vector<int64_t>{0}, nullptr, random).tensors.at("input").numbers();
+  const auto raw = [&](int k) {
+    return (batch[static_cast<size_t>(k)] - input["shift"][static_cast<size_t>(k)].get<double>()) /
+           input["scale"][static_cast<size_t>(k)].get<double>();
+  };
   EXPECT_NEAR(raw(1), 10 * raw(0), 1e-4);
   EXPECT_NEAR(raw(0), std::round(raw(0)), 1e-5);
 }
@@ -177,7 +197,8 @@ TEST(Regression, MetricsAreInUnitsOfTheTarget) {
   std::string table = "x,y\n";
   for (int i = 0; i < 40; ++i) table += std::to_string(i) + "," + std::to_string(1000 + 3 * i) + "\n";
   folder.write("t.csv", table);
-  const auto task = make_task("kind: regression\ndata: {format: csv, path: t.csv}\nsplit: {validation: 0.25, test: 0}\n", folder.path());
+  const auto task = make_task(
+      "kind: regression\ndata: {format: csv, path: t.csv}\nsplit: {validation: 0.25, test: 0}\n", folder.path());
   Random random(0);
   const int64_t n = task->size(Split::validation);
   const Batch batch = task->load(Split::validation, counting(n), nullptr, random);
@@ -209,7 +230,8 @@ TEST(Regression, MetricsAreInUnitsOfTheTarget) {
 
 TEST(DatasetTask, ReadsFashionMnist) {
   if (shared_data("fashion_mnist").empty()) GTEST_SKIP() << "no shared data on this machine (NACRE_DATA)";
-  const auto task = make_task("kind: classification\ndata: {format: idx, path: fashion_mnist}\n", shared_data("fashion_mnist").parent_path());
+  const auto task = make_task("kind: classification\ndata: {format: idx, path: fashion_mnist}\n",
+                              shared_data("fashion_mnist").parent_path());
   EXPECT_EQ(task->size(Split::train), 54000);
   EXPECT_EQ(task->size(Split::validation), 6000);
   EXPECT_EQ(task->size(Split::test), 10000);

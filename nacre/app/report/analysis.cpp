@@ -36,8 +36,9 @@ std::vector<ProgressPoint> progress_of(const std::vector<ReportTrial>& trials, c
     point.evaluations += 1;
     point.cost_s += row.trial.time_s;
     point.value = counted_quality(row.trial, objectives);
-    const bool better = point.value && (!point.best || (main.direction == Direction::maximize ? *point.value > *point.best
-                                                                                              : *point.value < *point.best));
+    const bool better =
+        point.value && (!point.best || (main.direction == Direction::maximize ? *point.value > *point.best
+                                                                              : *point.value < *point.best));
     if (better) point.best = point.value;
     points.push_back(point);
   }
@@ -93,7 +94,9 @@ TrialCounts count_trials(const ReportData& data) {
 bool was_trained_anew(const ReportData& data, const ReportNetwork& network) {
   if (network.final_curve.empty()) return false;
   const ReportTrial* row = find_trial(data, network.trial);
-  const auto same = [](const CurvePoint& a, const CurvePoint& b) { return a.epoch == b.epoch && a.metrics == b.metrics; };
+  const auto same = [](const CurvePoint& a, const CurvePoint& b) {
+    return a.epoch == b.epoch && a.metrics == b.metrics;
+  };
   return row == nullptr || !std::ranges::equal(row->trial.curve, network.final_curve, same);
 }
 

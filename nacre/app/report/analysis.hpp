@@ -20,10 +20,10 @@ std::optional<double> counted_quality(const Trial& trial, const ObjectiveSet& ob
 // The state of the search after each evaluation.
 struct ProgressPoint {
   int64_t trial = -1;
-  int64_t evaluations = 0;     // so far, this one included
-  double cost_s = 0;           // evaluation time so far, summed over trials
-  std::optional<double> value; // of this trial
-  std::optional<double> best;  // so far
+  int64_t evaluations = 0;      // so far, this one included
+  double cost_s = 0;            // evaluation time so far, summed over trials
+  std::optional<double> value;  // of this trial
+  std::optional<double> best;   // so far
 };
 std::vector<ProgressPoint> progress_of(const std::vector<ReportTrial>& trials, const ObjectiveSet& objectives);
 
@@ -35,8 +35,8 @@ std::optional<double> best_after_cost(const std::vector<ProgressPoint>& progress
 
 struct TrialCounts {
   int64_t asked = 0, evaluated = 0, cached = 0, infeasible = 0, failed = 0, pruned = 0, running = 0;
-  double evaluation_s = 0;     // summed over trials
-  double cached_saved_s = 0;   // what the repeated results cost when they were first evaluated
+  double evaluation_s = 0;    // summed over trials
+  double cached_saved_s = 0;  // what the repeated results cost when they were first evaluated
 };
 TrialCounts count_trials(const ReportData& data);
 

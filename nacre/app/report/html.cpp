@@ -87,7 +87,8 @@ std::string quantity(std::optional<double> value, const std::string& metric, con
 std::string quantity(const Metric& metric, const std::string& name) {
   std::string text = quantity(metric.value, name, metric.unit);
   if (metric.value && metric.spread && std::isfinite(*metric.spread)) {
-    text += element("span", "class=spread", " ±\u00a0" + quantity_in_words(two_digits(*metric.spread), name, metric.unit));
+    text +=
+        element("span", "class=spread", " ±\u00a0" + quantity_in_words(two_digits(*metric.spread), name, metric.unit));
   }
   return text;
 }
@@ -131,7 +132,8 @@ void Table::add(const std::vector<std::string>& cells, std::string_view row_attr
   std::string row;
   for (size_t i = 0; i < cells.size(); ++i) {
     const std::string_view type = columns_[i].number ? "class=number" : "";
-    row += i == 0 ? element("th", std::string("scope=row ") + std::string(type), cells[i]) : element("td", type, cells[i]);
+    row +=
+        i == 0 ? element("th", std::string("scope=row ") + std::string(type), cells[i]) : element("td", type, cells[i]);
   }
   rows_ += element("tr", row_attributes, row) + "\n";
 }
@@ -141,7 +143,8 @@ std::string Table::text(std::string_view table_attributes) const {
   for (const Column& column : columns_) {
     headers += element("th", column.number ? "scope=col class=number" : "scope=col", column.header);
   }
-  const std::string table = element("caption", escape(caption_)) + element("thead", element("tr", headers)) + "\n" + element("tbody", rows_);
+  const std::string table =
+      element("caption", escape(caption_)) + element("thead", element("tr", headers)) + "\n" + element("tbody", rows_);
   const std::string region = "class=scroll tabindex=0 role=region aria-label=\"" + escape(caption_) + "\"";
   return element("div", region, element("table", table_attributes, table)) + "\n";
 }

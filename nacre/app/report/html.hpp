@@ -43,7 +43,8 @@ struct Column {
 // A table that scrolls sideways in itself when it is wider than the page. Cells are HTML; the first of a row is its header.
 class Table {
  public:
-  Table(std::string caption, std::vector<Column> columns) : caption_(std::move(caption)), columns_(std::move(columns)) {}
+  Table(std::string caption, std::vector<Column> columns)
+      : caption_(std::move(caption)), columns_(std::move(columns)) {}
   void add(const std::vector<std::string>& cells, std::string_view row_attributes = "");
   bool empty() const { return rows_.empty(); }
   std::string text(std::string_view table_attributes = "") const;

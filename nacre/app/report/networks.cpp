@@ -114,13 +114,14 @@ std::string layer_table(const ReportData& data, const ReportNetwork& network, si
 
 void add_numbers(html::Table& table, const Metrics& metrics, const char* when) {
   for (const auto& [name, metric] : metrics) {
-    table.add({escape(name), quantity(metric, name), std::string(when), escape(origin_name(metric.origin)), escape(metric.source),
-               metric.value ? std::to_string(metric.count) : ""});
+    table.add({escape(name), quantity(metric, name), std::string(when), escape(origin_name(metric.origin)),
+               escape(metric.source), metric.value ? std::to_string(metric.count) : ""});
   }
 }
 
 std::string numbers_table(const ReportNetwork& network, const Metrics& searched) {
-  html::Table table("Every number of this network", {{"metric"}, {"value", true}, {"when"}, {"origin"}, {"with what"}, {"samples", true}});
+  html::Table table("Every number of this network",
+                    {{"metric"}, {"value", true}, {"when"}, {"origin"}, {"with what"}, {"samples", true}});
   add_numbers(table, searched, "search");
   add_numbers(table, network.final_metrics, "final training");
   return table.empty() ? "" : table.text("class=compact");
@@ -130,7 +131,8 @@ std::string network_part(const ReportData& data, size_t rank) {
   const ReportNetwork& network = data.front[rank];
   const ReportTrial* row = find_trial(data, network.trial);
   const Metrics metrics = row == nullptr ? Metrics{} : row->trial.metrics;
-  std::string heading = element("strong", network_name(rank)) + element("span", "class=key", html::quantity_of(metrics, data.quality));
+  std::string heading =
+      element("strong", network_name(rank)) + element("span", "class=key", html::quantity_of(metrics, data.quality));
   for (size_t i = 0; i < std::min<size_t>(2, data.costs.size()); ++i) {
     heading += element("span", "class=key", html::quantity_of(metrics, data.costs[i]));
   }
@@ -144,7 +146,8 @@ std::string network_part(const ReportData& data, size_t rank) {
   }
   for (const ReportFact& item : network.facts) fact(item.name, item.value);
   if (row != nullptr) fact("decisions", row->text);
-  const std::string content = element("dl", "class=facts", facts) + "\n" + numbers_table(network, metrics) + layer_table(data, network, rank);
+  const std::string content =
+      element("dl", "class=facts", facts) + "\n" + numbers_table(network, metrics) + layer_table(data, network, rank);
   return element("details", fmt::format("id=network-{} class=network", rank + 1),
                  element("summary", heading) + "\n" + content) +
          "\n";
@@ -172,19 +175,25 @@ std::string origins_section(const ReportData& data) {
     }
   };
   for (const ReportTrial& row : data.trials) add(row.trial.metrics);
-  for (const Trial& trial : data.random.kind == RandomComparison::Kind::separate ? data.random.trials : std::vector<Trial>{}) add(trial.metrics);
+  for (const Trial& trial :
+       data.random.kind == RandomComparison::Kind::separate ? data.random.trials : std::vector<Trial>{})
+    add(trial.metrics);
   for (const ReportNetwork& network : data.front) add(network.final_metrics);
   if (rows.empty()) return "";
   html::Table table("Origins", {{"metric"}, {"origin"}, {"with what"}, {"unit"}, {"numbers", true}});
   for (const auto& [row, count] : rows) {
-    table.add({escape(row.metric), element("span", "class=\"tag origin-" + escape(row.origin) + "\"", escape(row.origin)), escape(row.source),
-               escape(row.unit.empty() ? "–" : row.unit), std::to_string(count)});
+    table.add({escape(row.metric),
+               element("span", "class=\"tag origin-" + escape(row.origin) + "\"", escape(row.origin)),
+               escape(row.source), escape(row.unit.empty() ? "–" : row.unit), std::to_string(count)});
   }
   const std::string legend =
-      "<p>Measured: timed or read on the device. Counted: exact, from the graph. Trained: quality of trained weights on held-out data. "
-      "Table: looked up, measured earlier. Modelled: computed from a cost model. Predicted: by a learned predictor. The numbers of each "
+      "<p>Measured: timed or read on the device. Counted: exact, from the graph. Trained: quality of trained weights "
+      "on held-out data. "
+      "Table: looked up, measured earlier. Modelled: computed from a cost model. Predicted: by a learned predictor. "
+      "The numbers of each "
       "network of the front are listed with their origin under Networks.</p>\n";
-  return element("section", "id=origins", element("h2", "Where each number comes from") + "\n" + legend + table.text("class=compact"));
+  return element("section", "id=origins",
+                 element("h2", "Where each number comes from") + "\n" + legend + table.text("class=compact"));
 }
 
 }  // namespace nacre

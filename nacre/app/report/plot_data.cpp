@@ -72,7 +72,8 @@ Json points_json(const ReportData& data) {
   }
   if (data.random.kind == RandomComparison::Kind::separate) {
     for (const Trial& trial : data.random.trials) {
-      if (trial.is_complete() && metric_value(trial.metrics, data.quality.name)) points.push_back(point_json(data, trial, "", "random"));
+      if (trial.is_complete() && metric_value(trial.metrics, data.quality.name))
+        points.push_back(point_json(data, trial, "", "random"));
     }
   }
   return points;
@@ -101,7 +102,9 @@ Json staircase_json(const ReportData& data, const MetricSpec& cost) {
 Json costs_json(const ReportData& data) {
   Json costs = Json::array();
   for (const MetricSpec& cost : data.costs) {
-    const auto has_value = [&](const ReportTrial& row) { return metric_value(row.trial.metrics, cost.name).has_value(); };
+    const auto has_value = [&](const ReportTrial& row) {
+      return metric_value(row.trial.metrics, cost.name).has_value();
+    };
     if (std::ranges::none_of(data.trials, has_value)) continue;
     Json json = spec_json(cost);
     json["staircase"] = staircase_json(data, cost);
@@ -132,7 +135,8 @@ Json progress_json(const ReportData& data) {
 
 Json random_json(const ReportData& data) {
   Json curve = Json::array();
-  for (const ExpectedBest& point : expected_best_curve(random_results(data.random, data.objectives), data.quality.direction, 100)) {
+  for (const ExpectedBest& point :
+       expected_best_curve(random_results(data.random, data.objectives), data.quality.direction, 100)) {
     curve.push_back({point.draws, point.cost, known(point.mean), point.worse, point.better});
   }
   return {{"own", data.random.kind == RandomComparison::Kind::own_trials}, {"curve", curve}};
@@ -173,13 +177,16 @@ Json curves_json(const ReportData& data) {
 
 Json notes_json(const ReportData& data) {
   size_t with_curve = 0;
-  for (const ReportTrial& row : data.trials) with_curve += !row.trial.curve.empty() && !front_rank(data, row.trial.number);
+  for (const ReportTrial& row : data.trials)
+    with_curve += !row.trial.curve.empty() && !front_rank(data, row.trial.number);
   Json notes = Json::object();
   if (data.trials.size() > kPointLimit) {
-    notes["points"] = "One in " + std::to_string(thinning(data.trials.size(), kPointLimit)) + " trials is drawn; the front is complete.";
+    notes["points"] = "One in " + std::to_string(thinning(data.trials.size(), kPointLimit)) +
+                      " trials is drawn; the front is complete.";
   }
   if (with_curve > kCurveLimit) {
-    notes["curves"] = "One in " + std::to_string(thinning(with_curve, kCurveLimit)) + " trials outside the front is drawn.";
+    notes["curves"] =
+        "One in " + std::to_string(thinning(with_curve, kCurveLimit)) + " trials outside the front is drawn.";
   }
   return notes;
 }
@@ -187,12 +194,8 @@ Json notes_json(const ReportData& data) {
 }  // namespace
 
 Json plot_data(const ReportData& data) {
-  return {{"quality", spec_json(data.quality)},
-          {"costs", costs_json(data)},
-          {"points", points_json(data)},
-          {"progress", progress_json(data)},
-          {"random", random_json(data)},
-          {"curves", curves_json(data)},
+  return {{"quality", spec_json(data.quality)}, {"costs", costs_json(data)},   {"points", points_json(data)},
+          {"progress", progress_json(data)},    {"random", random_json(data)}, {"curves", curves_json(data)},
           {"notes", notes_json(data)}};
 }
 

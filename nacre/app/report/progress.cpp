@@ -22,10 +22,14 @@ std::string best_text(const ReportData& data, std::optional<double> value) {
 
 std::string expected_text(const ReportData& data, const ExpectedBest& expected) {
   if (!expected.mean) return best_text(data, std::nullopt);
-  const auto text_of = [&](double value) { return html::quantity_in_words(value, data.quality.name, data.quality.unit); };
-  std::string text = best_text(data, expected.mean) +
-                     element("span", "class=spread", " (" + text_of(expected.worse) + " … " + text_of(expected.better) + ")");
-  if (expected.probability_usable < 0.9995) text += fmt::format(" (in {:.1f} % of cases)", 100 * expected.probability_usable);
+  const auto text_of = [&](double value) {
+    return html::quantity_in_words(value, data.quality.name, data.quality.unit);
+  };
+  std::string text =
+      best_text(data, expected.mean) +
+      element("span", "class=spread", " (" + text_of(expected.worse) + " … " + text_of(expected.better) + ")");
+  if (expected.probability_usable < 0.9995)
+    text += fmt::format(" (in {:.1f} % of cases)", 100 * expected.probability_usable);
   return text;
 }
 
@@ -39,44 +43,57 @@ std::vector<int64_t> doubling(int64_t last) {
 
 std::string random_explanation(const ReportData& data, size_t draws) {
   const std::string exactly =
-      " What random search finds with k evaluations follows exactly: the expected best of k of these, drawn without replacement. "
+      " What random search finds with k evaluations follows exactly: the expected best of k of these, drawn without "
+      "replacement. "
       "In parentheses and as a band: the range of 80 % of cases. Its cost is k times their mean evaluation time.";
   if (data.random.kind == RandomComparison::Kind::separate) {
     return element("p", counted(static_cast<int64_t>(draws), "further network was", "further networks were") +
-                            " drawn uniformly at random and evaluated in the same way, for this comparison only." + exactly);
+                            " drawn uniformly at random and evaluated in the same way, for this comparison only." +
+                            exactly);
   }
-  const bool all_random = std::ranges::all_of(data.trials, [](const ReportTrial& row) { return row.trial.candidate.made_by == "random"; });
-  if (all_random) return element("p", "All candidates of this search were drawn uniformly at random: it is random search itself." + exactly);
-  return element("p", "The first " + counted(static_cast<int64_t>(data.random.trials.size()), "candidate", "candidates") +
-                          " of this search were drawn uniformly at random, before it had learned anything; " + std::to_string(draws) +
-                          " of them were evaluated and serve as random search." + exactly +
-                          " Nothing is said of random search beyond that number; the search itself goes on from the same trials.");
+  const bool all_random =
+      std::ranges::all_of(data.trials, [](const ReportTrial& row) { return row.trial.candidate.made_by == "random"; });
+  if (all_random)
+    return element(
+        "p", "All candidates of this search were drawn uniformly at random: it is random search itself." + exactly);
+  return element(
+      "p", "The first " + counted(static_cast<int64_t>(data.random.trials.size()), "candidate", "candidates") +
+               " of this search were drawn uniformly at random, before it had learned anything; " +
+               std::to_string(draws) + " of them were evaluated and serve as random search." + exactly +
+               " Nothing is said of random search beyond that number; the search itself goes on from the same trials.");
 }
 
 // The sentence above the table: both at the end, and at equal cost where random search went as far.
-std::string comparison_sentence(const ReportData& data, const std::vector<ProgressPoint>& progress, const std::vector<RandomResult>& draws) {
+std::string comparison_sentence(const ReportData& data, const std::vector<ProgressPoint>& progress,
+                                const std::vector<RandomResult>& draws) {
   const auto total_draws = static_cast<int64_t>(draws.size());
   const int64_t total = progress.back().evaluations;
   const int64_t equal = std::min(total, total_draws);
   const ExpectedBest random = expected_best(draws, data.quality.direction, equal);
-  std::string text = fmt::format("After {} this search had found {}, random search finds {} on average.",
-                                 counted(equal, "evaluation", "evaluations"), best_text(data, best_after_evaluations(progress, equal)),
-                                 best_text(data, random.mean));
-  if (total > equal) text += fmt::format(" After all {} this search stands at {}.", total, best_text(data, progress.back().best));
+  std::string text =
+      fmt::format("After {} this search had found {}, random search finds {} on average.",
+                  counted(equal, "evaluation", "evaluations"), best_text(data, best_after_evaluations(progress, equal)),
+                  best_text(data, random.mean));
+  if (total > equal)
+    text += fmt::format(" After all {} this search stands at {}.", total, best_text(data, progress.back().best));
   return element("p", "class=answer", text);
 }
 
-std::string random_table(const ReportData& data, const std::vector<ProgressPoint>& progress, const std::vector<RandomResult>& draws) {
-  html::Table table("Best so far: this search and random search at equal cost",
-                    {{"evaluations", true}, {"this search", true}, {"random search, expected", true}, {"random search's time", true},
-                     {"this search in that time", true}});
+std::string random_table(const ReportData& data, const std::vector<ProgressPoint>& progress,
+                         const std::vector<RandomResult>& draws) {
+  html::Table table("Best so far: this search and random search at equal cost", {{"evaluations", true},
+                                                                                 {"this search", true},
+                                                                                 {"random search, expected", true},
+                                                                                 {"random search's time", true},
+                                                                                 {"this search in that time", true}});
   const auto total_draws = static_cast<int64_t>(draws.size());
   const int64_t total = progress.empty() ? 0 : progress.back().evaluations;
   std::vector<int64_t> steps = doubling(std::max(total, total_draws));
   if (total_draws > 0 && std::ranges::find(steps, total_draws) == steps.end()) steps.push_back(total_draws);
   std::ranges::sort(steps);
   for (const int64_t k : steps) {
-    std::vector<std::string> cells = {std::to_string(k), k <= total ? best_text(data, best_after_evaluations(progress, k)) : "–"};
+    std::vector<std::string> cells = {std::to_string(k),
+                                      k <= total ? best_text(data, best_after_evaluations(progress, k)) : "–"};
     if (k <= total_draws) {
       const ExpectedBest expected = expected_best(draws, data.quality.direction, k);
       cells.push_back(expected_text(data, expected));
@@ -92,8 +109,9 @@ std::string random_table(const ReportData& data, const std::vector<ProgressPoint
 }
 
 std::string figure(const char* id, const std::string& label, const std::string& caption) {
-  return element("figure", element("div", fmt::format("class=plot id={} role=group aria-label=\"{}\"", id, escape(label)), "") +
-                               element("figcaption", caption)) +
+  return element("figure",
+                 element("div", fmt::format("class=plot id={} role=group aria-label=\"{}\"", id, escape(label)), "") +
+                     element("figcaption", caption)) +
          "\n";
 }
 
@@ -102,8 +120,10 @@ std::string figure(const char* id, const std::string& label, const std::string& 
 std::string front_plots_section(const ReportData& data) {
   if (data.trials.empty() || data.costs.empty()) return "";
   const std::string text =
-      "<p>Each mark is a network. Filled circles are the networks of the front over the objectives of the search; the line joins the "
-      "networks that none beats in the two quantities drawn. Point at a mark, tap it or step through the circles with the tab key to see "
+      "<p>Each mark is a network. Filled circles are the networks of the front over the objectives of the search; the "
+      "line joins the "
+      "networks that none beats in the two quantities drawn. Point at a mark, tap it or step through the circles with "
+      "the tab key to see "
       "what it is; the numbers stand in the table below.</p>\n<div class=plots id=front-plots></div>\n"
       "<noscript><p class=muted>Plots need JavaScript; all numbers are in the tables.</p></noscript>\n";
   return element("section", "id=front", element("h2", escape(data.quality.name) + " against cost") + "\n" + text);
@@ -113,17 +133,22 @@ std::string progress_section(const ReportData& data) {
   const std::vector<ProgressPoint> progress = progress_of(data.trials, data.objectives);
   if (progress.empty()) return "";
   const std::vector<RandomResult> draws = random_results(data.random, data.objectives);
-  std::string text = figure("progress-plot", "best so far over evaluations or time; the table below has the numbers",
-                            "Best " + escape(data.quality.name) +
-                                " so far among networks within the limits. Time is evaluation time summed over trials, whatever ran side "
-                                "by side.");
-  text += draws.empty() ? element("p", "class=muted", "This search began with no random samples, so that there is no random search to compare with.")
-                        : comparison_sentence(data, progress, draws) + random_explanation(data, draws.size()) + random_table(data, progress, draws);
+  std::string text = figure(
+      "progress-plot", "best so far over evaluations or time; the table below has the numbers",
+      "Best " + escape(data.quality.name) +
+          " so far among networks within the limits. Time is evaluation time summed over trials, whatever ran side "
+          "by side.");
+  text += draws.empty()
+              ? element("p", "class=muted",
+                        "This search began with no random samples, so that there is no random search to compare with.")
+              : comparison_sentence(data, progress, draws) + random_explanation(data, draws.size()) +
+                    random_table(data, progress, draws);
   return element("section", "id=progress", element("h2", "Progress beside random search") + "\n" + text);
 }
 
 std::string curves_section(const ReportData& data) {
-  html::Table table("End of training of the front networks", {{"network"}, {"training"}, {"epochs", true}, {"last values"}});
+  html::Table table("End of training of the front networks",
+                    {{"network"}, {"training"}, {"epochs", true}, {"last values"}});
   const auto add = [&](size_t rank, const char* when, const std::vector<CurvePoint>& curve) {
     if (curve.empty()) return;
     std::string values;
@@ -148,18 +173,20 @@ std::string curves_section(const ReportData& data) {
 std::string duplicates_section(const ReportData& data) {
   const TrialCounts counts = count_trials(data);
   if (counts.asked == 0) return "";
-  std::string text = element(
-      "p", counts.cached == 0
-               ? "Every candidate was new: no result had to be repeated."
-               : counted(counts.cached, "candidate was", "candidates were") +
-                     " the same network as an earlier one under the same recipe, fidelity and seed, and took its result instead of being "
-                     "evaluated again: " + html::quantity(counts.cached_saved_s, "time_s", "s") + " of evaluation avoided.");
+  std::string text = element("p", counts.cached == 0 ? "Every candidate was new: no result had to be repeated."
+                                                     : counted(counts.cached, "candidate was", "candidates were") +
+                                                           " the same network as an earlier one under the same recipe, "
+                                                           "fidelity and seed, and took its result instead of being "
+                                                           "evaluated again: " +
+                                                           html::quantity(counts.cached_saved_s, "time_s", "s") +
+                                                           " of evaluation avoided.");
   html::Table table("What the strategy counts", {{"counter"}, {"value", true}});
   for (const auto& [name, value] : data.strategy_statistics.items()) {
     table.add({escape(name), escape(value.is_string() ? value.get<std::string>() : value.dump())});
   }
   if (data.strategy_statistics.contains("repeats_avoided")) {
-    text += element("p", "repeats_avoided: proposals that the strategy drew, knew already and drew again before asking.");
+    text +=
+        element("p", "repeats_avoided: proposals that the strategy drew, knew already and drew again before asking.");
   }
   if (!table.empty()) text += table.text("class=compact");
   html::Table cached("Repeated results", {{"trial", true}, {"same as trial", true}, {"network"}});
@@ -167,7 +194,8 @@ std::string duplicates_section(const ReportData& data) {
     if (row.trial.cached_from < 0) continue;
     cached.add({std::to_string(row.trial.number), std::to_string(row.trial.cached_from), escape(row.text)});
   }
-  if (!cached.empty()) text += element("details", element("summary", "Repeated results") + cached.text("class=compact"));
+  if (!cached.empty())
+    text += element("details", element("summary", "Repeated results") + cached.text("class=compact"));
   return element("section", "id=duplicates", element("h2", "Duplicates avoided") + "\n" + text);
 }
 
@@ -182,7 +210,8 @@ std::string trials_section(const ReportData& data) {
     const Trial& trial = data.trials[i].trial;
     std::string status(trial_status_name(trial.status));
     if (trial.cached_from >= 0) status += fmt::format(", as trial {}", trial.cached_from);
-    std::vector<std::string> cells = {std::to_string(trial.number), escape(status), html::quantity_of(trial.metrics, data.quality)};
+    std::vector<std::string> cells = {std::to_string(trial.number), escape(status),
+                                      html::quantity_of(trial.metrics, data.quality)};
     for (const MetricSpec& cost : data.costs) cells.push_back(html::quantity_of(trial.metrics, cost));
     cells.push_back(trial.is_complete() ? html::quantity(trial.time_s, "time_s", "s") : "");
     cells.push_back(escape(trial.candidate.made_by));
@@ -191,10 +220,14 @@ std::string trials_section(const ReportData& data) {
     cells.push_back(text);
     table.add(cells, front_rank(data, trial.number) ? "class=on-front" : "");
   }
-  std::string note = first == 0 ? "" : element("p", "class=muted", fmt::format("The last {} of {} trials.", kTrialRows, data.trials.size()));
-  return element("section", "id=trials", element("h2", "All trials") + "\n" +
-                                             element("details", element("summary", counted(static_cast<int64_t>(data.trials.size()), "trial", "trials")) +
-                                                                    note + table.text("class=compact data-sortable")));
+  std::string note = first == 0 ? ""
+                                : element("p", "class=muted",
+                                          fmt::format("The last {} of {} trials.", kTrialRows, data.trials.size()));
+  return element(
+      "section", "id=trials",
+      element("h2", "All trials") + "\n" +
+          element("details", element("summary", counted(static_cast<int64_t>(data.trials.size()), "trial", "trials")) +
+                                 note + table.text("class=compact data-sortable")));
 }
 
 }  // namespace nacre

@@ -45,12 +45,13 @@ std::string facts_table(const char* caption, const std::vector<ReportFact>& fact
 // Links to the sections that are there.
 std::string navigation(const std::string& sections) {
   constexpr std::pair<const char*, const char*> kLinks[] = {
-      {"summary", "Summary"}, {"front", "Front"},         {"networks", "Networks"},     {"progress", "Progress"},
-      {"curves", "Curves"},   {"origins", "Origins"},     {"duplicates", "Duplicates"}, {"trials", "Trials"},
-      {"configuration", "Configuration"}};
+      {"summary", "Summary"},       {"front", "Front"},   {"networks", "Networks"},
+      {"progress", "Progress"},     {"curves", "Curves"}, {"origins", "Origins"},
+      {"duplicates", "Duplicates"}, {"trials", "Trials"}, {"configuration", "Configuration"}};
   std::string links;
   for (const auto& [id, label] : kLinks) {
-    if (sections.find(fmt::format("<section id={}>", id)) != std::string::npos) links += element("a", fmt::format("href=\"#{}\"", id), label);
+    if (sections.find(fmt::format("<section id={}>", id)) != std::string::npos)
+      links += element("a", fmt::format("href=\"#{}\"", id), label);
   }
   return links;
 }
@@ -71,8 +72,8 @@ std::string configuration_section(const ReportData& data) {
 std::string render_report(const ReportData& data) {
   NACRE_CHECK(!data.objectives.objectives.empty(), "a report needs an objective");
   std::string sections;
-  for (const auto section : {summary_section, front_plots_section, networks_section, progress_section, curves_section, origins_section,
-                             duplicates_section, trials_section, configuration_section}) {
+  for (const auto section : {summary_section, front_plots_section, networks_section, progress_section, curves_section,
+                             origins_section, duplicates_section, trials_section, configuration_section}) {
     const std::string text = section(data);
     if (!text.empty()) sections += text + "\n";
   }

@@ -69,7 +69,9 @@ int64_t trials_stopped_by(const ReportData& data, const Limit& limit) {
 
 std::string limits_table(const ReportData& data, const Metrics& best) {
   if (data.objectives.limits.empty()) return element("p", "No limits were set.");
-  html::Table table("Limits", {{"limit"}, {"bound", true}, {"best network", true}, {"used", true}, {"kept"}, {"trials beyond", true}});
+  html::Table table(
+      "Limits",
+      {{"limit"}, {"bound", true}, {"best network", true}, {"used", true}, {"kept"}, {"trials beyond", true}});
   const Limit* binding = tightest_limit(data, best);
   for (const Limit& limit : data.objectives.limits) {
     const std::optional<double> value = metric_value(best, limit.metric);
@@ -95,14 +97,17 @@ std::string answer(const ReportData& data, const TrialCounts& counts) {
   const Metrics metrics = best == nullptr ? Metrics{} : best->trial.metrics;
   std::string text;
   if (data.limits_met) {
-    text = element("strong", "The best network within the limits") + " is " + element("a", "href=\"#network-1\"", "network 1");
-    if (data.objectives.limits.empty()) text = element("strong", "The best network") + " is " + element("a", "href=\"#network-1\"", "network 1");
+    text = element("strong", "The best network within the limits") + " is " +
+           element("a", "href=\"#network-1\"", "network 1");
+    if (data.objectives.limits.empty())
+      text = element("strong", "The best network") + " is " + element("a", "href=\"#network-1\"", "network 1");
   } else {
     text = element("strong", "No network keeps the limits.") + " " + escape(data.binding) +
            (data.binding.empty() || data.binding.ends_with('.') ? " " : ". ") + "The nearest is " +
            element("a", "href=\"#network-1\"", "network 1");
   }
-  text += fmt::format(" (trial {}): {} {}", data.front[0].trial, escape(data.quality.name), quantity_of(metrics, data.quality));
+  text += fmt::format(" (trial {}): {} {}", data.front[0].trial, escape(data.quality.name),
+                      quantity_of(metrics, data.quality));
   if (!data.costs.empty()) text += ", " + escape(data.costs[0].name) + " " + quantity_of(metrics, data.costs[0]);
   text += data.limits_met && !data.objectives.limits.empty() ? ". All limits are kept." : ".";
   if (const Limit* binding = tightest_limit(data, metrics); binding != nullptr && data.limits_met) {
@@ -123,23 +128,27 @@ std::string tiles(const ReportData& data, const TrialCounts& counts) {
   if (!data.front.empty()) {
     const ReportTrial* best = find_trial(data, data.front[0].trial);
     const Metrics metrics = best == nullptr ? Metrics{} : best->trial.metrics;
-    text += tile(escape(data.quality.name), quantity_of(metrics, data.quality), origin_note(metrics, data.quality.name));
+    text +=
+        tile(escape(data.quality.name), quantity_of(metrics, data.quality), origin_note(metrics, data.quality.name));
     if (!data.costs.empty()) {
-      text += tile(escape(data.costs[0].name), quantity_of(metrics, data.costs[0]), origin_note(metrics, data.costs[0].name));
+      text += tile(escape(data.costs[0].name), quantity_of(metrics, data.costs[0]),
+                   origin_note(metrics, data.costs[0].name));
     }
     if (const auto final_quality = final_quality_of(data); final_quality != data.front[0].final_metrics.end()) {
-      text += tile(escape(final_quality->first) + ", final training", html::quantity(final_quality->second, final_quality->first),
+      text += tile(escape(final_quality->first) + ", final training",
+                   html::quantity(final_quality->second, final_quality->first),
                    origin_note(data.front[0].final_metrics, final_quality->first));
     }
     const std::string limits = data.objectives.limits.empty() ? "none set" : data.limits_met ? "✓ kept" : "✗ not met";
     text += tile("limits", element("span", data.limits_met ? "class=good" : "class=bad", limits),
                  counted(static_cast<int64_t>(data.objectives.limits.size()), "limit", "limits"));
     text += tile(data.limits_met ? "front" : "nearest", std::to_string(data.front.size()),
-                 data.limits_met ? "networks no other one beats in all objectives" : "networks, by how little they miss the limits");
+                 data.limits_met ? "networks no other one beats in all objectives"
+                                 : "networks, by how little they miss the limits");
   }
   text += tile("evaluations", std::to_string(counts.evaluated),
-               counted(counts.asked, "candidate", "candidates") + " proposed, " + std::to_string(counts.infeasible) + " beyond limits, " +
-                   std::to_string(counts.failed) + " failed");
+               counted(counts.asked, "candidate", "candidates") + " proposed, " + std::to_string(counts.infeasible) +
+                   " beyond limits, " + std::to_string(counts.failed) + " failed");
   text += tile("time", html::quantity(data.spent_s, "time_s", "s"),
                "evaluation: " + html::quantity_in_words(counts.evaluation_s, "time_s", "s") + " summed over trials");
   return element("div", "class=tiles", "\n" + text);

@@ -42,7 +42,8 @@ void print_record(const CatalogueKind& kind, const RegistryRecord& record) {
                              default_text(parameter));
     if (!parameter.choices.empty()) std::cout << fmt::format("      one of: {}\n", fmt::join(parameter.choices, ", "));
   }
-  if (!record.example.empty()) std::cout << "\nexample\n" << record.example << (record.example.ends_with('\n') ? "" : "\n");
+  if (!record.example.empty())
+    std::cout << "\nexample\n" << record.example << (record.example.ends_with('\n') ? "" : "\n");
 }
 
 void describe_record(const CatalogueKind& kind, const RegistryRecord& record, const Session& session) {
@@ -99,9 +100,12 @@ void describe(const std::vector<std::string>& words, const Session& session) {
 }  // namespace
 
 void add_describe(CLI::App& app, Session& session) {
-  CLI::App* verb = app.add_subcommand("describe", "one thing in full: keys, defaults, example; or the space of a configuration file");
+  CLI::App* verb = app.add_subcommand(
+      "describe", "one thing in full: keys, defaults, example; or the space of a configuration file");
   auto words = std::make_shared<std::vector<std::string>>();
-  verb->add_option("what", *words, "[kind] name, e.g. space mbconv; or a configuration file")->required()->expected(1, 2);
+  verb->add_option("what", *words, "[kind] name, e.g. space mbconv; or a configuration file")
+      ->required()
+      ->expected(1, 2);
   verb->callback([words, &session] { describe(*words, session); });
 }
 

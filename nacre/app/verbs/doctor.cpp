@@ -23,17 +23,19 @@ struct Check {
 
 std::vector<Check> run_checks() {
   const MachineFacts machine = read_machine_facts();
-  std::vector<Check> checks = {{"nacre", NACRE_VERSION, ""},
-                               {"processor", machine.cpu_model, ""},
-                               {"vector extension", machine.cpu_capability, ""},
-                               {"logical processors", std::to_string(machine.logical_cpus), ""},
-                               {"memory", fmt::format("{:.1f} GiB", static_cast<double>(machine.memory_bytes) / (1 << 30)), ""},
-                               {"operating system", machine.operating_system, ""}};
+  std::vector<Check> checks = {
+      {"nacre", NACRE_VERSION, ""},
+      {"processor", machine.cpu_model, ""},
+      {"vector extension", machine.cpu_capability, ""},
+      {"logical processors", std::to_string(machine.logical_cpus), ""},
+      {"memory", fmt::format("{:.1f} GiB", static_cast<double>(machine.memory_bytes) / (1 << 30)), ""},
+      {"operating system", machine.operating_system, ""}};
   checks.push_back({"libtorch", torch_version(), ""});
   checks.push_back({"bfloat16 in hardware", has_fast_bf16(Device::cpu) ? "yes" : "no", ""});
   checks.push_back({"CUDA device", device_available(Device::cuda) ? device_description(Device::cuda) : "none", ""});
   const BlasReport blas = check_blas();
-  checks.push_back({"BLAS", fmt::format("{:.1f} GFLOP/s on one thread ({})", blas.gflops, blas.library), blas.slow ? blas.advice : ""});
+  checks.push_back({"BLAS", fmt::format("{:.1f} GFLOP/s on one thread ({})", blas.gflops, blas.library),
+                    blas.slow ? blas.advice : ""});
   std::string roots;
   const DataPaths paths;
   for (const std::filesystem::path& root : paths.roots()) {
@@ -51,7 +53,8 @@ void doctor(Session& session) {
   for (const Check& check : checks) {
     well = well && check.problem.empty();
     json.push_back({{"check", check.name}, {"found", check.value}, {"problem", check.problem}});
-    table.add({check.problem.empty() ? "ok" : "!!", check.name, check.value + (check.problem.empty() ? "" : ": " + check.problem)});
+    table.add({check.problem.empty() ? "ok" : "!!", check.name,
+               check.value + (check.problem.empty() ? "" : ": " + check.problem)});
   }
   std::cout << (session.json ? json.dump(2) + "\n" : table.text());
   if (!well) session.exit_code = kExitInternal;

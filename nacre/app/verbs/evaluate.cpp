@@ -39,7 +39,8 @@ void evaluate(const EvaluateOptions& options, const Session& session) {
   if (plan.task->size(split) == 0) throw UserError(fmt::format("the task has no {} split", options.split));
   const Graph graph = read_onnx(options.model);
   Numerics numerics;  // fp32: a deployed model is judged in the arithmetic it was exported in
-  if (plan.device == "cuda" || (plan.device == "auto" && device_available(Device::cuda))) numerics.device = Device::cuda;
+  if (plan.device == "cuda" || (plan.device == "auto" && device_available(Device::cuda)))
+    numerics.device = Device::cuda;
   Metrics metrics = evaluate_model(graph, *plan.task, split, numerics);
   if (options.cost) {
     Design design;
@@ -47,7 +48,12 @@ void evaluate(const EvaluateOptions& options, const Session& session) {
     for (const auto& [name, metric] : plan.target->cost(design, plan.deployment, {}).totals) metrics[name] = metric;
   }
   if (session.json) {
-    std::cout << Json{{"model", options.model}, {"split", options.split}, {"samples", plan.task->size(split)}, {"metrics", to_json(metrics)}}.dump(2) << "\n";
+    std::cout << Json{{"model", options.model},
+                      {"split", options.split},
+                      {"samples", plan.task->size(split)},
+                      {"metrics", to_json(metrics)}}
+                     .dump(2)
+              << "\n";
     return;
   }
   std::cout << fmt::format("{} on {} {} samples\n", options.model, plan.task->size(split), options.split);

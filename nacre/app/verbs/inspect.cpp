@@ -24,7 +24,8 @@ SymbolBindings parse_bindings(const std::vector<std::string>& words) {
   SymbolBindings bindings;
   for (const std::string& word : words) {
     const size_t equals = word.find('=');
-    if (equals == std::string::npos || equals == 0) throw UserError("--bind '" + word + "': expected name=number, e.g. batch=1");
+    if (equals == std::string::npos || equals == 0)
+      throw UserError("--bind '" + word + "': expected name=number, e.g. batch=1");
     const int64_t extent = parse_config(word.substr(equals + 1), "--bind " + word).as_integer(word.substr(0, equals));
     if (extent < 0) throw UserError("--bind '" + word + "': expected a number >= 0");
     bindings[word.substr(0, equals)] = extent;
@@ -61,8 +62,8 @@ Json node_json(const Graph& graph, const NodeStatistics& row) {
   return json;
 }
 
-void print_text(const InspectOptions& options, const Graph& graph, const GraphStatistics& statistics, const std::string& structure,
-                const std::string& content) {
+void print_text(const InspectOptions& options, const Graph& graph, const GraphStatistics& statistics,
+                const std::string& structure, const std::string& content) {
   std::cout << fmt::format("model              {}\n", options.model);
   std::cout << fmt::format("inputs             {}\n", signature_text(graph, graph.inputs));
   std::cout << fmt::format("outputs            {}\n", signature_text(graph, graph.outputs));
@@ -71,8 +72,9 @@ void print_text(const InspectOptions& options, const Graph& graph, const GraphSt
   std::cout << fmt::format("macs               {}\n", statistics.macs);
   std::cout << fmt::format("flops              {}\n", statistics.flops);
   std::cout << fmt::format("model_bytes        {}\n", statistics.weight_bytes);
-  std::cout << fmt::format("peak_memory_bytes  {}{}\n", statistics.peak_activation_bytes,
-                           statistics.peak_node == kNone ? "" : "  (at " + node_text(graph, statistics.peak_node) + ")");
+  std::cout << fmt::format(
+      "peak_memory_bytes  {}{}\n", statistics.peak_activation_bytes,
+      statistics.peak_node == kNone ? "" : "  (at " + node_text(graph, statistics.peak_node) + ")");
   std::cout << fmt::format("structure_hash     {}\ncontent_hash       {}\n", structure, content);
   if (!statistics.opaque.empty()) {
     std::string names;
@@ -125,7 +127,8 @@ void add_inspect(CLI::App& app, Session& session) {
   CLI::App* verb = app.add_subcommand("inspect", "parameters, MACs, memory, hashes and layers of an ONNX model");
   auto options = std::make_shared<InspectOptions>();
   verb->add_option("model", options->model, "ONNX file")->required();
-  verb->add_option("--bind", options->bindings, "value of a symbolic dimension, e.g. --bind past=1024 (batch is 1 unless given)");
+  verb->add_option("--bind", options->bindings,
+                   "value of a symbolic dimension, e.g. --bind past=1024 (batch is 1 unless given)");
   verb->add_flag("--text", options->text, "print the graph's text form instead");
   verb->callback([options, &session] { inspect(*options, session); });
 }

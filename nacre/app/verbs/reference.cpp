@@ -31,22 +31,31 @@ void print_kinds(const std::string& section) {
 }
 
 void print_reference() {
-  std::cout << "# Configuration reference\n\nMade by `nacre reference` from the records in the code; edit those, not this file.\n"
+  std::cout << "# Configuration reference\n\nMade by `nacre reference` from the records in the code; edit those, not "
+               "this file.\n"
                "Any key can be overridden on the command line: `--set search.trials=32`. Unknown keys are errors.\n";
   print_section("task", "What is learned. `kind` and the keys of that task.", {});
   print_kinds("task");
-  print_section("space", "What may be built. `kind` and the keys of that space; `recipe` maps fields of `train` to lists of values "
-                         "that the search decides with the network.", {});
+  print_section(
+      "space",
+      "What may be built. `kind` and the keys of that space; `recipe` maps fields of `train` to lists of values "
+      "that the search decides with the network.",
+      {});
   print_kinds("space");
-  print_section("target", "Where the network runs. `kind`, how it is deployed, and the keys of that target.", deployment_parameters());
+  print_section("target", "Where the network runs. `kind`, how it is deployed, and the keys of that target.",
+                deployment_parameters());
   print_kinds("target");
-  print_section("limits", "What must hold: `metric: bound` (at most), or `metric: {at_least: bound}`. Any metric that the task or the "
-                          "target fills: `latency_s`, `params`, `macs`, `model_bytes`, `peak_memory_bytes`, `accuracy`, ...", {});
+  print_section(
+      "limits",
+      "What must hold: `metric: bound` (at most), or `metric: {at_least: bound}`. Any metric that the task or the "
+      "target fills: `latency_s`, `params`, `macs`, `model_bytes`, `peak_memory_bytes`, `accuracy`, ...",
+      {});
   print_section("search", "How it is searched: these keys and those of the strategy.", search_parameters());
   print_kinds("search");
   print_section("train", "How weights are trained.", train_parameters());
   print_section("final", "What happens to the front.", final_parameters());
-  print_section("output_dir", "Folder of the study, the models and the report; relative to where the program runs.", {});
+  print_section("output_dir", "Folder of the study, the models and the report; relative to where the program runs.",
+                {});
 }
 
 }  // namespace

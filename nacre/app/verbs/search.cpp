@@ -82,14 +82,16 @@ void print_outcome(const Plan& plan, const SearchRunResult& result, const Sessio
     return;
   }
   if (result.front.limits_met) {
-    std::cout << fmt::format("front: {} networks ({})\n", result.front.members.size(), stop_reason_text(result.drive.reason));
+    std::cout << fmt::format("front: {} networks ({})\n", result.front.members.size(),
+                             stop_reason_text(result.drive.reason));
   } else {
     std::cout << fmt::format("no network keeps the limits; the nearest are shown. {}\n", result.front.binding);
   }
   print_front(plan, result);
   for (const FinalNetwork& network : result.networks) {
     if (result.front.limits_met && !network.within_limits) {
-      std::cout << fmt::format("note: trial {} as exported misses a limit: {}\n", network.trial.number, network.binding);
+      std::cout << fmt::format("note: trial {} as exported misses a limit: {}\n", network.trial.number,
+                               network.binding);
     }
   }
   std::cout << "report: " << report << "\n";
@@ -106,7 +108,8 @@ void print_plan(const Plan& plan, const Session& session) {
                  {"search_s", outlook.search_s},
                  {"final_s", outlook.final_s}};
     Json& costs = json["costs"] = Json::object();
-    for (const auto& [spec, range] : outlook.costs) costs[spec.name] = {{"least", range[0]}, {"median", range[1]}, {"largest", range[2]}};
+    for (const auto& [spec, range] : outlook.costs)
+      costs[spec.name] = {{"least", range[0]}, {"median", range[1]}, {"largest", range[2]}};
     json["drawn"] = outlook.drawn;
     json["within_limits"] = outlook.within_limits;
     std::cout << json.dump(2) << "\n";
@@ -114,17 +117,19 @@ void print_plan(const Plan& plan, const Session& session) {
   }
   std::cout << yaml_text(plan.resolved) << "\n";
   std::cout << fmt::format("space      {} decision sets\n", outlook.networks);
-  std::cout << fmt::format("compute    {} workers, {} ({})\n", outlook.compute.workers, numerics_text(outlook.compute.numerics),
-                           outlook.compute.reason);
+  std::cout << fmt::format("compute    {} workers, {} ({})\n", outlook.compute.workers,
+                           numerics_text(outlook.compute.numerics), outlook.compute.reason);
   TextTable table({"cost", ">least", ">median", ">largest"});
   for (const auto& [spec, range] : outlook.costs) {
     table.add({spec.name, quantity_text(range[0], spec.name, spec.unit), quantity_text(range[1], spec.name, spec.unit),
                quantity_text(range[2], spec.name, spec.unit)});
   }
-  std::cout << fmt::format("costs of {} random networks, {} of them within the limits:\n{}", outlook.drawn, outlook.within_limits, table.text());
+  std::cout << fmt::format("costs of {} random networks, {} of them within the limits:\n{}", outlook.drawn,
+                           outlook.within_limits, table.text());
   std::cout << fmt::format("one trial  about {}\n", duration_text(outlook.seconds_per_trial));
   std::cout << fmt::format("search     about {}\n", duration_text(outlook.search_s));
-  if (outlook.final_s > 0) std::cout << fmt::format("final      about {} (training the front in full)\n", duration_text(outlook.final_s));
+  if (outlook.final_s > 0)
+    std::cout << fmt::format("final      about {} (training the front in full)\n", duration_text(outlook.final_s));
 }
 
 void run_plan(const Plan& plan, bool must_exist, bool allow_other_machine, Session& session) {
@@ -166,7 +171,8 @@ void resume(const SearchOptions& options, Session& session) {
 }  // namespace
 
 void add_search(CLI::App& app, Session& session) {
-  CLI::App* verb = app.add_subcommand("search", "search networks for a data set, a device and limits; resumes what was begun");
+  CLI::App* verb =
+      app.add_subcommand("search", "search networks for a data set, a device and limits; resumes what was begun");
   auto options = std::make_shared<SearchOptions>();
   verb->add_option("configuration", options->configuration, "YAML file, e.g. examples/digits.yaml")->required();
   verb->add_option("--set", options->overrides, "override a key, e.g. --set search.trials=32");
@@ -179,7 +185,8 @@ void add_resume(CLI::App& app, Session& session) {
   CLI::App* verb = app.add_subcommand("resume", "continue a search from its output folder");
   auto options = std::make_shared<SearchOptions>();
   verb->add_option("folder", options->configuration, "output folder of the search")->required();
-  verb->add_option("--set", options->overrides, "change how long it goes on: search.trials, search.time_s, search.workers, final.*");
+  verb->add_option("--set", options->overrides,
+                   "change how long it goes on: search.trials, search.time_s, search.workers, final.*");
   verb->add_flag("--allow-other-machine", options->allow_other_machine, "continue a study that another machine began");
   verb->callback([options, &session] { resume(*options, session); });
 }

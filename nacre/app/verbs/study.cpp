@@ -32,7 +32,8 @@ std::string metric_text(const Metrics& metrics, const std::string& name) {
 void show_trial(Store& store, const StudyOptions& options, const Session& session) {
   const std::optional<TrialRow> row = store.trial(options.trial);
   if (!row.has_value()) {
-    throw UserError(fmt::format("no trial {} in '{}'; it holds trials 0 .. {}", options.trial, options.folder, store.trial_count() - 1));
+    throw UserError(fmt::format("no trial {} in '{}'; it holds trials 0 .. {}", options.trial, options.folder,
+                                store.trial_count() - 1));
   }
   Json json = to_json(row->trial);
   json["attempts"] = row->lease.attempt;
@@ -76,11 +77,14 @@ void show_trials(Store& store, const StudyOptions& options, const Session& sessi
     if (std::ranges::find(columns, options.sort) == columns.end()) {
       throw UserError(unknown_name_message("metric", options.sort, columns));
     }
-    const auto value = [&](const Trial& trial) { return metric_value(trial.metrics, options.sort).value_or(-INFINITY); };
+    const auto value = [&](const Trial& trial) {
+      return metric_value(trial.metrics, options.sort).value_or(-INFINITY);
+    };
     std::ranges::stable_sort(trials, std::greater{}, value);
   }
   std::cout << fmt::format("{}: {} trials", options.folder, trials.size());
-  for (const auto& [status, count] : store.status_counts()) std::cout << fmt::format(", {} {}", count, trial_status_name(status));
+  for (const auto& [status, count] : store.status_counts())
+    std::cout << fmt::format(", {} {}", count, trial_status_name(status));
   std::cout << fmt::format("; {:.0f} s in {} sittings\n", store.spent_s(), store.sittings().size());
   std::vector<std::string> headers = {">trial", "status"};
   for (const std::string& column : columns) headers.push_back(">" + column);
@@ -88,7 +92,8 @@ void show_trials(Store& store, const StudyOptions& options, const Session& sessi
   TextTable table(headers);
   const auto shown = options.limit == 0 ? trials.size() : std::min(trials.size(), static_cast<size_t>(options.limit));
   for (size_t i = 0; i < shown; ++i) {
-    std::vector<std::string> cells = {std::to_string(trials[i].number), std::string(trial_status_name(trials[i].status))};
+    std::vector<std::string> cells = {std::to_string(trials[i].number),
+                                      std::string(trial_status_name(trials[i].status))};
     for (const std::string& column : columns) cells.push_back(metric_text(trials[i].metrics, column));
     cells.push_back(trials[i].candidate.made_by);
     table.add(std::move(cells));

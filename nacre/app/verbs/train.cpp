@@ -121,7 +121,8 @@ void train(const TrainOptions& options, const Session& session) {
   }
   std::cout << options.output << "\n";
   for (const auto& [name, metric] : trial.metrics) {
-    if (metric.value.has_value()) std::cout << fmt::format("{} {}\n", name, quantity_text(*metric.value, name, metric.unit));
+    if (metric.value.has_value())
+      std::cout << fmt::format("{} {}\n", name, quantity_text(*metric.value, name, metric.unit));
   }
 }
 
@@ -130,7 +131,8 @@ void train(const TrainOptions& options, const Session& session) {
 void add_train(CLI::App& app, Session& session) {
   CLI::App* verb = app.add_subcommand("train", "train one network in full: an ONNX model, or the network of a trial");
   auto options = std::make_shared<TrainOptions>();
-  verb->add_option("--config", options->configuration, "configuration with the task and the recipe (with --study: optional)");
+  verb->add_option("--config", options->configuration,
+                   "configuration with the task and the recipe (with --study: optional)");
   verb->add_option("--set", options->overrides, "override a key, e.g. --set train.epochs=30");
   verb->add_option("--model", options->model, "ONNX file to train further");
   verb->add_flag("--fresh", options->fresh, "with --model: start from new weights");

@@ -14,7 +14,8 @@ std::vector<fs::path> files_starting_with(const fs::path& folder, const std::str
   std::vector<fs::path> files;
   for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with(prefix) && (name.ends_with(".bin") || name.ends_with(".bin.gz"))) files.push_back(entry.path());
+    if (name.starts_with(prefix) && (name.ends_with(".bin") || name.ends_with(".bin.gz")))
+      files.push_back(entry.path());
   }
   std::ranges::sort(files);
   return files;
@@ -60,23 +61,32 @@ LoadedData load_cifar(const Options& options, const DataContext& context, CifarV
     }
   }
   if (train.empty()) {
-    throw UserError(options.position("path"), "'" + folder.string() + "': no " + (ten ? "data_batch_*" : "train") + ".bin[.gz] in this folder");
+    throw UserError(options.position("path"),
+                    "'" + folder.string() + "': no " + (ten ? "data_batch_*" : "train") + ".bin[.gz] in this folder");
   }
   LoadedData data;
   data.pool = read_cifar(train, variant);
   if (!test.empty()) data.test = read_cifar(test, variant);
-  const char* names_file = ten ? "batches.meta.txt" : variant == CifarVariant::cifar100_fine ? "fine_label_names.txt" : "coarse_label_names.txt";
+  const char* names_file = ten                                      ? "batches.meta.txt"
+                           : variant == CifarVariant::cifar100_fine ? "fine_label_names.txt"
+                                                                    : "coarse_label_names.txt";
   std::vector<std::string> names = names_in(train[0].parent_path() / names_file, data.pool.class_names.size());
-  if (names.empty() && ten) names = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
+  if (names.empty() && ten)
+    names = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"};
   if (!names.empty()) name_classes(data, std::move(names));
   return data;
 }
 
 Parameter path_parameter() {
-  return {.name = "path", .type = ParameterType::text_list, .description = "folder with the authors' file names, or training files", .required = true};
+  return {.name = "path",
+          .type = ParameterType::text_list,
+          .description = "folder with the authors' file names, or training files",
+          .required = true};
 }
 Parameter test_path_parameter() {
-  return {.name = "test_path", .type = ParameterType::text_list, .description = "test files; by default those in the folder"};
+  return {.name = "test_path",
+          .type = ParameterType::text_list,
+          .description = "test files; by default those in the folder"};
 }
 
 }  // namespace
@@ -87,15 +97,23 @@ void register_cifar_formats(DataFormatRegistry& registry) {
                 .source = "Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
                 .parameters = {path_parameter(), test_path_parameter()},
                 .example = "format: cifar10\npath: cifar-10-batches-bin\n"},
-               [](const Options& options, const DataContext& context) { return load_cifar(options, context, CifarVariant::cifar10); });
+               [](const Options& options, const DataContext& context) {
+                 return load_cifar(options, context, CifarVariant::cifar10);
+               });
   registry.add({.name = "cifar100",
                 .summary = "CIFAR-100 in its binary form, plain or gzip; 100 fine or 20 coarse classes",
                 .source = "Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009",
-                .parameters = {path_parameter(), test_path_parameter(),
-                               {.name = "classes", .description = "which of the two labels", .default_value = "fine", .choices = {"fine", "coarse"}}},
+                .parameters = {path_parameter(),
+                               test_path_parameter(),
+                               {.name = "classes",
+                                .description = "which of the two labels",
+                                .default_value = "fine",
+                                .choices = {"fine", "coarse"}}},
                 .example = "format: cifar100\npath: cifar-100-binary\n"},
                [](const Options& options, const DataContext& context) {
-                 return load_cifar(options, context, options.text("classes") == "fine" ? CifarVariant::cifar100_fine : CifarVariant::cifar100_coarse);
+                 return load_cifar(
+                     options, context,
+                     options.text("classes") == "fine" ? CifarVariant::cifar100_fine : CifarVariant::cifar100_coarse);
                });
 }
 

@@ -24,7 +24,8 @@ Dataset read_pair(const fs::path& images, const fs::path& labels, LabelKind kind
   dataset.source = images.string();
   dataset.features = arrange_features(read_idx(images), std::nullopt, images.string());
   const Tensor values = read_idx(labels);
-  dataset.labels = kind == LabelKind::classes ? class_labels(values, labels.string()) : number_labels(values, labels.string());
+  dataset.labels =
+      kind == LabelKind::classes ? class_labels(values, labels.string()) : number_labels(values, labels.string());
   return dataset;
 }
 
@@ -38,7 +39,9 @@ LoadedData load_idx(const Options& options, const DataContext& context) {
     files[2] = usual_file(folder, "t10k", "images");
     files[3] = usual_file(folder, "t10k", "labels");
     if (!options.has("images") && files[0].empty()) {
-      throw UserError(options.position("path"), "'" + folder.string() + "': no train-images-idx3-ubyte[.gz]; name the files by images and labels");
+      throw UserError(
+          options.position("path"),
+          "'" + folder.string() + "': no train-images-idx3-ubyte[.gz]; name the files by images and labels");
     }
   }
   for (int i = 0; i < 4; ++i) {
@@ -48,7 +51,8 @@ LoadedData load_idx(const Options& options, const DataContext& context) {
     throw UserError(options.position("path"), "data format idx: expected path (a folder), or both images and labels");
   }
   if (files[2].empty() != files[3].empty()) {
-    throw UserError(options.position("path"), "data format idx: test_images and test_labels go together, one is missing");
+    throw UserError(options.position("path"),
+                    "data format idx: test_images and test_labels go together, one is missing");
   }
   LoadedData data;
   data.pool = read_pair(files[0], files[1], context.labels);
@@ -60,16 +64,17 @@ LoadedData load_idx(const Options& options, const DataContext& context) {
 }  // namespace
 
 void register_idx_format(DataFormatRegistry& registry) {
-  registry.add({.name = "idx",
-                .summary = "images and labels in IDX files (MNIST, Fashion-MNIST), plain or gzip",
-                .source = "LeCun, Cortes, Burges, The MNIST database",
-                .parameters = {{.name = "path", .description = "folder with train-images-idx3-ubyte and its three companions"},
-                               {.name = "images", .description = "file of training samples, instead of path"},
-                               {.name = "labels", .description = "file of training labels, instead of path"},
-                               {.name = "test_images", .description = "file of test samples"},
-                               {.name = "test_labels", .description = "file of test labels"}},
-                .example = "format: idx\npath: fashion_mnist\n"},
-               load_idx);
+  registry.add(
+      {.name = "idx",
+       .summary = "images and labels in IDX files (MNIST, Fashion-MNIST), plain or gzip",
+       .source = "LeCun, Cortes, Burges, The MNIST database",
+       .parameters = {{.name = "path", .description = "folder with train-images-idx3-ubyte and its three companions"},
+                      {.name = "images", .description = "file of training samples, instead of path"},
+                      {.name = "labels", .description = "file of training labels, instead of path"},
+                      {.name = "test_images", .description = "file of test samples"},
+                      {.name = "test_labels", .description = "file of test labels"}},
+       .example = "format: idx\npath: fashion_mnist\n"},
+      load_idx);
 }
 
 }  // namespace nacre

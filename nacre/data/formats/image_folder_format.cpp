@@ -34,16 +34,27 @@ LoadedData load_image_folder(const Options& options, const DataContext& context)
 }  // namespace
 
 void register_image_folder_format(DataFormatRegistry& registry) {
-  registry.add({.name = "image_folder",
-                .summary = "one folder of PNG or JPEG files per class; train/ and test/ below it are found by themselves",
-                .source = "",
-                .parameters = {{.name = "path", .description = "folder of class folders, or of train/ and test/", .required = true},
-                               {.name = "test_path", .description = "folder of the test set's class folders"},
-                               {.name = "size", .type = ParameterType::integer_list, .description = "[height, width] every image is resized to; empty: all are equal",
-                                .default_value = Json::array(), .minimum = 1, .maximum = 16384, .unit = "pixels"},
-                               {.name = "color", .description = "channels of the samples", .default_value = "rgb", .choices = {"rgb", "gray"}}},
-                .example = "format: image_folder\npath: flowers\nsize: [32, 32]\n"},
-               load_image_folder);
+  registry.add(
+      {.name = "image_folder",
+       .summary = "one folder of PNG or JPEG files per class; train/ and test/ below it are found by themselves",
+       .source = "",
+       .parameters = {{.name = "path",
+                       .description = "folder of class folders, or of train/ and test/",
+                       .required = true},
+                      {.name = "test_path", .description = "folder of the test set's class folders"},
+                      {.name = "size",
+                       .type = ParameterType::integer_list,
+                       .description = "[height, width] every image is resized to; empty: all are equal",
+                       .default_value = Json::array(),
+                       .minimum = 1,
+                       .maximum = 16384,
+                       .unit = "pixels"},
+                      {.name = "color",
+                       .description = "channels of the samples",
+                       .default_value = "rgb",
+                       .choices = {"rgb", "gray"}}},
+       .example = "format: image_folder\npath: flowers\nsize: [32, 32]\n"},
+      load_image_folder);
 }
 
 }  // namespace nacre

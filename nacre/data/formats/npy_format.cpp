@@ -30,7 +30,8 @@ class ArraySource {
     if (!path_.empty() && !word.ends_with(".npy") && !word.ends_with(".npy.gz")) {
       std::vector<std::string> names;
       for (const auto& [name, array] : arrays_) names.push_back(name);
-      throw UserError(options_.position(key), "'" + path_.string() + "': " + unknown_name_message("array", word, names));
+      throw UserError(options_.position(key),
+                      "'" + path_.string() + "': " + unknown_name_message("array", word, names));
     }
     return read_npy(context_.paths.find(word, options_.position(key)));
   }
@@ -43,7 +44,8 @@ class ArraySource {
   Arrays arrays_;
 };
 
-Dataset make_dataset(Tensor features, const Tensor& labels, const Options& options, const DataContext& context, const std::string& source) {
+Dataset make_dataset(Tensor features, const Tensor& labels, const Options& options, const DataContext& context,
+                     const std::string& source) {
   std::optional<bool> channels_last;
   if (options.text("layout") != "detect") channels_last = options.text("layout") == "channels_last";
   Dataset dataset;
@@ -61,12 +63,14 @@ LoadedData load_npy(const Options& options, const DataContext& context) {
   std::optional<Tensor> features = source.read("features", {"x_train", "train_x", "features", "x"});
   const std::optional<Tensor> labels = source.read("labels", {"y_train", "train_y", "labels", "y"});
   if (!features || !labels) {
-    throw UserError(options.position("path"), "'" + source.text() + "': cannot tell which arrays are meant; set features and labels");
+    throw UserError(options.position("path"),
+                    "'" + source.text() + "': cannot tell which arrays are meant; set features and labels");
   }
   std::optional<Tensor> test_features = source.read("test_features", {"x_test", "test_x", "test_features"});
   const std::optional<Tensor> test_labels = source.read("test_labels", {"y_test", "test_y", "test_labels"});
   if (test_features.has_value() != test_labels.has_value()) {
-    throw UserError(options.position("path"), "'" + source.text() + "': test_features and test_labels go together, one is missing");
+    throw UserError(options.position("path"),
+                    "'" + source.text() + "': test_features and test_labels go together, one is missing");
   }
   LoadedData data;
   data.pool = make_dataset(std::move(*features), *labels, options, context, source.text());
@@ -78,18 +82,23 @@ LoadedData load_npy(const Options& options, const DataContext& context) {
 }  // namespace
 
 void register_npy_format(DataFormatRegistry& registry) {
-  registry.add({.name = "npy",
-                .summary = "NumPy arrays: one .npz, or .npy files (plain or gzip)",
-                .source = "NumPy Enhancement Proposal 1",
-                .parameters = {{.name = "path", .description = ".npz file; arrays x_train, y_train, x_test, y_test are found by themselves"},
-                               {.name = "features", .description = "array of the .npz, or .npy file, of training samples"},
-                               {.name = "labels", .description = "array or file of training labels: class indices or one-hot rows"},
-                               {.name = "test_features", .description = "array or file of test samples"},
-                               {.name = "test_labels", .description = "array or file of test labels"},
-                               {.name = "layout", .description = "where images have their channels", .default_value = "detect",
-                                .choices = {"detect", "channels_first", "channels_last"}}},
-                .example = "format: npy\npath: mnist.npz\n"},
-               load_npy);
+  registry.add(
+      {.name = "npy",
+       .summary = "NumPy arrays: one .npz, or .npy files (plain or gzip)",
+       .source = "NumPy Enhancement Proposal 1",
+       .parameters = {{.name = "path",
+                       .description = ".npz file; arrays x_train, y_train, x_test, y_test are found by themselves"},
+                      {.name = "features", .description = "array of the .npz, or .npy file, of training samples"},
+                      {.name = "labels",
+                       .description = "array or file of training labels: class indices or one-hot rows"},
+                      {.name = "test_features", .description = "array or file of test samples"},
+                      {.name = "test_labels", .description = "array or file of test labels"},
+                      {.name = "layout",
+                       .description = "where images have their channels",
+                       .default_value = "detect",
+                       .choices = {"detect", "channels_first", "channels_last"}}},
+       .example = "format: npy\npath: mnist.npz\n"},
+      load_npy);
 }
 
 }  // namespace nacre

@@ -18,24 +18,31 @@ OperatorCost cost_variadic(const Graph& graph, const Node& node) {
 }
 
 OperatorCost cost_mean(const Graph& graph, const Node& node) {
-  return {.macs = 0, .flops = saturating_multiply(static_cast<int64_t>(node.inputs.size()), output_elements(graph, node))};
+  return {.macs = 0,
+          .flops = saturating_multiply(static_cast<int64_t>(node.inputs.size()), output_elements(graph, node))};
 }
 
 // --- reference ----------------------------------------------------------------------------------------------------
 
 struct Plus {
   template <class T>
-  T operator()(T a, T b) const { return a + b; }
+  T operator()(T a, T b) const {
+    return a + b;
+  }
 };
 
 struct Minus {
   template <class T>
-  T operator()(T a, T b) const { return a - b; }
+  T operator()(T a, T b) const {
+    return a - b;
+  }
 };
 
 struct Times {
   template <class T>
-  T operator()(T a, T b) const { return a * b; }
+  T operator()(T a, T b) const {
+    return a * b;
+  }
 };
 
 struct Over {
@@ -114,7 +121,8 @@ std::vector<Tensor> reference_pow(const Node&, Inputs inputs) {
   const Tensor& a = input_at(inputs, 0);
   const Tensor& b = input_at(inputs, 1);
   if (!is_floating(a.type()) && !is_floating(b.type())) return {combine<Wide>(a, b, a.type(), integer_power)};
-  if (is_floating(a.type())) return {combine<double>(a, b, a.type(), [](double x, double y) { return std::pow(x, y); })};
+  if (is_floating(a.type()))
+    return {combine<double>(a, b, a.type(), [](double x, double y) { return std::pow(x, y); })};
   const Tensor real = combine<double>(a, b, ElementType::float64, [](double x, double y) { return std::pow(x, y); });
   return {store<Wide>(a.type(), real.extents(), load<Wide>(real))};  // cut toward zero
 }
@@ -144,7 +152,8 @@ OperatorSchema variadic(const char* name, const char* summary, ReferenceKernel r
 }  // namespace
 
 std::vector<OperatorSchema> arithmetic_operators() {
-  std::vector<OperatorSchema> all = {binary("Add", "a + b", reference_binary<Plus>), binary("Sub", "a - b", reference_binary<Minus>),
+  std::vector<OperatorSchema> all = {binary("Add", "a + b", reference_binary<Plus>),
+                                     binary("Sub", "a - b", reference_binary<Minus>),
                                      binary("Mul", "a b", reference_binary<Times>),
                                      binary("Div", "a / b; of integers toward zero", reference_binary<Over>)};
   OperatorSchema mod = binary("Mod", "remainder with the sign of b, or of a with fmod", reference_mod);

@@ -36,7 +36,8 @@ std::optional<Shape> translated(const std::optional<Shape>& shape, const Graph& 
 }
 
 // Infers a body called with `arguments` (its captures are added); returns the results.
-std::vector<TypedShape> infer_body(const InferenceContext& context, size_t index, const std::vector<TypedShape>& arguments) {
+std::vector<TypedShape> infer_body(const InferenceContext& context, size_t index,
+                                   const std::vector<TypedShape>& arguments) {
   Graph& outer = context.graph();
   Body& body = outer.node(context.node_id()).bodies[index];
   auto graph = std::make_shared<Graph>(*body.graph);
@@ -52,12 +53,15 @@ std::vector<TypedShape> infer_body(const InferenceContext& context, size_t index
     }
   }
   for (size_t i = 0; i < graph->inputs.size(); ++i) {
-    const TypedShape argument = i < arguments.size() ? arguments[i] : typed_shape(outer, body.captures[i - arguments.size()]);
+    const TypedShape argument =
+        i < arguments.size() ? arguments[i] : typed_shape(outer, body.captures[i - arguments.size()]);
     Value& input = graph->value(graph->inputs[i]);
     input.type = argument.type;
     std::optional<Shape> shape = translated(argument.shape, outer, *graph);
-    if (shape.has_value()) input.shape = shape;
-    else if (i < arguments.size()) input.shape.reset();
+    if (shape.has_value())
+      input.shape = shape;
+    else if (i < arguments.size())
+      input.shape.reset();
   }
   infer_shapes(*graph);
   std::vector<TypedShape> results;
@@ -86,26 +90,30 @@ void infer_if(InferenceContext& context) {
   const std::vector<TypedShape> else_results = infer_body(context, find_body(context, "else_branch"), {});
   const auto count = static_cast<size_t>(context.output_count());
   if (then_results.size() != count || else_results.size() != count) {
-    context.fail("the branches have " + std::to_string(then_results.size()) + " and " + std::to_string(else_results.size()) +
-                 " results, the node has " + std::to_string(count));
+    context.fail("the branches have " + std::to_string(then_results.size()) + " and " +
+                 std::to_string(else_results.size()) + " results, the node has " + std::to_string(count));
   }
   for (size_t i = 0; i < count; ++i) {
-    if (then_results[i].type != else_results[i].type) context.fail("result " + std::to_string(i) + " has another type in each branch");
-    context.set_output(static_cast<int>(i), then_results[i].type, common_shape(then_results[i].shape, else_results[i].shape));
+    if (then_results[i].type != else_results[i].type)
+      context.fail("result " + std::to_string(i) + " has another type in each branch");
+    context.set_output(static_cast<int>(i), then_results[i].type,
+                       common_shape(then_results[i].shape, else_results[i].shape));
   }
 }
 
 // Calls the body until the shapes of the carried values (arguments from `first` on, results from `first_result` on) no longer change;
 // each round only forgets, so that it ends.
-std::vector<TypedShape> infer_iterations(const InferenceContext& context, size_t body, std::vector<TypedShape> arguments, size_t first,
-                                         size_t first_result, size_t carried) {
+std::vector<TypedShape> infer_iterations(const InferenceContext& context, size_t body,
+                                         std::vector<TypedShape> arguments, size_t first, size_t first_result,
+                                         size_t carried) {
   while (true) {
     const std::vector<TypedShape> results = infer_body(context, body, arguments);
     if (results.size() < first_result + carried) context.fail("the body returns fewer values than it carries");
     bool changed = false;
     for (size_t i = 0; i < carried; ++i) {
       TypedShape& argument = arguments[first + i];
-      if (results[first_result + i].type != argument.type) context.fail("carried value " + std::to_string(i) + " changes its type");
+      if (results[first_result + i].type != argument.type)
+        context.fail("carried value " + std::to_string(i) + " changes its type");
       const std::optional<Shape> common = common_shape(argument.shape, results[first_result + i].shape);
       changed = changed || common != argument.shape;
       argument.shape = common;
@@ -119,8 +127,10 @@ std::optional<Shape> with_axis(const std::optional<Shape>& shape, int64_t axis, 
   const int at = resolve_axis(axis, shape->rank() + 1);
   Shape result;
   for (int i = 0; i <= shape->rank(); ++i) {
-    if (i == at) result.push_back(extent);
-    else result.push_back((*shape)[i < at ? i : i - 1]);
+    if (i == at)
+      result.push_back(extent);
+    else
+      result.push_back((*shape)[i < at ? i : i - 1]);
   }
   return result;
 }
@@ -136,7 +146,8 @@ void infer_loop(InferenceContext& context) {
   const size_t carried = arguments.size() - 2;
   const std::vector<TypedShape> results = infer_iterations(context, body, arguments, 2, 1, carried);
   if (results.size() != static_cast<size_t>(context.output_count()) + 1) {
-    context.fail("the body returns " + std::to_string(results.size()) + " values, expected " + std::to_string(context.output_count() + 1));
+    context.fail("the body returns " + std::to_string(results.size()) + " values, expected " +
+                 std::to_string(context.output_count() + 1));
   }
   for (size_t i = 0; i < static_cast<size_t>(context.output_count()); ++i) {
     const TypedShape& result = results[i + 1];
@@ -154,7 +165,8 @@ int64_t axis_entry(std::span<const int64_t> axes, size_t index) { return index <
 void infer_scan(InferenceContext& context) {
   const size_t body = find_body(context, "body");
   const int64_t scanned = context.attributes().integer("num_scan_inputs", 0);
-  if (scanned < 1 || scanned > context.input_count()) context.fail("attribute 'num_scan_inputs' is " + std::to_string(scanned));
+  if (scanned < 1 || scanned > context.input_count())
+    context.fail("attribute 'num_scan_inputs' is " + std::to_string(scanned));
   const auto states = static_cast<size_t>(context.input_count() - scanned);
   const std::span<const int64_t> axes = context.attributes().integers("scan_input_axes");
   std::vector<TypedShape> arguments;
@@ -174,11 +186,13 @@ void infer_scan(InferenceContext& context) {
   }
   const std::vector<TypedShape> results = infer_iterations(context, body, arguments, 0, 0, states);
   if (results.size() != static_cast<size_t>(context.output_count())) {
-    context.fail("the body returns " + std::to_string(results.size()) + " values, expected " + std::to_string(context.output_count()));
+    context.fail("the body returns " + std::to_string(results.size()) + " values, expected " +
+                 std::to_string(context.output_count()));
   }
   const std::span<const int64_t> output_axes = context.attributes().integers("scan_output_axes");
   for (size_t i = 0; i < results.size(); ++i) {
-    const std::optional<Shape> shape = i < states ? results[i].shape : with_axis(results[i].shape, axis_entry(output_axes, i - states), length);
+    const std::optional<Shape> shape =
+        i < states ? results[i].shape : with_axis(results[i].shape, axis_entry(output_axes, i - states), length);
     context.set_output(static_cast<int>(i), results[i].type, shape);
   }
 }
@@ -186,26 +200,24 @@ void infer_scan(InferenceContext& context) {
 }  // namespace
 
 std::vector<OperatorSchema> control_flow_operators() {
-  return {{.name = "If",
-           .summary = "one of two bodies, by a condition",
-           .maximum_outputs = kVariadic,
-           .infer = infer_if},
-          {.name = "Loop",
-           .summary = "a body repeated a number of times or while a condition holds; carries values, stacks others",
-           .minimum_inputs = 0,
-           .maximum_inputs = kVariadic,
-           .maximum_outputs = kVariadic,
-           .infer = infer_loop},
-          {.name = "Scan",
-           .summary = "a body over the slices of tensors along an axis; carries states, stacks results",
-           .maximum_inputs = kVariadic,
-           .maximum_outputs = kVariadic,
-           .attributes = {{"num_scan_inputs", "int", "inputs that are scanned: the last ones", true},
-                          {"scan_input_axes", "ints", "axis of each scanned input; 0"},
-                          {"scan_input_directions", "ints", "1 runs backwards; 0"},
-                          {"scan_output_axes", "ints", "axis along which each result is stacked; 0"},
-                          {"scan_output_directions", "ints", "1 prepends; 0"}},
-           .infer = infer_scan}};
+  return {
+      {.name = "If", .summary = "one of two bodies, by a condition", .maximum_outputs = kVariadic, .infer = infer_if},
+      {.name = "Loop",
+       .summary = "a body repeated a number of times or while a condition holds; carries values, stacks others",
+       .minimum_inputs = 0,
+       .maximum_inputs = kVariadic,
+       .maximum_outputs = kVariadic,
+       .infer = infer_loop},
+      {.name = "Scan",
+       .summary = "a body over the slices of tensors along an axis; carries states, stacks results",
+       .maximum_inputs = kVariadic,
+       .maximum_outputs = kVariadic,
+       .attributes = {{"num_scan_inputs", "int", "inputs that are scanned: the last ones", true},
+                      {"scan_input_axes", "ints", "axis of each scanned input; 0"},
+                      {"scan_input_directions", "ints", "1 runs backwards; 0"},
+                      {"scan_output_axes", "ints", "axis along which each result is stacked; 0"},
+                      {"scan_output_directions", "ints", "1 prepends; 0"}},
+       .infer = infer_scan}};
 }
 
 }  // namespace nacre::operators

@@ -22,7 +22,8 @@ std::optional<std::vector<int64_t>> kernel_extents(const InferenceContext& conte
       continue;
     }
     kernel.push_back(weight[axis].extent());
-    if (!declared.empty() && (declared.size() != static_cast<size_t>(weight.rank() - 2) || declared[i] != kernel.back())) {
+    if (!declared.empty() &&
+        (declared.size() != static_cast<size_t>(weight.rank() - 2) || declared[i] != kernel.back())) {
       context.fail("attribute 'kernel_shape' differs from the weight " + context.graph().shape_text(weight));
     }
   }
@@ -42,7 +43,8 @@ int64_t read_groups(const InferenceContext& context) {
 
 void check_bias(const InferenceContext& context, Dim channels) {
   if (!context.has_input(2)) return;
-  if (const Shape* bias = context.ranked_input(2, 1, 1)) same_dim(context, (*bias)[0], channels, "bias and output channels");
+  if (const Shape* bias = context.ranked_input(2, 1, 1))
+    same_dim(context, (*bias)[0], channels, "bias and output channels");
 }
 
 void infer_conv(InferenceContext& context) {
@@ -51,26 +53,29 @@ void infer_conv(InferenceContext& context) {
   const Shape* weight = context.ranked_input(1, 3);
   if (x == nullptr || weight == nullptr) return context.set_output(0, context.input_type(0), std::nullopt);
   if (x->rank() != weight->rank()) {
-    context.fail("input " + context.graph().shape_text(*x) + " and weight " + context.graph().shape_text(*weight) + " differ in rank");
+    context.fail("input " + context.graph().shape_text(*x) + " and weight " + context.graph().shape_text(*weight) +
+                 " differ in rank");
   }
   const int64_t groups = read_groups(context);
   const Dim in_channels = (*x)[1];
   const Dim group_channels = (*weight)[1];
   if (in_channels.is_fixed() && group_channels.is_fixed() && in_channels.extent() != group_channels.extent() * groups) {
     context.fail("input has " + std::to_string(in_channels.extent()) + " channels, expected " +
-                 std::to_string(group_channels.extent() * groups) + " for weight " + context.graph().shape_text(*weight) + " and group " +
-                 std::to_string(groups));
+                 std::to_string(group_channels.extent() * groups) + " for weight " +
+                 context.graph().shape_text(*weight) + " and group " + std::to_string(groups));
   }
   const Dim out_channels = (*weight)[0];
   if (out_channels.is_fixed() && out_channels.extent() % groups != 0) {
-    context.fail(std::to_string(out_channels.extent()) + " output channels do not divide into " + std::to_string(groups) + " groups");
+    context.fail(std::to_string(out_channels.extent()) + " output channels do not divide into " +
+                 std::to_string(groups) + " groups");
   }
   check_bias(context, out_channels);
   Shape result = {(*x)[0], out_channels};
   const std::optional<std::vector<int64_t>> kernel = kernel_extents(context, *weight);
   if (!kernel.has_value()) return context.set_output(0, context.input_type(0), with_unknown_extents(result, x->rank()));
   Window window = read_window(context.attributes(), *kernel);
-  for (int axis = 0; axis < window.rank; ++axis) result.push_back(window_output(context.graph(), window, axis, (*x)[axis + 2]));
+  for (int axis = 0; axis < window.rank; ++axis)
+    result.push_back(window_output(context.graph(), window, axis, (*x)[axis + 2]));
   context.set_output(0, context.input_type(0), result);
 }
 
@@ -81,12 +86,14 @@ void infer_conv_transpose(InferenceContext& context) {
   const Shape* weight = context.ranked_input(1, 3);
   if (x == nullptr || weight == nullptr) return context.set_output(0, context.input_type(0), std::nullopt);
   if (x->rank() != weight->rank()) {
-    context.fail("input " + context.graph().shape_text(*x) + " and weight " + context.graph().shape_text(*weight) + " differ in rank");
+    context.fail("input " + context.graph().shape_text(*x) + " and weight " + context.graph().shape_text(*weight) +
+                 " differ in rank");
   }
   const int64_t groups = read_groups(context);
   same_dim(context, (*x)[1], (*weight)[0], "channels of input and weight");
   if ((*weight)[0].is_fixed() && (*weight)[0].extent() % groups != 0) {
-    context.fail(std::to_string((*weight)[0].extent()) + " input channels do not divide into " + std::to_string(groups) + " groups");
+    context.fail(std::to_string((*weight)[0].extent()) + " input channels do not divide into " +
+                 std::to_string(groups) + " groups");
   }
   const Dim out_channels = multiply_dims(context.graph(), (*weight)[1], Dim(groups));
   check_bias(context, out_channels);
@@ -106,8 +113,10 @@ void infer_conv_transpose(InferenceContext& context) {
     }
     const Dim scaled = multiply_dims(context.graph(), (*x)[axis + 2], Dim(w.stride));
     const int64_t rest = same ? 0 : (i < extra.size() ? extra[i] : 0) + w.reach() - w.stride - w.pad_begin - w.pad_end;
-    const Dim extent = rest >= 0 ? add_dims(context.graph(), scaled, Dim(rest)) : subtract_dims(context.graph(), scaled, Dim(-rest));
-    if (scaled.is_fixed() && !extent.is_fixed()) context.fail("pads leave nothing of the result along spatial axis " + std::to_string(axis));
+    const Dim extent =
+        rest >= 0 ? add_dims(context.graph(), scaled, Dim(rest)) : subtract_dims(context.graph(), scaled, Dim(-rest));
+    if (scaled.is_fixed() && !extent.is_fixed())
+      context.fail("pads leave nothing of the result along spatial axis " + std::to_string(axis));
     result.push_back(extent);
   }
   context.set_output(0, context.input_type(0), result);
@@ -135,13 +144,12 @@ OperatorCost cost_conv_transpose(const Graph& graph, const Node& node) {
 }
 
 std::vector<AttributeSchema> conv_attributes() {
-  return {
-    {"auto_pad", "string", "NOTSET (pads are given), VALID, SAME_UPPER or SAME_LOWER"},
-    {"dilations", "ints", "distance between taps, per spatial axis; 1"},
-    {"group", "int", "number of groups; 1"},
-    {"kernel_shape", "ints", "spatial extents of the weight"},
-    {"pads", "ints", "all begins, then all ends; 0"},
-    {"strides", "ints", "per spatial axis; 1"}};
+  return {{"auto_pad", "string", "NOTSET (pads are given), VALID, SAME_UPPER or SAME_LOWER"},
+          {"dilations", "ints", "distance between taps, per spatial axis; 1"},
+          {"group", "int", "number of groups; 1"},
+          {"kernel_shape", "ints", "spatial extents of the weight"},
+          {"pads", "ints", "all begins, then all ends; 0"},
+          {"strides", "ints", "per spatial axis; 1"}};
 }
 
 std::vector<AttributeSchema> transpose_attributes() {
@@ -160,7 +168,8 @@ struct Tap {
 };
 
 // Taps of the window at `position` that fall inside an image of the given spatial extents.
-std::vector<Tap> taps_at(const Window& window, std::span<const int64_t> position, std::span<const int64_t> extents, const Extents& kernel) {
+std::vector<Tap> taps_at(const Window& window, std::span<const int64_t> position, std::span<const int64_t> extents,
+                         const Extents& kernel) {
   const Extents strides = strides_of(extents);
   std::vector<Tap> taps;
   Extents offset(kernel.size(), 0);
@@ -190,7 +199,8 @@ std::vector<Tensor> reference_conv(const Node& node, Inputs inputs) {
   const Extents kernel = spatial(weight);
   Window window = read_window(node.attributes, kernel);
   Extents output;
-  for (size_t axis = 0; axis < image.size(); ++axis) output.push_back(window_output(window, static_cast<int>(axis), image[axis]));
+  for (size_t axis = 0; axis < image.size(); ++axis)
+    output.push_back(window_output(window, static_cast<int>(axis), image[axis]));
   const int64_t batch = x.extents()[0];
   const int64_t in_channels = x.extents()[1];
   const int64_t out_channels = weight.extents()[0];
@@ -199,7 +209,8 @@ std::vector<Tensor> reference_conv(const Node& node, Inputs inputs) {
   const std::vector<double> xs = load<double>(x);
   const std::vector<double> ws = load<double>(weight);
   const Tensor* bias = optional_input(inputs, 2);
-  const std::vector<double> bs = bias == nullptr ? std::vector<double>(static_cast<size_t>(out_channels)) : load<double>(*bias);
+  const std::vector<double> bs =
+      bias == nullptr ? std::vector<double>(static_cast<size_t>(out_channels)) : load<double>(*bias);
   const int64_t image_size = count_of(image);
   const int64_t kernel_size = count_of(kernel);
   const int64_t output_size = count_of(output);
@@ -241,7 +252,8 @@ Extents transposed_extents(const Attributes& attributes, Window& window, std::sp
     } else {
       result.push_back(full - w.pad_begin - w.pad_end);
     }
-    if (result.back() < 0) throw UserError("pads leave nothing of the result along spatial axis " + std::to_string(axis));
+    if (result.back() < 0)
+      throw UserError("pads leave nothing of the result along spatial axis " + std::to_string(axis));
   }
   return result;
 }
@@ -270,7 +282,8 @@ std::vector<Tensor> reference_conv_transpose(const Node& node, Inputs inputs) {
   std::vector<double> result(static_cast<size_t>(count_of(extents)));
   if (const Tensor* bias = optional_input(inputs, 2)) {
     const std::vector<double> bs = load<double>(*bias);
-    for (size_t i = 0; i < result.size(); ++i) result[i] = bs[i / static_cast<size_t>(output_size) % static_cast<size_t>(out_channels)];
+    for (size_t i = 0; i < result.size(); ++i)
+      result[i] = bs[i / static_cast<size_t>(output_size) % static_cast<size_t>(out_channels)];
   }
   Extents position(image.size(), 0);
   for (int64_t p = 0; p < image_size; ++p, next_position(position, image)) {

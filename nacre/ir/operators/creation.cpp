@@ -29,7 +29,8 @@ Tensor constant_value(const Node& node) {
     const int64_t extent = static_cast<int64_t>(list->size());
     return Tensor::of_strings(std::span(&extent, 1), *list);
   }
-  throw UserError("a constant without a value; expected one of value, value_int, value_ints, value_float, value_floats");
+  throw UserError(
+      "a constant without a value; expected one of value, value_int, value_ints, value_float, value_floats");
 }
 
 namespace {
@@ -41,13 +42,16 @@ void infer_constant(InferenceContext& context) {
 
 void infer_constant_of_shape(InferenceContext& context) {
   const Tensor* fill = context.attributes().tensor("value");
-  if (fill != nullptr && fill->elements() != 1) context.fail("attribute 'value' has " + std::to_string(fill->elements()) + " elements, expected 1");
+  if (fill != nullptr && fill->elements() != 1)
+    context.fail("attribute 'value' has " + std::to_string(fill->elements()) + " elements, expected 1");
   const ElementType type = fill == nullptr ? ElementType::float32 : fill->type();
   const std::optional<KnownTensor> target = context.known_input(0);
   if (!target.has_value()) return context.set_output(0, type, std::nullopt);
-  if (target->extents.size() != 1 || target->extents[0] > kMaximumRank) context.fail("the shape must be a vector of at most 8 entries");
+  if (target->extents.size() != 1 || target->extents[0] > kMaximumRank)
+    context.fail("the shape must be a vector of at most 8 entries");
   Shape result;
-  for (size_t i = 0; i < static_cast<size_t>(target->extents[0]); ++i) result.push_back(known_dim(context.graph(), *target, i));
+  for (size_t i = 0; i < static_cast<size_t>(target->extents[0]); ++i)
+    result.push_back(known_dim(context.graph(), *target, i));
   context.set_output(0, type, result);
 }
 
@@ -57,16 +61,21 @@ void infer_range(InferenceContext& context) {
   bool known = true;
   for (int i = 0; i < 3; ++i) {
     const std::optional<KnownTensor> bound = context.known_input(i);
-    if (bound.has_value() && bound->tensor.has_value() && bound->tensor->elements() == 1) bounds[static_cast<size_t>(i)] = bound->tensor->number_at(0);
-    else known = false;
+    if (bound.has_value() && bound->tensor.has_value() && bound->tensor->elements() == 1)
+      bounds[static_cast<size_t>(i)] = bound->tensor->number_at(0);
+    else
+      known = false;
   }
-  context.set_output(0, context.input_type(0), Shape{known ? Dim(range_length(bounds[0], bounds[1], bounds[2])) : Dim()});
+  context.set_output(0, context.input_type(0),
+                     Shape{known ? Dim(range_length(bounds[0], bounds[1], bounds[2])) : Dim()});
 }
 
 void infer_shape_operator(InferenceContext& context) {
   const Shape* x = context.ranked_input(0, 0);
   if (x == nullptr) return context.set_output(0, ElementType::int64, Shape{Dim()});
-  const auto clamped = [&](int64_t axis) { return std::clamp<int64_t>(axis < 0 ? axis + x->rank() : axis, 0, x->rank()); };
+  const auto clamped = [&](int64_t axis) {
+    return std::clamp<int64_t>(axis < 0 ? axis + x->rank() : axis, 0, x->rank());
+  };
   const int64_t begin = clamped(context.attributes().integer("start", 0));
   const int64_t end = clamped(context.attributes().integer("end", x->rank()));
   context.set_output(0, ElementType::int64, Shape{Dim(std::max<int64_t>(0, end - begin))});
@@ -110,7 +119,9 @@ std::vector<Tensor> reference_shape(const Node& node, Inputs inputs) {
   return {Tensor::of<int64_t>(Extents{end - begin}, part)};
 }
 
-std::vector<Tensor> reference_size(const Node&, Inputs inputs) { return {Tensor::scalar<int64_t>(input_at(inputs, 0).elements())}; }
+std::vector<Tensor> reference_size(const Node&, Inputs inputs) {
+  return {Tensor::scalar<int64_t>(input_at(inputs, 0).elements())};
+}
 
 }  // namespace
 
@@ -140,13 +151,21 @@ std::vector<OperatorSchema> creation_operators() {
            .attributes = {{"value", "tensor", "the value, one element; 0 of float32"}},
            .infer = infer_constant_of_shape,
            .reference = reference_constant_of_shape},
-          {.name = "Range", .summary = "start, start + delta, ... below limit", .minimum_inputs = 3, .maximum_inputs = 3, .infer = infer_range, .reference = reference_range},
+          {.name = "Range",
+           .summary = "start, start + delta, ... below limit",
+           .minimum_inputs = 3,
+           .maximum_inputs = 3,
+           .infer = infer_range,
+           .reference = reference_range},
           {.name = "Shape",
            .summary = "the extents of a tensor",
            .attributes = {{"end", "int", "axis after the last; rank"}, {"start", "int", "first axis; 0"}},
            .infer = infer_shape_operator,
            .reference = reference_shape},
-          {.name = "Size", .summary = "the number of elements of a tensor", .infer = infer_size, .reference = reference_size}};
+          {.name = "Size",
+           .summary = "the number of elements of a tensor",
+           .infer = infer_size,
+           .reference = reference_size}};
 }
 
 }  // namespace nacre::operators

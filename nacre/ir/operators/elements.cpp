@@ -37,7 +37,8 @@ void require_writable(ElementType type) {
     case ElementType::float8_e5m2fnuz:
     case ElementType::float4_e2m1:
     case ElementType::string:
-    case ElementType::undefined: throw UserError("the reference executor does not compute in " + std::string(element_type_name(type)));
+    case ElementType::undefined:
+      throw UserError("the reference executor does not compute in " + std::string(element_type_name(type)));
     default: return;
   }
 }
@@ -56,7 +57,8 @@ int64_t count_of(std::span<const int64_t> extents) {
 }
 
 int64_t single_integer(const Tensor& tensor) {
-  if (tensor.elements() != 1) throw UserError("a tensor of " + std::to_string(tensor.elements()) + " elements, expected 1");
+  if (tensor.elements() != 1)
+    throw UserError("a tensor of " + std::to_string(tensor.elements()) + " elements, expected 1");
   return tensor.integers()[0];
 }
 
@@ -76,7 +78,8 @@ template <>
 std::vector<Wide> load<Wide>(const Tensor& tensor) {
   require_numbers(tensor);
   std::vector<Wide> result(static_cast<size_t>(tensor.elements()));
-  const bool whole = with_integer_type(tensor.type(), [&]<class I>(I) { std::ranges::copy(tensor.values<I>(), result.begin()); });
+  const bool whole =
+      with_integer_type(tensor.type(), [&]<class I>(I) { std::ranges::copy(tensor.values<I>(), result.begin()); });
   if (whole) return result;
   for (size_t i = 0; i < result.size(); ++i) {
     // Floating-point numbers are cut toward zero and held within 64 bits.
@@ -93,7 +96,8 @@ Tensor store<double>(ElementType type, std::span<const int64_t> extents, std::sp
   Tensor result(type, extents);
   NACRE_CHECK(static_cast<size_t>(result.elements()) == numbers.size());
   if (type == ElementType::float32) {
-    std::ranges::transform(numbers, result.mutable_values<float>().begin(), [](double number) { return static_cast<float>(number); });
+    std::ranges::transform(numbers, result.mutable_values<float>().begin(),
+                           [](double number) { return static_cast<float>(number); });
     return result;
   }
   for (size_t i = 0; i < numbers.size(); ++i) result.set_number_at(static_cast<int64_t>(i), numbers[i]);
@@ -106,11 +110,13 @@ Tensor store<Wide>(ElementType type, std::span<const int64_t> extents, std::span
   Tensor result(type, extents);
   NACRE_CHECK(static_cast<size_t>(result.elements()) == numbers.size());
   const bool whole = with_integer_type(type, [&]<class I>(I) {
-    std::ranges::transform(numbers, result.mutable_values<I>().begin(), [](Wide number) { return static_cast<I>(number); });
+    std::ranges::transform(numbers, result.mutable_values<I>().begin(),
+                           [](Wide number) { return static_cast<I>(number); });
   });
   if (whole) return result;
   if (type == ElementType::float32) {  // rounded once, not by way of double
-    std::ranges::transform(numbers, result.mutable_values<float>().begin(), [](Wide number) { return static_cast<float>(number); });
+    std::ranges::transform(numbers, result.mutable_values<float>().begin(),
+                           [](Wide number) { return static_cast<float>(number); });
     return result;
   }
   for (size_t i = 0; i < numbers.size(); ++i) {
@@ -130,7 +136,8 @@ Extents broadcast_extents(std::span<const int64_t> a, std::span<const int64_t> b
   for (size_t axis = 0; axis < rank; ++axis) {
     const int64_t x = axis + a.size() < rank ? 1 : a[axis + a.size() - rank];
     const int64_t y = axis + b.size() < rank ? 1 : b[axis + b.size() - rank];
-    if (x != y && x != 1 && y != 1) throw UserError("extents " + std::to_string(x) + " and " + std::to_string(y) + " do not broadcast");
+    if (x != y && x != 1 && y != 1)
+      throw UserError("extents " + std::to_string(x) + " and " + std::to_string(y) + " do not broadcast");
     result[axis] = x == 1 ? y : x;
   }
   return result;
@@ -175,14 +182,16 @@ AxisView view_axis(std::span<const int64_t> extents, int axis) {
 
 // --- moving -------------------------------------------------------------------------------------------------------
 
-Tensor pick_elements(std::span<const Tensor* const> sources, std::span<const int64_t> extents, std::span<const Pick> picks) {
+Tensor pick_elements(std::span<const Tensor* const> sources, std::span<const int64_t> extents,
+                     std::span<const Pick> picks) {
   const ElementType type = sources[0]->type();
   for (const Tensor* source : sources) {
     if (source->type() != type) throw UserError("tensors of different types are assembled into one");
   }
   if (type == ElementType::string) {
     std::vector<std::string> strings;
-    for (const Pick& pick : picks) strings.push_back(sources[static_cast<size_t>(pick.source)]->strings()[static_cast<size_t>(pick.index)]);
+    for (const Pick& pick : picks)
+      strings.push_back(sources[static_cast<size_t>(pick.source)]->strings()[static_cast<size_t>(pick.index)]);
     return Tensor::of_strings(extents, std::move(strings));
   }
   Tensor result(type, extents);
@@ -192,7 +201,9 @@ Tensor pick_elements(std::span<const Tensor* const> sources, std::span<const int
   if (bits >= 8) {
     const size_t size = bits / 8;
     for (size_t i = 0; i < picks.size(); ++i) {
-      std::memcpy(out + i * size, sources[static_cast<size_t>(picks[i].source)]->data() + static_cast<size_t>(picks[i].index) * size, size);
+      std::memcpy(out + i * size,
+                  sources[static_cast<size_t>(picks[i].source)]->data() + static_cast<size_t>(picks[i].index) * size,
+                  size);
     }
     return result;
   }

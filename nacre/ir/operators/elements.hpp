@@ -18,7 +18,9 @@ using Extents = std::vector<int64_t>;
 __extension__ typedef __int128 Wide;  // holds the products of any two 64-bit integers of either sign
 
 // The input at `index`, or null when it was omitted.
-inline const Tensor* optional_input(Inputs inputs, size_t index) { return index < inputs.size() ? inputs[index] : nullptr; }
+inline const Tensor* optional_input(Inputs inputs, size_t index) {
+  return index < inputs.size() ? inputs[index] : nullptr;
+}
 // The same; InternalError when it is not there.
 const Tensor& input_at(Inputs inputs, size_t index);
 
@@ -95,7 +97,8 @@ struct Pick {
 };
 
 // The tensor whose elements are picked from the sources, which have one type.
-Tensor pick_elements(std::span<const Tensor* const> sources, std::span<const int64_t> extents, std::span<const Pick> picks);
+Tensor pick_elements(std::span<const Tensor* const> sources, std::span<const int64_t> extents,
+                     std::span<const Pick> picks);
 // From one source.
 Tensor pick_elements(const Tensor& source, std::span<const int64_t> extents, std::span<const int64_t> indices);
 

@@ -44,9 +44,11 @@ void infer_gather_nd(InferenceContext& context) {
   if (x == nullptr || indices == nullptr) return context.set_output(0, context.input_type(0), std::nullopt);
   const int64_t batch = context.attributes().integer("batch_dims", 0);
   const Dim depth = (*indices)[indices->rank() - 1];
-  if (batch < 0 || batch >= std::min(x->rank(), indices->rank())) context.fail("attribute 'batch_dims' is " + std::to_string(batch));
+  if (batch < 0 || batch >= std::min(x->rank(), indices->rank()))
+    context.fail("attribute 'batch_dims' is " + std::to_string(batch));
   if (!depth.is_fixed()) return context.set_output(0, context.input_type(0), std::nullopt);
-  if (depth.extent() < 1 || depth.extent() > x->rank() - batch) context.fail("indices of " + std::to_string(depth.extent()) + " coordinates");
+  if (depth.extent() < 1 || depth.extent() > x->rank() - batch)
+    context.fail("indices of " + std::to_string(depth.extent()) + " coordinates");
   Shape result;
   for (int i = 0; i + 1 < indices->rank(); ++i) result.push_back((*indices)[i]);
   for (int i = static_cast<int>(batch + depth.extent()); i < x->rank(); ++i) result.push_back((*x)[i]);
@@ -62,7 +64,8 @@ void infer_scatter(InferenceContext& context) {
 // --- reference ----------------------------------------------------------------------------------------------------
 
 int64_t checked_index(int64_t index, int64_t extent) {
-  if (index < -extent || index >= extent) throw UserError("index " + std::to_string(index) + " on an axis of extent " + std::to_string(extent));
+  if (index < -extent || index >= extent)
+    throw UserError("index " + std::to_string(index) + " on an axis of extent " + std::to_string(extent));
   return index < 0 ? index + extent : index;
 }
 
@@ -129,7 +132,8 @@ Slices named_slices(const Tensor& x, const Tensor& indices, int64_t batch_dims) 
   for (size_t at = 0; at < list.size(); at += depth) {
     int64_t begin = 0;
     for (size_t d = 0; d < batch; ++d) begin += index[d] * strides[d];
-    for (size_t d = 0; d < depth; ++d) begin += checked_index(list[at + d], x.extents()[batch + d]) * strides[batch + d];
+    for (size_t d = 0; d < depth; ++d)
+      begin += checked_index(list[at + d], x.extents()[batch + d]) * strides[batch + d];
     slices.begins.push_back(begin);
     next_position(index, tuples);
   }
@@ -152,12 +156,14 @@ std::vector<Tensor> reference_gather_nd(const Node& node, Inputs inputs) {
 
 // The data with element targets[i] replaced by, or combined with, element i of the updates.
 Tensor scattered(const Node& node, const Tensor& x, const std::vector<int64_t>& targets, const Tensor& updates) {
-  if (static_cast<int64_t>(targets.size()) != updates.elements()) throw UserError("indices and updates differ in extents");
+  if (static_cast<int64_t>(targets.size()) != updates.elements())
+    throw UserError("indices and updates differ in extents");
   const std::string_view reduction = node.attributes.text("reduction", "none");
   if (reduction == "none") {
     std::vector<Pick> picks;
     for (int64_t i = 0; i < x.elements(); ++i) picks.push_back({.source = 0, .index = i});
-    for (size_t i = 0; i < targets.size(); ++i) picks[static_cast<size_t>(targets[i])] = {.source = 1, .index = static_cast<int64_t>(i)};
+    for (size_t i = 0; i < targets.size(); ++i)
+      picks[static_cast<size_t>(targets[i])] = {.source = 1, .index = static_cast<int64_t>(i)};
     const Tensor* sources[] = {&x, &updates};
     return pick_elements(sources, x.extents(), picks);
   }
@@ -166,11 +172,17 @@ Tensor scattered(const Node& node, const Tensor& x, const std::vector<int64_t>& 
     const std::vector<T> values = load<T>(updates);
     for (size_t i = 0; i < targets.size(); ++i) {
       T& target = result[static_cast<size_t>(targets[i])];
-      if (reduction == "add") target += values[i];
-      else if (reduction == "mul") target *= values[i];
-      else if (reduction == "max") target = std::max(target, values[i]);
-      else if (reduction == "min") target = std::min(target, values[i]);
-      else throw UserError("attribute 'reduction' is '" + std::string(reduction) + "', expected none, add, mul, max or min");
+      if (reduction == "add")
+        target += values[i];
+      else if (reduction == "mul")
+        target *= values[i];
+      else if (reduction == "max")
+        target = std::max(target, values[i]);
+      else if (reduction == "min")
+        target = std::min(target, values[i]);
+      else
+        throw UserError("attribute 'reduction' is '" + std::string(reduction) +
+                        "', expected none, add, mul, max or min");
     }
     return store<T>(x.type(), x.extents(), result);
   });

@@ -30,8 +30,10 @@ Dim remaining_dim(const InferenceContext& context, const Shape& x, const Shape& 
   for (int axis = 0; axis < result.rank(); ++axis) {
     if (axis == free_axis) continue;
     Dim* match = std::find(above.begin(), above.end(), result[axis]);
-    if (match != above.end() && !match->is_unknown()) *match = Dim(1);
-    else below.push_back(result[axis]);
+    if (match != above.end() && !match->is_unknown())
+      *match = Dim(1);
+    else
+      below.push_back(result[axis]);
   }
   const Dim total = product_of_dims(graph, above, 0, above.rank());
   const Dim others = product_of_dims(graph, below, 0, below.rank());
@@ -54,10 +56,12 @@ void infer_reshape(InferenceContext& context) {
   for (int axis = 0; axis < target->extents[0]; ++axis) {
     const std::optional<int64_t> number = known_number(*target, static_cast<size_t>(axis));
     if (number == 0 && !allow_zero) {
-      if (x.has_value() && axis >= x->rank()) context.fail("0 at axis " + std::to_string(axis) + " copies a dimension the input lacks");
+      if (x.has_value() && axis >= x->rank())
+        context.fail("0 at axis " + std::to_string(axis) + " copies a dimension the input lacks");
       result.push_back(x.has_value() ? (*x)[axis] : Dim());
     } else if (number.has_value() && *number < 0) {
-      if (*number != -1 || free_axis >= 0) context.fail("the target shape holds " + std::to_string(*number) + "; -1 is allowed, once");
+      if (*number != -1 || free_axis >= 0)
+        context.fail("the target shape holds " + std::to_string(*number) + "; -1 is allowed, once");
       free_axis = axis;
       result.push_back(Dim());
     } else {
@@ -68,7 +72,8 @@ void infer_reshape(InferenceContext& context) {
     if (free_axis >= 0) {
       result[free_axis] = remaining_dim(context, *x, result, free_axis);
     } else if (x->is_fixed() && result.is_fixed() && x->elements() != result.elements()) {
-      context.fail("input " + context.graph().shape_text(*x) + " has another number of elements than " + context.graph().shape_text(result));
+      context.fail("input " + context.graph().shape_text(*x) + " has another number of elements than " +
+                   context.graph().shape_text(result));
     }
   }
   context.set_output(0, type, result);
@@ -78,7 +83,8 @@ void infer_flatten(InferenceContext& context) {
   const Shape* x = context.ranked_input(0, 0);
   if (x == nullptr) return context.set_output(0, context.input_type(0), Shape{Dim(), Dim()});
   const int64_t axis = context.attributes().integer("axis", 1);
-  if (axis < -x->rank() || axis > x->rank()) context.fail("axis " + std::to_string(axis) + " of a tensor of " + std::to_string(x->rank()) + " dimensions");
+  if (axis < -x->rank() || axis > x->rank())
+    context.fail("axis " + std::to_string(axis) + " of a tensor of " + std::to_string(x->rank()) + " dimensions");
   const int split = static_cast<int>(axis < 0 ? axis + x->rank() : axis);
   const Dim rows = product_of_dims(context.graph(), *x, 0, split);
   const Dim columns = product_of_dims(context.graph(), *x, split, x->rank());
@@ -96,7 +102,8 @@ void infer_transpose(InferenceContext& context) {
     for (int axis = x->rank(); axis-- > 0;) result.push_back((*x)[axis]);
   } else {
     if (order.size() != x->size()) {
-      context.fail("attribute 'perm' has " + std::to_string(order.size()) + " entries, expected " + std::to_string(x->rank()));
+      context.fail("attribute 'perm' has " + std::to_string(order.size()) + " entries, expected " +
+                   std::to_string(x->rank()));
     }
     for (const int axis : resolve_axes(order, x->rank())) result.push_back((*x)[axis]);
   }
@@ -149,11 +156,14 @@ void infer_unsqueeze(InferenceContext& context) {
 void infer_cast(InferenceContext& context) {
   const int64_t to = context.attributes().integer("to", 0);
   const auto type = static_cast<ElementType>(to);
-  if (to <= 0 || to > 255 || element_type_name(type) == "undefined") context.fail("attribute 'to' names no element type: " + std::to_string(to));
+  if (to <= 0 || to > 255 || element_type_name(type) == "undefined")
+    context.fail("attribute 'to' names no element type: " + std::to_string(to));
   context.set_output(0, type, context.input_shape(0));
 }
 
-void infer_cast_like(InferenceContext& context) { context.set_output(0, context.input_type(1), context.input_shape(0)); }
+void infer_cast_like(InferenceContext& context) {
+  context.set_output(0, context.input_type(1), context.input_shape(0));
+}
 
 void infer_dropout(InferenceContext& context) {
   infer_same_as_input(context);
@@ -170,7 +180,8 @@ int64_t read_block(const InferenceContext& context) {
 
 Dim divided(const InferenceContext& context, Dim dim, int64_t divisor, const char* what) {
   if (dim.is_fixed() && dim.extent() % divisor != 0) {
-    context.fail(std::string(what) + " " + std::to_string(dim.extent()) + " does not divide by " + std::to_string(divisor));
+    context.fail(std::string(what) + " " + std::to_string(dim.extent()) + " does not divide by " +
+                 std::to_string(divisor));
   }
   return divide_dims(context.graph(), dim, Dim(divisor));
 }
@@ -180,10 +191,11 @@ void infer_depth_to_space(InferenceContext& context) {
   const Shape* x = context.ranked_input(0, 4, 4);
   if (x == nullptr) return context.set_output(0, context.input_type(0), std::nullopt);
   const std::string_view mode = context.attributes().text("mode", "DCR");
-  if (mode != "DCR" && mode != "CRD") context.fail("attribute 'mode' is '" + std::string(mode) + "', expected DCR or CRD");
+  if (mode != "DCR" && mode != "CRD")
+    context.fail("attribute 'mode' is '" + std::string(mode) + "', expected DCR or CRD");
   Graph& graph = context.graph();
-  const Shape result = {(*x)[0], divided(context, (*x)[1], block * block, "channel count"), multiply_dims(graph, (*x)[2], Dim(block)),
-                        multiply_dims(graph, (*x)[3], Dim(block))};
+  const Shape result = {(*x)[0], divided(context, (*x)[1], block * block, "channel count"),
+                        multiply_dims(graph, (*x)[2], Dim(block)), multiply_dims(graph, (*x)[3], Dim(block))};
   context.set_output(0, context.input_type(0), result);
 }
 
@@ -191,8 +203,8 @@ void infer_space_to_depth(InferenceContext& context) {
   const int64_t block = read_block(context);
   const Shape* x = context.ranked_input(0, 4, 4);
   if (x == nullptr) return context.set_output(0, context.input_type(0), std::nullopt);
-  const Shape result = {(*x)[0], multiply_dims(context.graph(), (*x)[1], Dim(block * block)), divided(context, (*x)[2], block, "height"),
-                        divided(context, (*x)[3], block, "width")};
+  const Shape result = {(*x)[0], multiply_dims(context.graph(), (*x)[1], Dim(block * block)),
+                        divided(context, (*x)[2], block, "height"), divided(context, (*x)[3], block, "width")};
   context.set_output(0, context.input_type(0), result);
 }
 
@@ -206,14 +218,18 @@ std::vector<Tensor> reference_reshape(const Node& node, Inputs inputs) {
   std::optional<size_t> free_axis;
   for (size_t axis = 0; axis < extents.size(); ++axis) {
     if (extents[axis] == 0 && !allow_zero) {
-      if (axis >= x.extents().size()) throw UserError("0 at axis " + std::to_string(axis) + " copies a dimension the input lacks");
+      if (axis >= x.extents().size())
+        throw UserError("0 at axis " + std::to_string(axis) + " copies a dimension the input lacks");
       extents[axis] = x.extents()[axis];
     }
-    if (extents[axis] == -1) free_axis = axis;
-    else known *= extents[axis];
+    if (extents[axis] == -1)
+      free_axis = axis;
+    else
+      known *= extents[axis];
   }
   if (free_axis.has_value()) extents[*free_axis] = known == 0 ? 0 : x.elements() / known;
-  if (count_of(extents) != x.elements()) throw UserError("the target shape has another number of elements than the input");
+  if (count_of(extents) != x.elements())
+    throw UserError("the target shape has another number of elements than the input");
   return {x.reshaped(extents)};
 }
 
@@ -263,7 +279,8 @@ std::vector<Tensor> reference_squeeze(const Node&, Inputs inputs) {
   for (int axis = 0; axis < x.rank(); ++axis) {
     const int64_t extent = x.extents()[static_cast<size_t>(axis)];
     const bool drop = axes == nullptr ? extent == 1 : (dropped >> axis & 1U) != 0;
-    if (drop && extent != 1) throw UserError("axis " + std::to_string(axis) + " of extent " + std::to_string(extent) + " is not 1");
+    if (drop && extent != 1)
+      throw UserError("axis " + std::to_string(axis) + " of extent " + std::to_string(extent) + " is not 1");
     if (!drop) extents.push_back(extent);
   }
   return {x.reshaped(extents)};
@@ -308,14 +325,19 @@ Tensor strings_to_numbers(const Tensor& x, ElementType type) {
 Tensor numbers_to_strings(const Tensor& x) {
   std::vector<std::string> strings;
   if (!is_floating(x.type())) {
-    for (const Wide number : load<Wide>(x)) strings.push_back(number < 0 ? std::to_string(static_cast<int64_t>(number)) : std::to_string(static_cast<uint64_t>(number)));
+    for (const Wide number : load<Wide>(x))
+      strings.push_back(number < 0 ? std::to_string(static_cast<int64_t>(number))
+                                   : std::to_string(static_cast<uint64_t>(number)));
     return Tensor::of_strings(x.extents(), std::move(strings));
   }
   for (const double number : load<double>(x)) {
     std::array<char, 64> buffer = {};  // the shortest text that reads back as the same number
-    const auto end = x.type() == ElementType::float64 ? std::to_chars(buffer.data(), buffer.data() + buffer.size(), number).ptr
-                                                      : std::to_chars(buffer.data(), buffer.data() + buffer.size(), static_cast<float>(number)).ptr;
-    strings.push_back(std::isnan(number) ? "NaN" : std::isinf(number) ? (number < 0 ? "-INF" : "INF") : std::string(buffer.data(), end));
+    const auto end = x.type() == ElementType::float64
+                         ? std::to_chars(buffer.data(), buffer.data() + buffer.size(), number).ptr
+                         : std::to_chars(buffer.data(), buffer.data() + buffer.size(), static_cast<float>(number)).ptr;
+    strings.push_back(std::isnan(number)   ? "NaN"
+                      : std::isinf(number) ? (number < 0 ? "-INF" : "INF")
+                                           : std::string(buffer.data(), end));
   }
   return Tensor::of_strings(x.extents(), std::move(strings));
 }
@@ -338,7 +360,9 @@ std::vector<Tensor> reference_cast(const Node& node, Inputs inputs) {
   return {cast_to(input_at(inputs, 0), static_cast<ElementType>(node.attributes.integer("to", 0)))};
 }
 
-std::vector<Tensor> reference_cast_like(const Node&, Inputs inputs) { return {cast_to(input_at(inputs, 0), input_at(inputs, 1).type())}; }
+std::vector<Tensor> reference_cast_like(const Node&, Inputs inputs) {
+  return {cast_to(input_at(inputs, 0), input_at(inputs, 1).type())};
+}
 
 // [N, C, H, W] with C split into blocks before (DCR) or behind (CRD) the remaining channels.
 std::vector<Tensor> reference_depth_to_space(const Node& node, Inputs inputs) {
@@ -388,9 +412,24 @@ std::vector<OperatorSchema> layout_operators() {
            .infer = infer_transpose,
            .reference = reference_transpose,
            .moved_inputs = 1},
-          {.name = "Squeeze", .summary = "drops axes of extent 1", .maximum_inputs = 2, .infer = infer_squeeze, .reference = reference_squeeze, .moved_inputs = 1},
-          {.name = "Unsqueeze", .summary = "adds axes of extent 1", .minimum_inputs = 2, .maximum_inputs = 2, .infer = infer_unsqueeze, .reference = reference_unsqueeze, .moved_inputs = 1},
-          {.name = "Identity", .summary = "the input", .infer = infer_same_as_input, .reference = reference_identity, .moved_inputs = 1},
+          {.name = "Squeeze",
+           .summary = "drops axes of extent 1",
+           .maximum_inputs = 2,
+           .infer = infer_squeeze,
+           .reference = reference_squeeze,
+           .moved_inputs = 1},
+          {.name = "Unsqueeze",
+           .summary = "adds axes of extent 1",
+           .minimum_inputs = 2,
+           .maximum_inputs = 2,
+           .infer = infer_unsqueeze,
+           .reference = reference_unsqueeze,
+           .moved_inputs = 1},
+          {.name = "Identity",
+           .summary = "the input",
+           .infer = infer_same_as_input,
+           .reference = reference_identity,
+           .moved_inputs = 1},
           {.name = "Dropout",
            .summary = "the input, outside training; optionally a mask",
            .maximum_inputs = 3,
@@ -400,7 +439,8 @@ std::vector<OperatorSchema> layout_operators() {
            .reference = reference_dropout},
           {.name = "Cast",
            .summary = "another element type",
-           .attributes = {{"saturate", "int", "1 clamps in conversions to 8-bit floats; 1"}, {"to", "int", "ONNX number of the type", true}},
+           .attributes = {{"saturate", "int", "1 clamps in conversions to 8-bit floats; 1"},
+                          {"to", "int", "ONNX number of the type", true}},
            .infer = infer_cast,
            .reference = reference_cast},
           {.name = "CastLike",
@@ -412,7 +452,8 @@ std::vector<OperatorSchema> layout_operators() {
            .reference = reference_cast_like},
           {.name = "DepthToSpace",
            .summary = "blocks of channels become blocks of pixels",
-           .attributes = {{"blocksize", "int", "edge of a block", true}, {"mode", "string", "DCR or CRD: which part of the channels is the block; DCR"}},
+           .attributes = {{"blocksize", "int", "edge of a block", true},
+                          {"mode", "string", "DCR or CRD: which part of the channels is the block; DCR"}},
            .infer = infer_depth_to_space,
            .reference = reference_depth_to_space,
            .moved_inputs = 1},

@@ -11,7 +11,8 @@ namespace {
 
 void require_boolean(const InferenceContext& context, int index) {
   if (context.input_type(index) != ElementType::boolean) {
-    context.fail("input " + std::to_string(index) + " is " + std::string(element_type_name(context.input_type(index))) + ", expected bool");
+    context.fail("input " + std::to_string(index) + " is " + std::string(element_type_name(context.input_type(index))) +
+                 ", expected bool");
   }
 }
 
@@ -43,7 +44,8 @@ std::vector<Tensor> reference_relation(const Node&, Inputs inputs) {
   const Tensor& a = input_at(inputs, 0);
   const Tensor& b = input_at(inputs, 1);
   return with_number_type(a.type(), [&]<class T>(T) {
-    return std::vector<Tensor>{combine<T>(a, b, ElementType::boolean, [](T x, T y) -> bool { return Relation{}(x, y); })};
+    return std::vector<Tensor>{
+        combine<T>(a, b, ElementType::boolean, [](T x, T y) -> bool { return Relation{}(x, y); })};
   });
 }
 
@@ -98,7 +100,8 @@ std::vector<Tensor> reference_is_inf(const Node& node, Inputs inputs) {
   return reference_test(input_at(inputs, 0), [=](double x) { return std::isinf(x) && (x < 0 ? negative : positive); });
 }
 
-OperatorSchema pairwise(const char* name, const char* summary, void (*infer)(InferenceContext&), ReferenceKernel reference) {
+OperatorSchema pairwise(const char* name, const char* summary, void (*infer)(InferenceContext&),
+                        ReferenceKernel reference) {
   return {.name = name,
           .summary = summary,
           .minimum_inputs = 2,
@@ -109,7 +112,8 @@ OperatorSchema pairwise(const char* name, const char* summary, void (*infer)(Inf
           .elementwise = true};
 }
 
-OperatorSchema test_of_one(const char* name, const char* summary, void (*infer)(InferenceContext&), ReferenceKernel reference) {
+OperatorSchema test_of_one(const char* name, const char* summary, void (*infer)(InferenceContext&),
+                           ReferenceKernel reference) {
   OperatorSchema schema = pairwise(name, summary, infer, reference);
   schema.minimum_inputs = schema.maximum_inputs = 1;
   return schema;
@@ -119,7 +123,8 @@ OperatorSchema test_of_one(const char* name, const char* summary, void (*infer)(
 
 std::vector<OperatorSchema> logic_operators() {
   OperatorSchema is_inf = test_of_one("IsInf", "whether x is infinite", infer_test, reference_is_inf);
-  is_inf.attributes = {{"detect_negative", "int", "1 counts -infinity; 1"}, {"detect_positive", "int", "1 counts +infinity; 1"}};
+  is_inf.attributes = {{"detect_negative", "int", "1 counts -infinity; 1"},
+                       {"detect_positive", "int", "1 counts +infinity; 1"}};
   return {pairwise("Equal", "a = b", infer_comparison, reference_equal),
           pairwise("Greater", "a > b", infer_comparison, reference_relation<std::greater<>>),
           pairwise("Less", "a < b", infer_comparison, reference_relation<std::less<>>),

@@ -74,13 +74,15 @@ struct ProductExtents {
 };
 
 template <class T>
-void multiply_matrices(const T* a, MatrixLayout in_a, const T* b, MatrixLayout in_b, T* result, const ProductExtents& extents) {
+void multiply_matrices(const T* a, MatrixLayout in_a, const T* b, MatrixLayout in_b, T* result,
+                       const ProductExtents& extents) {
   for (int64_t r = 0; r < extents.rows; ++r) {
     for (int64_t c = 0; c < extents.columns; ++c) {
       std::conditional_t<std::is_same_v<T, Wide>, uint64_t, double> sum = 0;  // integers modulo 2^64
       using Signed = std::conditional_t<std::is_same_v<T, Wide>, int64_t, double>;
       for (int64_t k = 0; k < extents.inner; ++k) {
-        const T product = a[r * in_a.row_stride + k * in_a.column_stride] * b[k * in_b.row_stride + c * in_b.column_stride];
+        const T product =
+            a[r * in_a.row_stride + k * in_a.column_stride] * b[k * in_b.row_stride + c * in_b.column_stride];
         sum += static_cast<decltype(sum)>(product);
       }
       result[r * extents.columns + c] = static_cast<Signed>(sum);
@@ -94,7 +96,9 @@ Tensor gemm(const Node& node, Inputs inputs) {
   const Tensor& b = input_at(inputs, 1);
   const bool turned_a = node.attributes.integer("transA", 0) != 0;
   const bool turned_b = node.attributes.integer("transB", 0) != 0;
-  const ProductExtents extents{.rows = a.extents().at(turned_a ? 1 : 0), .inner = a.extents().at(turned_a ? 0 : 1), .columns = b.extents().at(turned_b ? 0 : 1)};
+  const ProductExtents extents{.rows = a.extents().at(turned_a ? 1 : 0),
+                               .inner = a.extents().at(turned_a ? 0 : 1),
+                               .columns = b.extents().at(turned_b ? 0 : 1)};
   const auto layout = [](const Tensor& matrix, bool turned) {
     const int64_t width = matrix.extents()[1];
     return turned ? MatrixLayout{1, width} : MatrixLayout{width, 1};
@@ -108,11 +112,13 @@ Tensor gemm(const Node& node, Inputs inputs) {
   const Extents shape = {extents.rows, extents.columns};
   const Tensor* c = optional_input(inputs, 2);
   const std::vector<T> cs = c == nullptr ? std::vector<T>{0} : load<T>(*c);
-  const std::vector<int64_t> at_c = c == nullptr ? std::vector<int64_t>(result.size(), 0) : broadcast_positions(c->extents(), shape);
+  const std::vector<int64_t> at_c =
+      c == nullptr ? std::vector<int64_t>(result.size(), 0) : broadcast_positions(c->extents(), shape);
   for (size_t i = 0; i < result.size(); ++i) {
     const T addend = cs[static_cast<size_t>(at_c[i])];
     const bool plain = alpha == 1.0 && beta == 1.0;  // keeps wide integers exact
-    result[i] = plain ? result[i] + addend : static_cast<T>(alpha * static_cast<double>(result[i]) + beta * static_cast<double>(addend));
+    result[i] = plain ? result[i] + addend
+                      : static_cast<T>(alpha * static_cast<double>(result[i]) + beta * static_cast<double>(addend));
   }
   return store<T>(a.type(), shape, result);
 }
@@ -135,8 +141,9 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   const int64_t size = extents.rows * extents.columns;
   std::vector<T> result(at_a.size() * static_cast<size_t>(size));
   for (size_t i = 0; i < at_a.size(); ++i) {
-    multiply_matrices(as.data() + at_a[i] * extents.rows * extents.inner, {extents.inner, 1}, bs.data() + at_b[i] * extents.inner * extents.columns,
-                      {extents.columns, 1}, result.data() + static_cast<int64_t>(i) * size, extents);
+    multiply_matrices(as.data() + at_a[i] * extents.rows * extents.inner, {extents.inner, 1},
+                      bs.data() + at_b[i] * extents.inner * extents.columns, {extents.columns, 1},
+                      result.data() + static_cast<int64_t>(i) * size, extents);
   }
   if (a.rank() > 1) shape.push_back(extents.rows);
   if (b.rank() > 1) shape.push_back(extents.columns);
@@ -144,7 +151,8 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 }
 
 std::vector<Tensor> reference_gemm(const Node& node, Inputs inputs) {
-  return with_number_type(input_at(inputs, 0).type(), [&]<class T>(T) { return std::vector<Tensor>{gemm<T>(node, inputs)}; });
+  return with_number_type(input_at(inputs, 0).type(),
+                          [&]<class T>(T) { return std::vector<Tensor>{gemm<T>(node, inputs)}; });
 }
 
 std::vector<Tensor> reference_matmul(const Node&, Inputs inputs) {

@@ -16,7 +16,8 @@ void check_channel_vectors(const InferenceContext& context, int first, int last)
   const Shape* x = context.ranked_input(0, 1);
   for (int i = first; i <= last; ++i) {
     const Shape* vector = context.ranked_input(i, 1, 1);
-    if (x != nullptr && vector != nullptr) same_dim(context, (*vector)[0], channels_of(*x), "entries of a statistic and channels");
+    if (x != nullptr && vector != nullptr)
+      same_dim(context, (*vector)[0], channels_of(*x), "entries of a statistic and channels");
   }
 }
 
@@ -49,7 +50,8 @@ void infer_group_normalization(InferenceContext& context) {
   if (groups < 1) context.fail("attribute 'num_groups' is missing or below 1");
   const Shape* x = context.ranked_input(0, 2);
   if (x != nullptr && (*x)[1].is_fixed() && (*x)[1].extent() % groups != 0) {
-    context.fail(std::to_string((*x)[1].extent()) + " channels do not divide into " + std::to_string(groups) + " groups");
+    context.fail(std::to_string((*x)[1].extent()) + " channels do not divide into " + std::to_string(groups) +
+                 " groups");
   }
   check_channel_vectors(context, 1, 2);
   infer_same_as_input(context);
@@ -68,7 +70,8 @@ std::vector<Tensor> reference_batch_normalization(const Node& node, Inputs input
   const std::vector<double> bias = load<double>(input_at(inputs, 2));
   const std::vector<double> mean = load<double>(input_at(inputs, 3));
   const std::vector<double> variance = load<double>(input_at(inputs, 4));
-  const AxisView view = x.rank() < 2 ? AxisView{.outer = 1, .extent = 1, .inner = x.elements()} : view_axis(x.extents(), 1);
+  const AxisView view =
+      x.rank() < 2 ? AxisView{.outer = 1, .extent = 1, .inner = x.elements()} : view_axis(x.extents(), 1);
   for (size_t i = 0; i < values.size(); ++i) {
     const auto c = static_cast<size_t>(static_cast<int64_t>(i) / view.inner % view.extent);
     values[i] = (values[i] - mean[c]) / std::sqrt(variance[c] + epsilon) * scale[c] + bias[c];
@@ -125,7 +128,8 @@ std::vector<Tensor> reference_layer_normalization(const Node& node, Inputs input
     means.push_back(m.mean);
     inverses.push_back(m.inverse_deviation);
   }
-  return {store(x.type(), x.extents(), values), store(ElementType::float32, statistic, means), store(ElementType::float32, statistic, inverses)};
+  return {store(x.type(), x.extents(), values), store(ElementType::float32, statistic, means),
+          store(ElementType::float32, statistic, inverses)};
 }
 
 // InstanceNormalization is GroupNormalization with a group per channel.

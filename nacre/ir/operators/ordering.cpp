@@ -15,8 +15,10 @@ void infer_arg_extreme(InferenceContext& context) {
   const int axis = resolve_axis(context.attributes().integer("axis", 0), x->rank());
   Shape result;
   for (int i = 0; i < x->rank(); ++i) {
-    if (i != axis) result.push_back((*x)[i]);
-    else if (context.attributes().integer("keepdims", 1) != 0) result.push_back(Dim(1));
+    if (i != axis)
+      result.push_back((*x)[i]);
+    else if (context.attributes().integer("keepdims", 1) != 0)
+      result.push_back(Dim(1));
   }
   context.set_output(0, ElementType::int64, result);
 }
@@ -34,7 +36,8 @@ void infer_top_k(InferenceContext& context) {
   if (k.has_value()) {
     if (k->size() != 1 || (*k)[0] < 0) context.fail("k must be one number of at least 0");
     if ((*x)[axis].is_fixed() && (*k)[0] > (*x)[axis].extent()) {
-      context.fail("k is " + std::to_string((*k)[0]) + ", the axis has " + std::to_string((*x)[axis].extent()) + " elements");
+      context.fail("k is " + std::to_string((*k)[0]) + ", the axis has " + std::to_string((*x)[axis].extent()) +
+                   " elements");
     }
     result[axis] = Dim((*k)[0]);
   }
@@ -51,7 +54,8 @@ void for_each_line(const Tensor& x, const AxisView& view, Function function) {
   std::vector<T> line(static_cast<size_t>(view.extent));
   for (int64_t o = 0; o < view.outer; ++o) {
     for (int64_t i = 0; i < view.inner; ++i) {
-      for (int64_t e = 0; e < view.extent; ++e) line[static_cast<size_t>(e)] = values[static_cast<size_t>(view.at(o, e, i))];
+      for (int64_t e = 0; e < view.extent; ++e)
+        line[static_cast<size_t>(e)] = values[static_cast<size_t>(view.at(o, e, i))];
       function(line, o, i);
     }
   }
@@ -76,8 +80,10 @@ std::vector<Tensor> reference_arg_extreme(const Node& node, Inputs inputs) {
     });
   });
   Extents extents = x.extents();
-  if (node.attributes.integer("keepdims", 1) != 0) extents[static_cast<size_t>(axis)] = 1;
-  else extents.erase(extents.begin() + axis);
+  if (node.attributes.integer("keepdims", 1) != 0)
+    extents[static_cast<size_t>(axis)] = 1;
+  else
+    extents.erase(extents.begin() + axis);
   return {store<Wide>(ElementType::int64, extents, result)};
 }
 
@@ -87,7 +93,8 @@ std::vector<Tensor> reference_top_k(const Node& node, Inputs inputs) {
   const bool largest = node.attributes.integer("largest", 1) != 0;
   const AxisView view = view_axis(x.extents(), axis);
   const int64_t k = single_integer(input_at(inputs, 1));
-  if (k < 0 || k > view.extent) throw UserError("k is " + std::to_string(k) + ", the axis has " + std::to_string(view.extent) + " elements");
+  if (k < 0 || k > view.extent)
+    throw UserError("k is " + std::to_string(k) + ", the axis has " + std::to_string(view.extent) + " elements");
   Extents extents = x.extents();
   extents[static_cast<size_t>(axis)] = k;
   const AxisView result{.outer = view.outer, .extent = k, .inner = view.inner};
@@ -142,14 +149,26 @@ std::vector<AttributeSchema> extreme_attributes() {
 }  // namespace
 
 std::vector<OperatorSchema> ordering_operators() {
-  return {{.name = "ArgMax", .summary = "index of the largest element along an axis", .attributes = extreme_attributes(), .infer = infer_arg_extreme, .cost = cost_per_input<1>, .reference = reference_arg_extreme<true>},
-          {.name = "ArgMin", .summary = "index of the smallest element along an axis", .attributes = extreme_attributes(), .infer = infer_arg_extreme, .cost = cost_per_input<1>, .reference = reference_arg_extreme<false>},
+  return {{.name = "ArgMax",
+           .summary = "index of the largest element along an axis",
+           .attributes = extreme_attributes(),
+           .infer = infer_arg_extreme,
+           .cost = cost_per_input<1>,
+           .reference = reference_arg_extreme<true>},
+          {.name = "ArgMin",
+           .summary = "index of the smallest element along an axis",
+           .attributes = extreme_attributes(),
+           .infer = infer_arg_extreme,
+           .cost = cost_per_input<1>,
+           .reference = reference_arg_extreme<false>},
           {.name = "TopK",
            .summary = "the K largest elements along an axis, and their indices",
            .minimum_inputs = 2,
            .maximum_inputs = 2,
            .maximum_outputs = 2,
-           .attributes = {{"axis", "int", "-1"}, {"largest", "int", "0 takes the smallest; 1"}, {"sorted", "int", "1 returns them in order; 1"}},
+           .attributes = {{"axis", "int", "-1"},
+                          {"largest", "int", "0 takes the smallest; 1"},
+                          {"sorted", "int", "1 returns them in order; 1"}},
            .infer = infer_top_k,
            .cost = cost_per_input<1>,
            .reference = reference_top_k},
@@ -157,7 +176,8 @@ std::vector<OperatorSchema> ordering_operators() {
            .summary = "running sum along an axis",
            .minimum_inputs = 2,
            .maximum_inputs = 2,
-           .attributes = {{"exclusive", "int", "1 leaves out the element itself; 0"}, {"reverse", "int", "1 runs from the end; 0"}},
+           .attributes = {{"exclusive", "int", "1 leaves out the element itself; 0"},
+                          {"reverse", "int", "1 runs from the end; 0"}},
            .infer = infer_same_as_input,
            .cost = cost_per_output<1>,
            .reference = reference_cumulative_sum}};

@@ -16,11 +16,13 @@ void infer_pool(InferenceContext& context) {
   if (kernel.empty()) context.fail("attribute 'kernel_shape' is missing");
   if (x == nullptr) return context.set_output(0, context.input_type(0), std::nullopt);
   if (kernel.size() != x->size() - 2) {
-    context.fail("attribute 'kernel_shape' has " + std::to_string(kernel.size()) + " entries, expected " + std::to_string(x->rank() - 2));
+    context.fail("attribute 'kernel_shape' has " + std::to_string(kernel.size()) + " entries, expected " +
+                 std::to_string(x->rank() - 2));
   }
   Window window = read_window(context.attributes(), kernel);
   Shape result = {(*x)[0], (*x)[1]};
-  for (int axis = 0; axis < window.rank; ++axis) result.push_back(window_output(context.graph(), window, axis, (*x)[axis + 2]));
+  for (int axis = 0; axis < window.rank; ++axis)
+    result.push_back(window_output(context.graph(), window, axis, (*x)[axis + 2]));
   context.set_output(0, context.input_type(0), result);
   context.set_output(1, ElementType::int64, result);
 }
@@ -61,7 +63,8 @@ struct Cover {
   int64_t padded = 0;
 };
 
-Cover cover_at(const Window& window, std::span<const int64_t> position, std::span<const int64_t> image, std::span<const int64_t> kernel) {
+Cover cover_at(const Window& window, std::span<const int64_t> position, std::span<const int64_t> image,
+               std::span<const int64_t> kernel) {
   const Extents strides = strides_of(image);
   Cover cover;
   Extents tap(kernel.size(), 0);
@@ -85,16 +88,18 @@ Cover cover_at(const Window& window, std::span<const int64_t> position, std::spa
 struct Pooling {
   Window window;
   Extents kernel;
-  Extents image;   // spatial extents of the input
-  Extents output;  // of the result
-  Extents extents; // of the result, all
+  Extents image;       // spatial extents of the input
+  Extents output;      // of the result
+  Extents extents;     // of the result, all
   int64_t planes = 0;  // batch * channels
 
-  Pooling(const Node& node, const Tensor& x) : image(x.extents().begin() + 2, x.extents().end()), extents(x.extents().begin(), x.extents().begin() + 2) {
+  Pooling(const Node& node, const Tensor& x)
+      : image(x.extents().begin() + 2, x.extents().end()), extents(x.extents().begin(), x.extents().begin() + 2) {
     const std::span<const int64_t> list = node.attributes.integers("kernel_shape");
     kernel.assign(list.begin(), list.end());
     window = read_window(node.attributes, kernel);
-    for (size_t axis = 0; axis < image.size(); ++axis) output.push_back(window_output(window, static_cast<int>(axis), image[axis]));
+    for (size_t axis = 0; axis < image.size(); ++axis)
+      output.push_back(window_output(window, static_cast<int>(axis), image[axis]));
     planes = extents[0] * extents[1];
     extents.insert(extents.end(), output.begin(), output.end());
   }
@@ -107,7 +112,8 @@ struct Pooling {
     Extents position(output.size(), 0);
     for (int64_t p = 0; p < output_size; ++p, next_position(position, output)) {
       const Cover cover = cover_at(window, position, image, kernel);
-      for (int64_t plane = 0; plane < planes; ++plane) function(static_cast<size_t>(plane * output_size + p), plane * image_size, cover);
+      for (int64_t plane = 0; plane < planes; ++plane)
+        function(static_cast<size_t>(plane * output_size + p), plane * image_size, cover);
     }
   }
 };
@@ -189,8 +195,16 @@ std::vector<OperatorSchema> pooling_operators() {
            .infer = infer_pool,
            .cost = cost_pool,
            .reference = reference_average_pool},
-          {.name = "GlobalAveragePool", .summary = "mean over all spatial axes, kept as 1", .infer = infer_global_pool, .cost = cost_per_input<1>, .reference = reference_global_pool<false>},
-          {.name = "GlobalMaxPool", .summary = "maximum over all spatial axes, kept as 1", .infer = infer_global_pool, .cost = cost_per_input<1>, .reference = reference_global_pool<true>}};
+          {.name = "GlobalAveragePool",
+           .summary = "mean over all spatial axes, kept as 1",
+           .infer = infer_global_pool,
+           .cost = cost_per_input<1>,
+           .reference = reference_global_pool<false>},
+          {.name = "GlobalMaxPool",
+           .summary = "maximum over all spatial axes, kept as 1",
+           .infer = infer_global_pool,
+           .cost = cost_per_input<1>,
+           .reference = reference_global_pool<true>}};
 }
 
 }  // namespace nacre::operators

@@ -31,8 +31,10 @@ void infer_reduce(InferenceContext& context) {
   for (const int axis : resolve_axes(axes, x->rank())) reduced |= 1U << axis;
   Shape result;
   for (int axis = 0; axis < x->rank(); ++axis) {
-    if ((reduced >> axis & 1U) == 0) result.push_back((*x)[axis]);
-    else if (keep) result.push_back(Dim(1));
+    if ((reduced >> axis & 1U) == 0)
+      result.push_back((*x)[axis]);
+    else if (keep)
+      result.push_back(Dim(1));
   }
   context.set_output(0, context.input_type(0), result);
 }
@@ -80,7 +82,8 @@ std::vector<Tensor> reference_reduce(const Node& node, Inputs inputs) {
   const Tensor& x = input_at(inputs, 0);
   const Reduction plan = plan_reduction(node, inputs);
   if (plan.nothing) return {x};
-  return with_number_type(x.type(), [&]<class T>(T) { return std::vector<Tensor>{reduce_elements<T>(x, plan, Function{})}; });
+  return with_number_type(x.type(),
+                          [&]<class T>(T) { return std::vector<Tensor>{reduce_elements<T>(x, plan, Function{})}; });
 }
 
 struct SumOf {
@@ -93,7 +96,9 @@ struct SumOf {
 };
 
 struct MeanOf {
-  double operator()(const std::vector<double>& group) const { return SumOf{}(group) / static_cast<double>(group.size()); }
+  double operator()(const std::vector<double>& group) const {
+    return SumOf{}(group) / static_cast<double>(group.size());
+  }
   Wide operator()(const std::vector<Wide>& group) const {
     if (group.empty()) throw UserError("the mean of no integers");
     return SumOf{}(group) / static_cast<Wide>(group.size());
@@ -162,7 +167,9 @@ struct NormOf {
 
 struct LogSumOf {
   template <class T>
-  double operator()(const std::vector<T>& group) const { return std::log(static_cast<double>(SumOf{}(group))); }
+  double operator()(const std::vector<T>& group) const {
+    return std::log(static_cast<double>(SumOf{}(group)));
+  }
 };
 
 struct LogSumExpOf {
@@ -177,7 +184,8 @@ struct LogSumExpOf {
   }
 };
 
-OperatorSchema reduce(const char* name, const char* summary, OperatorCost (*cost)(const Graph&, const Node&), ReferenceKernel reference) {
+OperatorSchema reduce(const char* name, const char* summary, OperatorCost (*cost)(const Graph&, const Node&),
+                      ReferenceKernel reference) {
   return {.name = name,
           .summary = summary,
           .maximum_inputs = 2,
@@ -200,7 +208,8 @@ std::vector<OperatorSchema> reduction_operators() {
           reduce("ReduceL2", "root of the sum of squares", cost_per_input<2>, reference_reduce<NormOf>),
           reduce("ReduceSumSquare", "sum of squares", cost_per_input<2>, reference_reduce<SquaresOf>),
           reduce("ReduceLogSum", "logarithm of the sum", cost_per_input<1>, reference_reduce<LogSumOf>),
-          reduce("ReduceLogSumExp", "logarithm of the sum of exponentials", cost_per_input<2>, reference_reduce<LogSumExpOf>)};
+          reduce("ReduceLogSumExp", "logarithm of the sum of exponentials", cost_per_input<2>,
+                 reference_reduce<LogSumExpOf>)};
 }
 
 }  // namespace nacre::operators

@@ -39,8 +39,10 @@ void infer_resize(InferenceContext& context) {
       const double scale = wanted->tensor->number_at(static_cast<int64_t>(i));
       if (!(scale > 0) || scale > 1e9) context.fail("a scale of " + std::to_string(scale));
       const bool whole = scale == std::floor(scale);
-      if (dim.is_fixed()) dim = Dim(static_cast<int64_t>(std::floor(static_cast<double>(dim.extent()) * scale)));
-      else dim = whole ? multiply_dims(context.graph(), dim, Dim(static_cast<int64_t>(scale))) : Dim();
+      if (dim.is_fixed())
+        dim = Dim(static_cast<int64_t>(std::floor(static_cast<double>(dim.extent()) * scale)));
+      else
+        dim = whole ? multiply_dims(context.graph(), dim, Dim(static_cast<int64_t>(scale))) : Dim();
     }
   }
   context.set_output(0, context.input_type(0), result);
@@ -85,7 +87,8 @@ double source_coordinate(double at, const AxisResize& axis, std::string_view mod
   if (mode == "asymmetric") return at / axis.scale;
   if (mode == "tf_crop_and_resize") {
     const double span = (axis.crop_end - axis.crop_begin) * (input - 1);
-    return axis.output > 1 ? axis.crop_begin * (input - 1) + at * span / (output - 1) : 0.5 * (axis.crop_begin + axis.crop_end) * (input - 1);
+    return axis.output > 1 ? axis.crop_begin * (input - 1) + at * span / (output - 1)
+                           : 0.5 * (axis.crop_begin + axis.crop_end) * (input - 1);
   }
   throw UserError("attribute 'coordinate_transformation_mode' is '" + std::string(mode) + "', which is not known");
 }
@@ -95,7 +98,8 @@ int64_t nearest_index(double x, std::string_view mode) {
   if (mode == "round_prefer_ceil") return static_cast<int64_t>(std::floor(x + 0.5));
   if (mode == "floor") return static_cast<int64_t>(std::floor(x));
   if (mode == "ceil") return static_cast<int64_t>(std::ceil(x));
-  throw UserError("attribute 'nearest_mode' is '" + std::string(mode) + "', expected round_prefer_floor, round_prefer_ceil, floor or ceil");
+  throw UserError("attribute 'nearest_mode' is '" + std::string(mode) +
+                  "', expected round_prefer_floor, round_prefer_ceil, floor or ceil");
 }
 
 // Keys' convolution kernel with parameter a (IEEE ASSP 29, 1981).
@@ -129,7 +133,8 @@ struct Interpolation {
     const double rest = x - std::floor(x);
     if (mode == "linear") return {{.index = below, .weight = 1.0 - rest}, {.index = below + 1, .weight = rest}};
     std::vector<Tap> taps;
-    for (int64_t i = -1; i <= 2; ++i) taps.push_back({.index = below + i, .weight = cubic_weight(static_cast<double>(i) - rest, cubic_coefficient)});
+    for (int64_t i = -1; i <= 2; ++i)
+      taps.push_back({.index = below + i, .weight = cubic_weight(static_cast<double>(i) - rest, cubic_coefficient)});
     return taps;
   }
 
@@ -163,11 +168,13 @@ std::vector<AxisResize> plan_resize(const Node& node, Inputs inputs) {
   const Tensor* sizes = optional_input(inputs, 3);
   const bool by_scales = scales != nullptr && scales->elements() != 0;
   const Tensor* wanted = by_scales ? scales : sizes;
-  if (wanted == nullptr || wanted->elements() != static_cast<int64_t>(axes.size())) throw UserError("one scale or size per resized axis is expected");
+  if (wanted == nullptr || wanted->elements() != static_cast<int64_t>(axes.size()))
+    throw UserError("one scale or size per resized axis is expected");
   const std::string_view policy = node.attributes.text("keep_aspect_ratio_policy", "stretch");
   std::optional<double> common;  // the scale of all axes when the aspect ratio is kept
   for (size_t i = 0; i < axes.size() && !by_scales && policy != "stretch"; ++i) {
-    const double scale = wanted->number_at(static_cast<int64_t>(i)) / static_cast<double>(x.extents()[static_cast<size_t>(axes[i])]);
+    const double scale =
+        wanted->number_at(static_cast<int64_t>(i)) / static_cast<double>(x.extents()[static_cast<size_t>(axes[i])]);
     common = !common.has_value() ? scale : policy == "not_larger" ? std::min(*common, scale) : std::max(*common, scale);
   }
   for (size_t i = 0; i < axes.size(); ++i) {
@@ -175,7 +182,9 @@ std::vector<AxisResize> plan_resize(const Node& node, Inputs inputs) {
     const double number = wanted->number_at(static_cast<int64_t>(i));
     const auto extent = static_cast<double>(axis.input);
     axis.scale = by_scales ? number : common.value_or(number / extent);
-    axis.output = static_cast<int64_t>(by_scales ? std::floor(extent * number) : common.has_value() ? std::floor(*common * extent + 0.5) : number);
+    axis.output = static_cast<int64_t>(by_scales            ? std::floor(extent * number)
+                                       : common.has_value() ? std::floor(*common * extent + 0.5)
+                                                            : number);
     if (roi != nullptr && roi->elements() == static_cast<int64_t>(2 * axes.size())) {
       axis.crop_begin = roi->number_at(static_cast<int64_t>(i));
       axis.crop_end = roi->number_at(static_cast<int64_t>(i + axes.size()));
@@ -186,7 +195,8 @@ std::vector<AxisResize> plan_resize(const Node& node, Inputs inputs) {
 
 // Interpolation separates: one axis after the other.
 std::vector<Tensor> reference_resize(const Node& node, Inputs inputs) {
-  if (node.attributes.integer("antialias", 0) != 0) throw UserError("Resize with antialias is not run by the reference executor");
+  if (node.attributes.integer("antialias", 0) != 0)
+    throw UserError("Resize with antialias is not run by the reference executor");
   const Tensor& x = input_at(inputs, 0);
   const Interpolation interpolation(node.attributes);
   const std::vector<AxisResize> plan = plan_resize(node, inputs);
@@ -194,7 +204,8 @@ std::vector<Tensor> reference_resize(const Node& node, Inputs inputs) {
   std::vector<double> values = load<double>(x);
   Extents extents = x.extents();
   for (size_t d = 0; d < plan.size(); ++d) {
-    const bool crops = interpolation.coordinates == "tf_crop_and_resize" && (plan[d].crop_begin != 0 || plan[d].crop_end != 1);
+    const bool crops =
+        interpolation.coordinates == "tf_crop_and_resize" && (plan[d].crop_begin != 0 || plan[d].crop_end != 1);
     if (plan[d].output == plan[d].input && plan[d].scale == 1.0 && !crops) continue;
     if (plan[d].input == 0) throw UserError("an axis of extent 0 cannot be resized");
     const AxisView from = view_axis(extents, static_cast<int>(d));
@@ -206,7 +217,8 @@ std::vector<Tensor> reference_resize(const Node& node, Inputs inputs) {
       for (int64_t o = 0; o < to.outer; ++o) {
         for (int64_t i = 0; i < to.inner; ++i) {
           double sum = taps.has_value() ? 0.0 : outside;
-          for (const Tap& tap : taps.value_or(std::vector<Tap>{})) sum += tap.weight * values[static_cast<size_t>(from.at(o, tap.index, i))];
+          for (const Tap& tap : taps.value_or(std::vector<Tap>{}))
+            sum += tap.weight * values[static_cast<size_t>(from.at(o, tap.index, i))];
           result[static_cast<size_t>(to.at(o, e, i))] = sum;
         }
       }
@@ -225,13 +237,15 @@ std::vector<OperatorSchema> resize_operators() {
            .attributes = {{"antialias", "int", "1 widens the filter when shrinking; 0"},
                           {"axes", "ints", "the axes that scales or sizes speak of; all"},
                           {"coordinate_transformation_mode", "string",
-                           "half_pixel, half_pixel_symmetric, pytorch_half_pixel, align_corners, asymmetric or tf_crop_and_resize; half_pixel"},
+                           "half_pixel, half_pixel_symmetric, pytorch_half_pixel, align_corners, asymmetric or "
+                           "tf_crop_and_resize; half_pixel"},
                           {"cubic_coeff_a", "float", "of cubic interpolation; -0.75"},
                           {"exclude_outside", "int", "1 gives taps outside no weight; 0"},
                           {"extrapolation_value", "float", "outside the crop of tf_crop_and_resize; 0"},
                           {"keep_aspect_ratio_policy", "string", "stretch, not_larger or not_smaller; stretch"},
                           {"mode", "string", "nearest, linear or cubic; nearest"},
-                          {"nearest_mode", "string", "round_prefer_floor, round_prefer_ceil, floor or ceil; round_prefer_floor"}},
+                          {"nearest_mode", "string",
+                           "round_prefer_floor, round_prefer_ceil, floor or ceil; round_prefer_floor"}},
            .infer = infer_resize,
            .cost = cost_resize,
            .reference = reference_resize}};

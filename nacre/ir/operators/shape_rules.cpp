@@ -17,7 +17,8 @@ std::vector<int> resolve_axes(std::span<const int64_t> axes, int rank) {
   std::vector<int> result;
   for (const int64_t axis : axes) {
     const int resolved = resolve_axis(axis, rank);
-    if (std::ranges::find(result, resolved) != result.end()) throw UserError("axis " + std::to_string(axis) + " is named twice");
+    if (std::ranges::find(result, resolved) != result.end())
+      throw UserError("axis " + std::to_string(axis) + " is named twice");
     result.push_back(resolved);
   }
   return result;
@@ -83,11 +84,14 @@ void require_floating(const InferenceContext& context, int index) {
   const ElementType type = context.input_type(index);
   // The result of an opaque operator may have no known type.
   if (type != ElementType::undefined && !is_floating(type)) {
-    context.fail("input " + std::to_string(index) + " is " + std::string(element_type_name(type)) + ", expected a floating-point type");
+    context.fail("input " + std::to_string(index) + " is " + std::string(element_type_name(type)) +
+                 ", expected a floating-point type");
   }
 }
 
-void infer_same_as_input(InferenceContext& context) { context.set_output(0, context.input_type(0), context.input_shape(0)); }
+void infer_same_as_input(InferenceContext& context) {
+  context.set_output(0, context.input_type(0), context.input_shape(0));
+}
 
 void infer_broadcast(InferenceContext& context) {
   require_same_type(context);
@@ -101,11 +105,15 @@ const Shape& fixed_shape(const Graph& graph, ValueId id) {
 }
 
 int64_t input_elements(const Graph& graph, const Node& node, int index) {
-  return fixed_shape(graph, node.inputs[static_cast<size_t>(index)]).elements().value_or(std::numeric_limits<int64_t>::max());
+  return fixed_shape(graph, node.inputs[static_cast<size_t>(index)])
+      .elements()
+      .value_or(std::numeric_limits<int64_t>::max());
 }
 
 int64_t output_elements(const Graph& graph, const Node& node, int index) {
-  return fixed_shape(graph, node.outputs[static_cast<size_t>(index)]).elements().value_or(std::numeric_limits<int64_t>::max());
+  return fixed_shape(graph, node.outputs[static_cast<size_t>(index)])
+      .elements()
+      .value_or(std::numeric_limits<int64_t>::max());
 }
 
 Dim known_dim(Graph& graph, const KnownTensor& known, size_t element) {

@@ -31,7 +31,8 @@ ResolvedSlice resolve_slice(const SliceRange& range, int64_t extent);
 
 // (axis, range) pairs from Slice's inputs; empty axes are 0, 1, ...; empty steps are 1. UserError for lists that do not agree.
 std::vector<std::pair<int, SliceRange>> read_slices(std::span<const int64_t> starts, std::span<const int64_t> ends,
-                                                    std::span<const int64_t> axes, std::span<const int64_t> steps, int rank);
+                                                    std::span<const int64_t> axes, std::span<const int64_t> steps,
+                                                    int rank);
 
 struct AxisPads {
   int64_t begin = 0;  // negative removes
@@ -39,7 +40,8 @@ struct AxisPads {
 };
 
 // One entry per axis of a tensor of that rank, from Pad's lists.
-std::vector<AxisPads> read_pads(std::span<const int64_t> pads, const std::optional<std::vector<int64_t>>& axes, int rank);
+std::vector<AxisPads> read_pads(std::span<const int64_t> pads, const std::optional<std::vector<int64_t>>& axes,
+                                int rank);
 
 // Extent of part `index` of `count` parts of ceil(extent / count); the last ones may be smaller.
 int64_t equal_part(int64_t extent, int64_t count, int64_t index);

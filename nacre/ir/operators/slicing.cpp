@@ -26,7 +26,8 @@ void infer_concat(InferenceContext& context) {
       continue;
     }
     if (shape->rank() != result->rank()) {
-      context.fail("inputs " + context.graph().shape_text(*result) + " and " + context.graph().shape_text(*shape) + " differ in rank");
+      context.fail("inputs " + context.graph().shape_text(*result) + " and " + context.graph().shape_text(*shape) +
+                   " differ in rank");
     }
     for (int d = 0; d < shape->rank(); ++d) {
       if (d == axis) {
@@ -52,14 +53,17 @@ void infer_split(InferenceContext& context) {
   std::vector<Dim> parts(static_cast<size_t>(count));
   if (context.has_input(1)) {
     if (const std::optional<std::vector<int64_t>> sizes = context.known_integers(1)) {
-      if (sizes->size() != parts.size()) context.fail(std::to_string(sizes->size()) + " sizes for " + std::to_string(count) + " outputs");
+      if (sizes->size() != parts.size())
+        context.fail(std::to_string(sizes->size()) + " sizes for " + std::to_string(count) + " outputs");
       int64_t sum = 0;
       for (size_t i = 0; i < parts.size(); ++i) {
-        if ((*sizes)[i] < 0 || __builtin_add_overflow(sum, (*sizes)[i], &sum)) context.fail("a part of " + std::to_string((*sizes)[i]) + " elements");
+        if ((*sizes)[i] < 0 || __builtin_add_overflow(sum, (*sizes)[i], &sum))
+          context.fail("a part of " + std::to_string((*sizes)[i]) + " elements");
         parts[i] = Dim((*sizes)[i]);
       }
       if ((*x)[axis].is_fixed() && sum != (*x)[axis].extent()) {
-        context.fail("the parts add to " + std::to_string(sum) + ", the axis has " + std::to_string((*x)[axis].extent()));
+        context.fail("the parts add to " + std::to_string(sum) + ", the axis has " +
+                     std::to_string((*x)[axis].extent()));
       }
     }
   } else if ((*x)[axis].is_fixed()) {
@@ -104,7 +108,8 @@ void infer_slice(InferenceContext& context) {
   }
   Shape result = *x;
   for (const auto& [axis, range] : read_slices(lists[0], lists[1], lists[2], lists[3], x->rank())) {
-    result[axis] = (*x)[axis].is_fixed() ? Dim(resolve_slice(range, (*x)[axis].extent()).count) : symbolic_slice(context.graph(), (*x)[axis], range);
+    result[axis] = (*x)[axis].is_fixed() ? Dim(resolve_slice(range, (*x)[axis].extent()).count)
+                                         : symbolic_slice(context.graph(), (*x)[axis], range);
   }
   context.set_output(0, type, result);
 }
@@ -126,7 +131,8 @@ void infer_pad(InferenceContext& context) {
     const int64_t sum = all[static_cast<size_t>(axis)].begin + all[static_cast<size_t>(axis)].end;
     Graph& graph = context.graph();
     result[axis] = sum >= 0 ? add_dims(graph, (*x)[axis], Dim(sum)) : subtract_dims(graph, (*x)[axis], Dim(-sum));
-    if ((*x)[axis].is_fixed() && !result[axis].is_fixed()) context.fail("pads leave nothing of axis " + std::to_string(axis));
+    if ((*x)[axis].is_fixed() && !result[axis].is_fixed())
+      context.fail("pads leave nothing of axis " + std::to_string(axis));
   }
   context.set_output(0, type, result);
 }
@@ -140,7 +146,9 @@ void infer_tile(InferenceContext& context) {
     if (repeats.has_value() && (repeats->extents.size() != 1 || repeats->extents[0] != x->rank())) {
       context.fail("one repeat per axis is expected: " + std::to_string(x->rank()));
     }
-    result[axis] = repeats.has_value() ? multiply_dims(context.graph(), (*x)[axis], known_dim(context.graph(), *repeats, static_cast<size_t>(axis))) : Dim();
+    result[axis] = repeats.has_value() ? multiply_dims(context.graph(), (*x)[axis],
+                                                       known_dim(context.graph(), *repeats, static_cast<size_t>(axis)))
+                                       : Dim();
   }
   context.set_output(0, context.input_type(0), result);
 }
@@ -149,9 +157,11 @@ void infer_expand(InferenceContext& context) {
   const std::optional<Shape>& x = context.input_shape(0);
   const std::optional<KnownTensor> target = context.known_input(1);
   if (!x.has_value() || !target.has_value()) return context.set_output(0, context.input_type(0), std::nullopt);
-  if (target->extents.size() != 1 || target->extents[0] > kMaximumRank) context.fail("the target shape must be a vector of at most 8 entries");
+  if (target->extents.size() != 1 || target->extents[0] > kMaximumRank)
+    context.fail("the target shape must be a vector of at most 8 entries");
   Shape shape;
-  for (size_t i = 0; i < static_cast<size_t>(target->extents[0]); ++i) shape.push_back(known_dim(context.graph(), *target, i));
+  for (size_t i = 0; i < static_cast<size_t>(target->extents[0]); ++i)
+    shape.push_back(known_dim(context.graph(), *target, i));
   context.set_output(0, context.input_type(0), broadcast_shapes(context.graph(), *x, shape));
 }
 
@@ -164,8 +174,10 @@ std::vector<Tensor> reference_concat(const Node& node, Inputs inputs) {
   extents[static_cast<size_t>(axis)] = 0;
   for (const Tensor* input : inputs) {
     Extents expected = extents;
-    expected[static_cast<size_t>(axis)] = input->rank() == first.rank() ? input->extents()[static_cast<size_t>(axis)] : -1;
-    if (expected != input->extents()) throw UserError("inputs differ in extents beside the axis along which they follow");
+    expected[static_cast<size_t>(axis)] =
+        input->rank() == first.rank() ? input->extents()[static_cast<size_t>(axis)] : -1;
+    if (expected != input->extents())
+      throw UserError("inputs differ in extents beside the axis along which they follow");
     extents[static_cast<size_t>(axis)] += expected[static_cast<size_t>(axis)];
   }
   const AxisView all = view_axis(extents, axis);
@@ -188,7 +200,8 @@ Tensor take(const Tensor& x, const std::vector<Extents>& along) {
   Extents index(extents.size(), 0);
   for (int64_t& position : source) {
     position = 0;
-    for (size_t axis = 0; axis < index.size(); ++axis) position += along[axis][static_cast<size_t>(index[axis])] * strides[axis];
+    for (size_t axis = 0; axis < index.size(); ++axis)
+      position += along[axis][static_cast<size_t>(index[axis])] * strides[axis];
     next_position(index, extents);
   }
   return pick_elements(x, extents, source);
@@ -251,7 +264,8 @@ int64_t padded_index(int64_t at, int64_t extent, std::string_view mode) {
   if (extent == 0) throw UserError("an axis of extent 0 has nothing to pad with");
   if (mode == "edge") return std::clamp<int64_t>(at, 0, extent - 1);
   if (mode == "wrap") return (at % extent + extent) % extent;
-  if (mode != "reflect") throw UserError("attribute 'mode' is '" + std::string(mode) + "', expected constant, reflect, edge or wrap");
+  if (mode != "reflect")
+    throw UserError("attribute 'mode' is '" + std::string(mode) + "', expected constant, reflect, edge or wrap");
   if (extent == 1) return 0;
   const int64_t period = 2 * (extent - 1);
   const int64_t folded = (at % period + period) % period;
@@ -261,12 +275,15 @@ int64_t padded_index(int64_t at, int64_t extent, std::string_view mode) {
 std::vector<Tensor> reference_pad(const Node& node, Inputs inputs) {
   const Tensor& x = input_at(inputs, 0);
   const Tensor* axes = optional_input(inputs, 3);
-  const std::vector<AxisPads> pads =
-      read_pads(input_at(inputs, 1).integers(), axes == nullptr ? std::nullopt : std::optional(axes->integers()), x.rank());
+  const std::vector<AxisPads> pads = read_pads(
+      input_at(inputs, 1).integers(), axes == nullptr ? std::nullopt : std::optional(axes->integers()), x.rank());
   const std::string_view mode = node.attributes.text("mode", "constant");
   const Tensor* given = optional_input(inputs, 2);
-  const Tensor fill = given != nullptr ? *given : x.type() == ElementType::string ? Tensor::of_strings({}, {""}) : Tensor(x.type(), {});
-  if (fill.elements() != 1) throw UserError("the padding value has " + std::to_string(fill.elements()) + " elements, expected 1");
+  const Tensor fill = given != nullptr                  ? *given
+                      : x.type() == ElementType::string ? Tensor::of_strings({}, {""})
+                                                        : Tensor(x.type(), {});
+  if (fill.elements() != 1)
+    throw UserError("the padding value has " + std::to_string(fill.elements()) + " elements, expected 1");
   Extents extents;
   for (size_t axis = 0; axis < pads.size(); ++axis) {
     extents.push_back(x.extents()[axis] + pads[axis].begin + pads[axis].end);
@@ -289,7 +306,8 @@ std::vector<Tensor> reference_pad(const Node& node, Inputs inputs) {
 std::vector<Tensor> reference_tile(const Node&, Inputs inputs) {
   const Tensor& x = input_at(inputs, 0);
   const std::vector<int64_t> repeats = input_at(inputs, 1).integers();
-  if (repeats.size() != x.extents().size()) throw UserError("one repeat per axis is expected: " + std::to_string(x.rank()));
+  if (repeats.size() != x.extents().size())
+    throw UserError("one repeat per axis is expected: " + std::to_string(x.rank()));
   std::vector<Extents> along = whole_of(x);
   for (size_t axis = 0; axis < along.size(); ++axis) {
     const Extents once = along[axis];
@@ -320,7 +338,8 @@ std::vector<OperatorSchema> slicing_operators() {
            .summary = "consecutive parts along an axis, of given or equal sizes",
            .maximum_inputs = 2,
            .maximum_outputs = kVariadic,
-           .attributes = {{"axis", "int", "0"}, {"num_outputs", "int", "equal parts; the last is smaller where they do not divide"}},
+           .attributes = {{"axis", "int", "0"},
+                          {"num_outputs", "int", "equal parts; the last is smaller where they do not divide"}},
            .infer = infer_split,
            .reference = reference_split,
            .moved_inputs = 1},
@@ -339,7 +358,13 @@ std::vector<OperatorSchema> slicing_operators() {
            .infer = infer_pad,
            .reference = reference_pad,
            .moved_inputs = 0b101},
-          {.name = "Tile", .summary = "the tensor repeated along each axis", .minimum_inputs = 2, .maximum_inputs = 2, .infer = infer_tile, .reference = reference_tile, .moved_inputs = 1},
+          {.name = "Tile",
+           .summary = "the tensor repeated along each axis",
+           .minimum_inputs = 2,
+           .maximum_inputs = 2,
+           .infer = infer_tile,
+           .reference = reference_tile,
+           .moved_inputs = 1},
           {.name = "Expand",
            .summary = "broadcast to a shape",
            .minimum_inputs = 2,

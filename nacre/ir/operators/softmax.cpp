@@ -25,9 +25,11 @@ std::vector<Tensor> map_lines(const Node& node, const Tensor& x, Function functi
   std::vector<double> line(static_cast<size_t>(view.extent));
   for (int64_t o = 0; o < view.outer; ++o) {
     for (int64_t i = 0; i < view.inner; ++i) {
-      for (int64_t e = 0; e < view.extent; ++e) line[static_cast<size_t>(e)] = values[static_cast<size_t>(view.at(o, e, i))];
+      for (int64_t e = 0; e < view.extent; ++e)
+        line[static_cast<size_t>(e)] = values[static_cast<size_t>(view.at(o, e, i))];
       if (!line.empty()) function(line);
-      for (int64_t e = 0; e < view.extent; ++e) values[static_cast<size_t>(view.at(o, e, i))] = line[static_cast<size_t>(e)];
+      for (int64_t e = 0; e < view.extent; ++e)
+        values[static_cast<size_t>(view.at(o, e, i))] = line[static_cast<size_t>(e)];
     }
   }
   return {store(x.type(), x.extents(), values)};
@@ -64,7 +66,8 @@ std::vector<Tensor> reference_hardmax(const Node& node, Inputs inputs) {
   });
 }
 
-OperatorSchema along_axis(const char* name, const char* summary, OperatorCost (*cost)(const Graph&, const Node&), ReferenceKernel reference) {
+OperatorSchema along_axis(const char* name, const char* summary, OperatorCost (*cost)(const Graph&, const Node&),
+                          ReferenceKernel reference) {
   return {.name = name,
           .summary = summary,
           .attributes = {{"axis", "int", "the axis whose elements compete; -1"}},
@@ -78,7 +81,8 @@ OperatorSchema along_axis(const char* name, const char* summary, OperatorCost (*
 std::vector<OperatorSchema> softmax_operators() {
   return {along_axis("Softmax", "exp(x) / sum(exp(x)) along an axis", cost_per_output<5>, reference_softmax),
           along_axis("LogSoftmax", "x - log(sum(exp(x))) along an axis", cost_per_output<5>, reference_log_softmax),
-          along_axis("Hardmax", "1 at the first largest element along an axis, 0 elsewhere", cost_per_output<1>, reference_hardmax)};
+          along_axis("Hardmax", "1 at the first largest element along an axis, 0 elsewhere", cost_per_output<1>,
+                     reference_hardmax)};
 }
 
 }  // namespace nacre::operators

@@ -9,7 +9,8 @@ namespace {
 
 constexpr int64_t kMaximumStep = int64_t{1} << 40;  // no product of a kernel and a dilation overflows
 
-std::span<const int64_t> checked_list(const Attributes& attributes, std::string_view name, size_t length, int64_t minimum) {
+std::span<const int64_t> checked_list(const Attributes& attributes, std::string_view name, size_t length,
+                                      int64_t minimum) {
   const std::span<const int64_t> list = attributes.integers(name);
   if (list.empty()) return list;
   if (list.size() != length) {
@@ -31,14 +32,16 @@ Window::AutoPad read_auto_pad(const Attributes& attributes) {
   if (text == "VALID") return Window::AutoPad::valid;
   if (text == "SAME_UPPER") return Window::AutoPad::same_upper;
   if (text == "SAME_LOWER") return Window::AutoPad::same_lower;
-  throw UserError("attribute 'auto_pad' is '" + std::string(text) + "', expected NOTSET, VALID, SAME_UPPER or SAME_LOWER");
+  throw UserError("attribute 'auto_pad' is '" + std::string(text) +
+                  "', expected NOTSET, VALID, SAME_UPPER or SAME_LOWER");
 }
 
 }  // namespace
 
 Window read_window(const Attributes& attributes, std::span<const int64_t> kernel) {
   if (kernel.empty() || kernel.size() > static_cast<size_t>(kMaximumSpatialRank)) {
-    throw UserError("a window over " + std::to_string(kernel.size()) + " axes, expected 1 to " + std::to_string(kMaximumSpatialRank));
+    throw UserError("a window over " + std::to_string(kernel.size()) + " axes, expected 1 to " +
+                    std::to_string(kMaximumSpatialRank));
   }
   Window window;
   window.rank = static_cast<int>(kernel.size());
@@ -50,10 +53,12 @@ Window read_window(const Attributes& attributes, std::span<const int64_t> kernel
   for (size_t i = 0; i < kernel.size(); ++i) {
     WindowAxis& axis = window.axes[i];
     axis.kernel = kernel[i];
-    if (axis.kernel < 1 || axis.kernel >= kMaximumStep) throw UserError("kernel extent " + std::to_string(kernel[i]) + ", expected at least 1");
+    if (axis.kernel < 1 || axis.kernel >= kMaximumStep)
+      throw UserError("kernel extent " + std::to_string(kernel[i]) + ", expected at least 1");
     if (!strides.empty()) axis.stride = strides[i];
     if (!dilations.empty()) axis.dilation = dilations[i];
-    if (axis.kernel > 1 && axis.dilation > kMaximumStep / axis.kernel) throw UserError("a dilated kernel of more than 2^40 positions");
+    if (axis.kernel > 1 && axis.dilation > kMaximumStep / axis.kernel)
+      throw UserError("a dilated kernel of more than 2^40 positions");
     if (!pads.empty() && window.auto_pad == Window::AutoPad::none) {
       axis.pad_begin = pads[i];
       axis.pad_end = pads[i + kernel.size()];

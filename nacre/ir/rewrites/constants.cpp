@@ -14,8 +14,8 @@ namespace {
 // A result larger than this stays a computation, unless it is no larger than what it is computed from.
 constexpr int64_t kMaximumFoldedBytes = 1 << 20;
 
-constexpr std::array<std::string_view, 7> kRandom = {"RandomNormal",     "RandomNormalLike", "RandomUniform", "RandomUniformLike",
-                                                     "Bernoulli",        "Multinomial",      "Dropout"};
+constexpr std::array<std::string_view, 7> kRandom = {
+    "RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial", "Dropout"};
 
 bool is_output(const Graph& graph, ValueId id) { return std::ranges::find(graph.outputs, id) != graph.outputs.end(); }
 
@@ -33,7 +33,8 @@ std::optional<int64_t> result_bytes(const Graph& graph, const Node& node) {
 
 // The node's results, when all it reads is known and the results are worth storing.
 std::vector<Tensor> computed(const Graph& graph, const Node& node) {
-  if (node.schema == nullptr || node.schema->reference == nullptr || !node.bodies.empty() || node.inputs.empty()) return {};
+  if (node.schema == nullptr || node.schema->reference == nullptr || !node.bodies.empty() || node.inputs.empty())
+    return {};
   if (std::ranges::find(kRandom, std::string_view(node.op)) != kRandom.end()) return {};
   std::vector<const Tensor*> inputs;
   int64_t input_bytes = 0;
@@ -61,7 +62,9 @@ std::vector<Tensor> follows_from_shapes(const Graph& graph, const Node& node) {
 int fold_constants(Graph& graph) {
   int count = 0;
   for (size_t i = 0; i < graph.nodes().size(); ++i) {
-    if (graph.nodes()[i].dead || std::ranges::any_of(graph.nodes()[i].outputs, [&](ValueId id) { return is_output(graph, id); })) continue;
+    if (graph.nodes()[i].dead ||
+        std::ranges::any_of(graph.nodes()[i].outputs, [&](ValueId id) { return is_output(graph, id); }))
+      continue;
     std::vector<Tensor> results = computed(graph, graph.nodes()[i]);
     if (results.empty()) results = follows_from_shapes(graph, graph.nodes()[i]);
     const std::vector<ValueId> outputs = graph.nodes()[i].outputs;

@@ -26,7 +26,8 @@ const Tensor* weight(const Graph& graph, const Node& node, size_t index) {
 }
 
 std::optional<Affine> affine_of(const Graph& graph, const Node& node) {
-  if (node.inputs.size() != 5 || node.outputs.size() != 1 || node.attributes.integer("training_mode", 0) != 0) return std::nullopt;
+  if (node.inputs.size() != 5 || node.outputs.size() != 1 || node.attributes.integer("training_mode", 0) != 0)
+    return std::nullopt;
   std::array<std::span<const float>, 4> parts;  // scale, bias, mean, variance
   for (size_t i = 0; i < 4; ++i) {
     const Tensor* tensor = weight(graph, node, i + 1);
@@ -47,9 +48,9 @@ std::optional<Affine> affine_of(const Graph& graph, const Node& node) {
 // Which output channel each element of the weight makes: stepping through its elements in order, `channel(i)`.
 struct WeightLayout {
   int64_t channels = 0;
-  int64_t inner = 1;      // consecutive elements of one channel
-  int64_t per_group = 0;  // channels of one group
-  int64_t group_rows = 0; // rows of the weight that belong to one group; 0: channels are the rows
+  int64_t inner = 1;       // consecutive elements of one channel
+  int64_t per_group = 0;   // channels of one group
+  int64_t group_rows = 0;  // rows of the weight that belong to one group; 0: channels are the rows
 
   size_t channel(int64_t element) const {
     if (group_rows == 0) return static_cast<size_t>(element / inner);
@@ -105,7 +106,9 @@ std::optional<Tensor> folded_bias(const Graph& graph, const Node& product, const
   if (has_bias && old == nullptr) return std::nullopt;
   const auto old_elements = old == nullptr ? 0 : static_cast<size_t>(old->elements());
   if (old != nullptr && old_elements != channels && old_elements != 1) return std::nullopt;
-  if (old != nullptr && old_elements == channels && old->rank() > 0 && old->extents().back() != static_cast<int64_t>(channels)) return std::nullopt;
+  if (old != nullptr && old_elements == channels && old->rank() > 0 &&
+      old->extents().back() != static_cast<int64_t>(channels))
+    return std::nullopt;
   const double beta = product.op == "Gemm" ? product.attributes.real("beta", 1) : 1;
   std::vector<float> values(channels);
   for (size_t c = 0; c < channels; ++c) {
@@ -133,10 +136,13 @@ std::string bias_name(const std::string& weight_name) {
 bool fold(Graph& graph, NodeId norm_id, const std::vector<std::vector<NodeId>>& readers) {
   const ValueId middle = graph.node(norm_id).inputs.empty() ? kNone : graph.node(norm_id).inputs[0];
   const NodeId product_id = middle == kNone ? kNone : graph.value(middle).producer;
-  if (product_id == kNone || graph.node(product_id).dead || readers[static_cast<size_t>(middle)].size() != 1) return false;
-  if (std::ranges::find(graph.outputs, middle) != graph.outputs.end() || !graph.value(middle).format.empty()) return false;
+  if (product_id == kNone || graph.node(product_id).dead || readers[static_cast<size_t>(middle)].size() != 1)
+    return false;
+  if (std::ranges::find(graph.outputs, middle) != graph.outputs.end() || !graph.value(middle).format.empty())
+    return false;
   const Node product = graph.node(product_id);
-  if (!product.domain.empty() || (product.op != "Conv" && product.op != "ConvTranspose" && product.op != "Gemm")) return false;
+  if (!product.domain.empty() || (product.op != "Conv" && product.op != "ConvTranspose" && product.op != "Gemm"))
+    return false;
   const std::optional<Affine> affine = affine_of(graph, graph.node(norm_id));
   const Tensor* old_weight = weight(graph, product, 1);
   if (!affine.has_value() || old_weight == nullptr) return false;
@@ -149,8 +155,10 @@ bool fold(Graph& graph, NodeId norm_id, const std::vector<std::vector<NodeId>>& 
   const ValueId weight_id = product.inputs[1];
   const ValueId bias_id = product.inputs.size() > 2 ? product.inputs[2] : kNone;
   const std::string weight_name = graph.value(weight_id).name;
-  const ValueId new_weight = replaced_parameter(graph, weight_id, scaled_weight(*old_weight, *layout, *affine), is_shared(weight_id), "");
-  const ValueId new_bias = replaced_parameter(graph, bias_id, std::move(*bias), bias_id != kNone && is_shared(bias_id), bias_name(weight_name));
+  const ValueId new_weight =
+      replaced_parameter(graph, weight_id, scaled_weight(*old_weight, *layout, *affine), is_shared(weight_id), "");
+  const ValueId new_bias = replaced_parameter(graph, bias_id, std::move(*bias), bias_id != kNone && is_shared(bias_id),
+                                              bias_name(weight_name));
   Node& target = graph.node(product_id);
   target.inputs = {product.inputs[0], new_weight, new_bias};
   if (target.op == "Gemm") target.attributes.erase("beta");
@@ -169,7 +177,9 @@ int fold_batch_norm(Graph& graph) {
   const auto readers = graph.consumers();
   for (size_t i = 0; i < graph.nodes().size(); ++i) {
     const Node& node = graph.nodes()[i];
-    if (!node.dead && node.domain.empty() && node.op == "BatchNormalization" && fold(graph, static_cast<NodeId>(i), readers)) ++count;
+    if (!node.dead && node.domain.empty() && node.op == "BatchNormalization" &&
+        fold(graph, static_cast<NodeId>(i), readers))
+      ++count;
   }
   return count + rewrite_bodies(graph, fold_batch_norm);
 }

@@ -48,7 +48,8 @@ bool is_dropout_outside_training(const Graph& graph, const Node& node) {
 }
 
 bool takes_everything(const Graph& graph, const Node& node) {
-  return same_known_shape(graph, node.inputs[0], node.outputs[0]) && (!has_input(node, 4) || is_filled_with(graph, node.inputs[4], 1));
+  return same_known_shape(graph, node.inputs[0], node.outputs[0]) &&
+         (!has_input(node, 4) || is_filled_with(graph, node.inputs[4], 1));
 }
 
 bool moves_nothing(const Node& node) {
@@ -61,8 +62,9 @@ bool moves_nothing(const Node& node) {
 
 bool pools_single_elements(const Node& node) {
   const auto kernel = node.attributes.integers("kernel_shape");
-  return node.op != "LpPool" && !kernel.empty() && all_equal(kernel, 1) && all_equal(node.attributes.integers("strides"), 1) &&
-         all_equal(node.attributes.integers("pads"), 0) && node.outputs.size() == 1;
+  return node.op != "LpPool" && !kernel.empty() && all_equal(kernel, 1) &&
+         all_equal(node.attributes.integers("strides"), 1) && all_equal(node.attributes.integers("pads"), 0) &&
+         node.outputs.size() == 1;
 }
 
 // The operand that `x op neutral` equals; broadcasting may not have changed its shape.
@@ -70,8 +72,11 @@ ValueId neutral_operand(const Graph& graph, const Node& node) {
   const double neutral = node.op == "Mul" || node.op == "Div" ? 1 : 0;
   if (!has_input(node, 0) || !has_input(node, 1)) return kNone;
   const bool commutes = node.op == "Add" || node.op == "Mul";
-  if (is_filled_with(graph, node.inputs[1], neutral) && same_known_shape(graph, node.inputs[0], node.outputs[0])) return node.inputs[0];
-  if (commutes && is_filled_with(graph, node.inputs[0], neutral) && same_known_shape(graph, node.inputs[1], node.outputs[0])) return node.inputs[1];
+  if (is_filled_with(graph, node.inputs[1], neutral) && same_known_shape(graph, node.inputs[0], node.outputs[0]))
+    return node.inputs[0];
+  if (commutes && is_filled_with(graph, node.inputs[0], neutral) &&
+      same_known_shape(graph, node.inputs[1], node.outputs[0]))
+    return node.inputs[1];
   return kNone;
 }
 
@@ -82,7 +87,8 @@ ValueId source_of(const Graph& graph, const Node& node) {
   const auto when = [&](bool condition) { return condition ? input : kNone; };
   if (node.op == "Identity") return input;
   if (node.op == "Dropout") return when(is_dropout_outside_training(graph, node));
-  if (node.op == "Cast") return when(graph.value(input).type == static_cast<ElementType>(node.attributes.integer("to", 0)));
+  if (node.op == "Cast")
+    return when(graph.value(input).type == static_cast<ElementType>(node.attributes.integer("to", 0)));
   if (node.op == "Transpose") return when(moves_nothing(node));
   if (is_one_of(node, kReshapes)) return when(same_known_shape(graph, input, node.outputs[0]));
   if (is_one_of(node, kSums)) return when(node.inputs.size() == 1);
@@ -120,7 +126,9 @@ bool merge_transposes(Graph& graph, Node& node) {
 // A Reshape whose target copies nothing from its input may as well read what the shape before it read.
 bool merge_reshapes(Graph& graph, Node& node) {
   const Node* inner = producer_of(graph, node.inputs[0]);
-  if (inner == nullptr || !inner->domain.empty() || inner->op == "Expand" || !is_one_of(*inner, kReshapes) || !has_input(*inner, 0)) return false;
+  if (inner == nullptr || !inner->domain.empty() || inner->op == "Expand" || !is_one_of(*inner, kReshapes) ||
+      !has_input(*inner, 0))
+    return false;
   const Tensor* target = has_input(node, 1) ? fixed_constant(graph, node.inputs[1]) : nullptr;
   if (target == nullptr || !graph.value(node.inputs[0]).format.empty()) return false;
   const std::vector<int64_t> extents = target->integers();
@@ -134,7 +142,8 @@ bool later_results_are_read(const Graph& graph, const Node& node, const std::vec
   for (size_t i = 1; i < node.outputs.size(); ++i) {
     const ValueId id = node.outputs[i];
     if (id == kNone) continue;
-    if (!readers[static_cast<size_t>(id)].empty() || std::ranges::find(graph.outputs, id) != graph.outputs.end()) return true;
+    if (!readers[static_cast<size_t>(id)].empty() || std::ranges::find(graph.outputs, id) != graph.outputs.end())
+      return true;
   }
   return false;
 }

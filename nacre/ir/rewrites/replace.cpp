@@ -49,7 +49,8 @@ std::string unused_name(const Graph& graph, const std::string& wish) {
 const Tensor* fixed_constant(const Graph& graph, ValueId id) {
   if (id == kNone) return nullptr;
   const Initializer* initializer = graph.initializer_of(id);
-  if (initializer == nullptr || initializer->trainable || initializer->distribution.kind != Distribution::Kind::none) return nullptr;
+  if (initializer == nullptr || initializer->trainable || initializer->distribution.kind != Distribution::Kind::none)
+    return nullptr;
   return initializer->data.get();
 }
 

@@ -94,7 +94,10 @@ std::vector<float> repeated(const float* values, int64_t channels, const Tiling&
 class Accumulators {
  public:
   Accumulators(int64_t channels, const Tiling& tiling)
-      : channels_(channels), length_(tiling.length), a_(static_cast<size_t>(tiling.length)), b_(static_cast<size_t>(tiling.length)) {}
+      : channels_(channels),
+        length_(tiling.length),
+        a_(static_cast<size_t>(tiling.length)),
+        b_(static_cast<size_t>(tiling.length)) {}
   float* a() { return a_.data(); }
   float* b() { return b_.data(); }
   void empty_into(double* sum_a, double* sum_b) {
@@ -148,8 +151,9 @@ NACRE_INLINE float gradient_at(const T* __restrict x, const T* __restrict r, con
 
 template <FusedActivation F, bool kResidual, bool kWrite, class T>
 NACRE_INLINE void backward_sums_loop(const T* __restrict x, const T* __restrict r, const T* __restrict dy, int64_t n,
-                                     const float* __restrict scale, const float* __restrict shift, const float* __restrict pivot,
-                                     float* __restrict sum, float* __restrict products, T* __restrict dz) {
+                                     const float* __restrict scale, const float* __restrict shift,
+                                     const float* __restrict pivot, float* __restrict sum, float* __restrict products,
+                                     T* __restrict dz) {
   for (int64_t i = 0; i < n; ++i) {
     const float d = gradient_at<F, kResidual>(x, r, dy, i, scale, shift);
     sum[i] += d;
@@ -159,8 +163,8 @@ NACRE_INLINE void backward_sums_loop(const T* __restrict x, const T* __restrict 
 }
 
 template <FusedActivation F, class T>
-NACRE_INLINE void backward_sums_body(const T* x, const T* r, const T* dy, int64_t n, const float* scale, const float* shift,
-                                     const float* pivot, float* sum, float* products, T* dz) {
+NACRE_INLINE void backward_sums_body(const T* x, const T* r, const T* dy, int64_t n, const float* scale,
+                                     const float* shift, const float* pivot, float* sum, float* products, T* dz) {
   if (r == nullptr) return backward_sums_loop<F, false, false>(x, r, dy, n, scale, shift, pivot, sum, products, dz);
   if (dz == nullptr) return backward_sums_loop<F, true, false>(x, r, dy, n, scale, shift, pivot, sum, products, dz);
   backward_sums_loop<F, true, true>(x, r, dy, n, scale, shift, pivot, sum, products, dz);
@@ -168,8 +172,8 @@ NACRE_INLINE void backward_sums_body(const T* x, const T* r, const T* dy, int64_
 
 template <FusedActivation F, bool kResidual, class T>
 NACRE_INLINE void backward_apply_loop(const T* __restrict x, const T* __restrict r, const T* __restrict dy, int64_t n,
-                                      const float* __restrict scale, const float* __restrict shift, const float* __restrict slope,
-                                      const float* __restrict offset, T* __restrict dx) {
+                                      const float* __restrict scale, const float* __restrict shift,
+                                      const float* __restrict slope, const float* __restrict offset, T* __restrict dx) {
   for (int64_t i = 0; i < n; ++i) {
     const float d = gradient_at<F, kResidual>(x, r, dy, i, scale, shift);
     store(dx + i, d * scale[i] + load(x[i]) * slope[i] + offset[i]);
@@ -177,42 +181,38 @@ NACRE_INLINE void backward_apply_loop(const T* __restrict x, const T* __restrict
 }
 
 template <FusedActivation F, class T>
-NACRE_INLINE void backward_apply_body(const T* x, const T* r, const T* dy, int64_t n, const float* scale, const float* shift,
-                                      const float* slope, const float* offset, T* dx) {
+NACRE_INLINE void backward_apply_body(const T* x, const T* r, const T* dy, int64_t n, const float* scale,
+                                      const float* shift, const float* slope, const float* offset, T* dx) {
   if (r == nullptr) return backward_apply_loop<F, false>(x, r, dy, n, scale, shift, slope, offset, dx);
   backward_apply_loop<F, true>(x, r, dy, n, scale, shift, slope, offset, dx);
 }
 
 // --- per instruction set. target_clones wants plain functions, so that each type is written out.
 
-#define NACRE_FOR_EACH_ACTIVATION(f, call)                                                   \
-  switch (f) {                                                                               \
-    case FusedActivation::none: return call(FusedActivation::none);                          \
-    case FusedActivation::relu: return call(FusedActivation::relu);                          \
-    case FusedActivation::relu6: return call(FusedActivation::relu6);                        \
-    case FusedActivation::hard_swish: return call(FusedActivation::hard_swish);              \
-    case FusedActivation::swish: return call(FusedActivation::swish);                        \
-    case FusedActivation::hard_sigmoid: return call(FusedActivation::hard_sigmoid);          \
-    case FusedActivation::sigmoid: return call(FusedActivation::sigmoid);                    \
+#define NACRE_FOR_EACH_ACTIVATION(f, call)                                          \
+  switch (f) {                                                                      \
+    case FusedActivation::none: return call(FusedActivation::none);                 \
+    case FusedActivation::relu: return call(FusedActivation::relu);                 \
+    case FusedActivation::relu6: return call(FusedActivation::relu6);               \
+    case FusedActivation::hard_swish: return call(FusedActivation::hard_swish);     \
+    case FusedActivation::swish: return call(FusedActivation::swish);               \
+    case FusedActivation::hard_sigmoid: return call(FusedActivation::hard_sigmoid); \
+    case FusedActivation::sigmoid: return call(FusedActivation::sigmoid);           \
   }
 
-#define NACRE_TILES(T)                                                                                                          \
-  NACRE_MULTIVERSION void tile_sums(const T* x, int64_t n, const float* pivot, float* sum, float* squares) {                    \
-    sums_body(x, n, pivot, sum, squares);                                                                                       \
-  }                                                                                                                             \
-  NACRE_MULTIVERSION void tile_forward(const T* x, const T* r, int64_t n, const float* scale, const float* shift,               \
-                                       FusedActivation f, T* y) {                                                               \
-    NACRE_FOR_EACH_ACTIVATION(f, NACRE_CALL_FORWARD)                                                                            \
-  }                                                                                                                             \
-  NACRE_MULTIVERSION void tile_backward_sums(const T* x, const T* r, const T* dy, int64_t n, const float* scale,                \
-                                             const float* shift, const float* pivot, FusedActivation f, float* sum,             \
-                                             float* products, T* dz) {                                                          \
-    NACRE_FOR_EACH_ACTIVATION(f, NACRE_CALL_BACKWARD_SUMS)                                                                      \
-  }                                                                                                                             \
-  NACRE_MULTIVERSION void tile_backward_apply(const T* x, const T* r, const T* dy, int64_t n, const float* scale,               \
-                                              const float* shift, const float* slope, const float* offset, FusedActivation f,   \
-                                              T* dx) {                                                                          \
-    NACRE_FOR_EACH_ACTIVATION(f, NACRE_CALL_BACKWARD_APPLY)                                                                     \
+#define NACRE_TILES(T)                                                                                                 \
+  NACRE_MULTIVERSION void tile_sums(const T* x, int64_t n, const float* pivot, float* sum, float* squares) {           \
+    sums_body(x, n, pivot, sum, squares);                                                                              \
+  }                                                                                                                    \
+  NACRE_MULTIVERSION void tile_forward(const T* x, const T* r, int64_t n, const float* scale, const float* shift,      \
+                                       FusedActivation f,                                                              \
+                                       T* y){NACRE_FOR_EACH_ACTIVATION(f, NACRE_CALL_FORWARD)} NACRE_MULTIVERSION void \
+  tile_backward_sums(const T* x, const T* r, const T* dy, int64_t n, const float* scale, const float* shift,           \
+                     const float* pivot, FusedActivation f, float* sum, float* products,                               \
+                     T* dz){NACRE_FOR_EACH_ACTIVATION(f, NACRE_CALL_BACKWARD_SUMS)} NACRE_MULTIVERSION void            \
+  tile_backward_apply(const T* x, const T* r, const T* dy, int64_t n, const float* scale, const float* shift,          \
+                      const float* slope, const float* offset, FusedActivation f, T* dx) {                             \
+    NACRE_FOR_EACH_ACTIVATION(f, NACRE_CALL_BACKWARD_APPLY)                                                            \
   }
 
 #define NACRE_CALL_FORWARD(F) forward_body<F>(x, r, n, scale, shift, y)
@@ -223,7 +223,9 @@ NACRE_TILES(float)
 NACRE_TILES(uint16_t)
 
 template <class T>
-const T* advanced(const T* pointer, int64_t by) { return pointer == nullptr ? nullptr : pointer + by; }
+const T* advanced(const T* pointer, int64_t by) {
+  return pointer == nullptr ? nullptr : pointer + by;
+}
 
 }  // namespace
 
@@ -248,13 +250,15 @@ void norm_forward(const T* x, const T* residual, int64_t rows, int64_t channels,
   const std::vector<float> scales = repeated(scale, channels, tiling), shifts = repeated(shift, channels, tiling);
   const int64_t total = rows * channels;
   for (int64_t at = 0; at < total; at += tiling.length) {
-    tile_forward(x + at, advanced(residual, at), std::min(tiling.length, total - at), scales.data(), shifts.data(), f, y + at);
+    tile_forward(x + at, advanced(residual, at), std::min(tiling.length, total - at), scales.data(), shifts.data(), f,
+                 y + at);
   }
 }
 
 template <class T>
 void norm_backward_sums(const T* x, const T* residual, const T* dy, int64_t rows, int64_t channels, const float* scale,
-                        const float* shift, const float* pivot, FusedActivation f, double* sum, double* product_sum, T* dz) {
+                        const float* shift, const float* pivot, FusedActivation f, double* sum, double* product_sum,
+                        T* dz) {
   const Tiling tiling = tiling_for(rows, channels);
   const std::vector<float> scales = repeated(scale, channels, tiling), shifts = repeated(shift, channels, tiling),
                            pivots = repeated(pivot, channels, tiling);
@@ -262,8 +266,9 @@ void norm_backward_sums(const T* x, const T* residual, const T* dy, int64_t rows
   const int64_t total = rows * channels;
   int64_t tiles = 0;
   for (int64_t at = 0; at < total; at += tiling.length) {
-    tile_backward_sums(x + at, advanced(residual, at), dy + at, std::min(tiling.length, total - at), scales.data(), shifts.data(),
-                       pivots.data(), f, accumulators.a(), accumulators.b(), dz == nullptr ? nullptr : dz + at);
+    tile_backward_sums(x + at, advanced(residual, at), dy + at, std::min(tiling.length, total - at), scales.data(),
+                       shifts.data(), pivots.data(), f, accumulators.a(), accumulators.b(),
+                       dz == nullptr ? nullptr : dz + at);
     if (++tiles % kTilesPerSum == 0) accumulators.empty_into(sum, product_sum);
   }
   accumulators.empty_into(sum, product_sum);
@@ -277,18 +282,19 @@ void norm_backward_apply(const T* x, const T* residual, const T* dy, int64_t row
                            slopes = repeated(slope, channels, tiling), offsets = repeated(offset, channels, tiling);
   const int64_t total = rows * channels;
   for (int64_t at = 0; at < total; at += tiling.length) {
-    tile_backward_apply(x + at, advanced(residual, at), dy + at, std::min(tiling.length, total - at), scales.data(), shifts.data(),
-                        slopes.data(), offsets.data(), f, dx + at);
+    tile_backward_apply(x + at, advanced(residual, at), dy + at, std::min(tiling.length, total - at), scales.data(),
+                        shifts.data(), slopes.data(), offsets.data(), f, dx + at);
   }
 }
 
-#define NACRE_INSTANTIATE(T)                                                                                                     \
-  template void norm_sums<T>(const T*, int64_t, int64_t, const float*, double*, double*);                                        \
-  template void norm_forward<T>(const T*, const T*, int64_t, int64_t, const float*, const float*, FusedActivation, T*);          \
-  template void norm_backward_sums<T>(const T*, const T*, const T*, int64_t, int64_t, const float*, const float*, const float*,  \
-                                      FusedActivation, double*, double*, T*);                                                    \
-  template void norm_backward_apply<T>(const T*, const T*, const T*, int64_t, int64_t, const float*, const float*, const float*, \
-                                       const float*, FusedActivation, T*);
+#define NACRE_INSTANTIATE(T)                                                                                       \
+  template void norm_sums<T>(const T*, int64_t, int64_t, const float*, double*, double*);                          \
+  template void norm_forward<T>(const T*, const T*, int64_t, int64_t, const float*, const float*, FusedActivation, \
+                                T*);                                                                               \
+  template void norm_backward_sums<T>(const T*, const T*, const T*, int64_t, int64_t, const float*, const float*,  \
+                                      const float*, FusedActivation, double*, double*, T*);                        \
+  template void norm_backward_apply<T>(const T*, const T*, const T*, int64_t, int64_t, const float*, const float*, \
+                                       const float*, const float*, FusedActivation, T*);
 NACRE_INSTANTIATE(float)
 NACRE_INSTANTIATE(uint16_t)
 

@@ -27,7 +27,8 @@ void norm_forward(const T* x, const T* residual, int64_t rows, int64_t channels,
 // Adds to sum[c] and product_sum[c] the sums over rows of dz and dz * (x - pivot[c]); writes dz where it is not null.
 template <class T>
 void norm_backward_sums(const T* x, const T* residual, const T* dy, int64_t rows, int64_t channels, const float* scale,
-                        const float* shift, const float* pivot, FusedActivation f, double* sum, double* product_sum, T* dz);
+                        const float* shift, const float* pivot, FusedActivation f, double* sum, double* product_sum,
+                        T* dz);
 
 // dx = dz * scale + x * slope + offset, with dz = dy * f'(x * scale + shift + r).
 template <class T>

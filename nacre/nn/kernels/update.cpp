@@ -8,8 +8,8 @@
 
 namespace nacre::kernels {
 
-NACRE_MULTIVERSION void sgd_update(float* __restrict weights, const float* __restrict gradient, float* __restrict velocity, int64_t count,
-                                   const SgdStep& step) {
+NACRE_MULTIVERSION void sgd_update(float* __restrict weights, const float* __restrict gradient,
+                                   float* __restrict velocity, int64_t count, const SgdStep& step) {
   const float rate = step.rate, momentum = step.momentum, decay = step.decay, scale = step.gradient_scale;
   if (velocity == nullptr) {
     for (int64_t i = 0; i < count; ++i) weights[i] -= rate * (scale * gradient[i] + decay * weights[i]);
@@ -27,8 +27,9 @@ NACRE_MULTIVERSION void sgd_update(float* __restrict weights, const float* __res
   }
 }
 
-NACRE_MULTIVERSION void adamw_update(float* __restrict weights, const float* __restrict gradient, float* __restrict first,
-                                     float* __restrict second, int64_t count, const AdamStep& step) {
+NACRE_MULTIVERSION void adamw_update(float* __restrict weights, const float* __restrict gradient,
+                                     float* __restrict first, float* __restrict second, int64_t count,
+                                     const AdamStep& step) {
   const float b1 = step.beta1, b2 = step.beta2, scale = step.gradient_scale;
   const float shrink = 1.0F - step.rate * step.decay;
   const float rate = step.rate / step.correction1;
@@ -41,7 +42,8 @@ NACRE_MULTIVERSION void adamw_update(float* __restrict weights, const float* __r
   }
 }
 
-NACRE_MULTIVERSION void average_update(float* __restrict average, const float* __restrict weights, int64_t count, float decay) {
+NACRE_MULTIVERSION void average_update(float* __restrict average, const float* __restrict weights, int64_t count,
+                                       float decay) {
   const float share = 1.0F - decay;
   for (int64_t i = 0; i < count; ++i) average[i] += share * (weights[i] - average[i]);
 }
@@ -65,7 +67,8 @@ double square_sum(const float* values, int64_t count) {
     std::array<float, 16> sums{};
     add_squares(values + at, length, sums.data());
     for (const float sum : sums) total += static_cast<double>(sum);
-    for (int64_t i = length / 16 * 16; i < length; ++i) total += static_cast<double>(values[at + i]) * static_cast<double>(values[at + i]);
+    for (int64_t i = length / 16 * 16; i < length; ++i)
+      total += static_cast<double>(values[at + i]) * static_cast<double>(values[at + i]);
   }
   return total;
 }

@@ -21,13 +21,14 @@ struct AdamStep {
   float beta1 = 0.9F;
   float beta2 = 0.999F;
   float epsilon = 1e-8F;
-  float decay = 0;            // decoupled: w -= rate * decay * w
+  float decay = 0;  // decoupled: w -= rate * decay * w
   float gradient_scale = 1;
-  float correction1 = 1;      // 1 - beta1^t
-  float correction2 = 1;      // 1 - beta2^t
+  float correction1 = 1;  // 1 - beta1^t
+  float correction2 = 1;  // 1 - beta2^t
 };
 
-void adamw_update(float* weights, const float* gradient, float* first, float* second, int64_t count, const AdamStep& step);
+void adamw_update(float* weights, const float* gradient, float* first, float* second, int64_t count,
+                  const AdamStep& step);
 
 // average += (1 - decay) * (weights - average)
 void average_update(float* average, const float* weights, int64_t count, float decay);

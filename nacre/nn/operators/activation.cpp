@@ -36,7 +36,9 @@ TorchKernel make_celu(const NodeContext& context) {
 }
 
 TorchKernel make_clip(const NodeContext& context) {
-  const auto constant_or_absent = [&](size_t i) { return !context.has_input(i) || context.constant_input(i) != nullptr; };
+  const auto constant_or_absent = [&](size_t i) {
+    return !context.has_input(i) || context.constant_input(i) != nullptr;
+  };
   if (!constant_or_absent(1) || !constant_or_absent(2)) {  // computed bounds
     return [](NodeRun& run) {
       at::Tensor y = run.in(0);
@@ -68,7 +70,8 @@ TorchKernel make_clip(const NodeContext& context) {
 TorchKernel make_hard_sigmoid(const NodeContext& context) {
   const double alpha = context.attributes().real("alpha", 0.2F);
   const double beta = context.attributes().real("beta", 0.5F);
-  if (std::abs(alpha - 1.0 / 6) < 1e-6 && beta == 0.5) return [](NodeRun& run) { run.out(0, at::hardsigmoid(run.in(0))); };
+  if (std::abs(alpha - 1.0 / 6) < 1e-6 && beta == 0.5)
+    return [](NodeRun& run) { run.out(0, at::hardsigmoid(run.in(0))); };
   return [=](NodeRun& run) { run.out(0, at::hardtanh(run.in(0) * alpha + beta, 0.0, 1.0)); };
 }
 

@@ -8,7 +8,8 @@ namespace {
 std::vector<int64_t> kernel_of(const NodeContext& context) {
   const std::vector<int64_t> weight = context.input_shape(1).extents();
   if (weight.size() < 3) context.fail("the weight has rank " + std::to_string(weight.size()) + ", expected at least 3");
-  if (weight.size() > 5) context.fail("convolutions over more than three spatial axes cannot be run by the torch executor");
+  if (weight.size() > 5)
+    context.fail("convolutions over more than three spatial axes cannot be run by the torch executor");
   return {weight.begin() + 2, weight.end()};
 }
 
@@ -16,7 +17,8 @@ TorchKernel make_conv(const NodeContext& context) {
   const TorchWindow window = read_torch_window(context, kernel_of(context));
   const int64_t groups = context.attributes().integer("group", 1);
   const std::vector<int64_t> unused(window.rank(), 0);
-  const auto apply = [groups, unused](const NodeRun& run, const at::Tensor& x, const TorchWindow& w, at::IntArrayRef padding) {
+  const auto apply = [groups, unused](const NodeRun& run, const at::Tensor& x, const TorchWindow& w,
+                                      at::IntArrayRef padding) {
     return at::convolution(x, run.in(1), run.optional_in(2), w.stride, padding, w.dilation, false, unused, groups);
   };
   if (window.auto_pad == TorchWindow::AutoPad::none && window.symmetric()) {
@@ -55,7 +57,8 @@ TorchKernel make_conv_transpose(const NodeContext& context) {
     }
     // The full result, with as much output padding as the end asks for, then the wanted part of it.
     std::vector<int64_t> none(rank, 0);
-    at::Tensor y = at::convolution(run.in(0), run.in(1), run.optional_in(2), w.stride, none, w.dilation, true, none, groups);
+    at::Tensor y =
+        at::convolution(run.in(0), run.in(1), run.optional_in(2), w.stride, none, w.dilation, true, none, groups);
     for (size_t i = 0; i < rank; ++i) {
       const auto axis = static_cast<int64_t>(i + 2);
       const int64_t missing = w.begin[i] + extents[i] - y.size(axis);

@@ -61,7 +61,8 @@ TorchKernel make_shape(const NodeContext& context) {
     const auto rank = static_cast<int64_t>(sizes.size());
     const int64_t first = std::clamp<int64_t>(start < 0 ? start + rank : start, 0, rank);
     const int64_t last = std::clamp<int64_t>(end < 0 ? end + rank : end, first, rank);
-    run.out(0, at::tensor(sizes.slice(static_cast<size_t>(first), static_cast<size_t>(last - first)), at::TensorOptions(at::kLong)));
+    run.out(0, at::tensor(sizes.slice(static_cast<size_t>(first), static_cast<size_t>(last - first)),
+                          at::TensorOptions(at::kLong)));
   };
 }
 

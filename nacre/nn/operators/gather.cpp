@@ -50,7 +50,8 @@ TorchKernel make_gather_nd(const NodeContext& context) {
     std::vector<int64_t> rest;
     for (int64_t i = batch + depth; i < x.dim(); ++i) rest.push_back(sizes[static_cast<size_t>(i)]);
     shape.insert(shape.end(), rest.begin(), rest.end());
-    const at::Tensor flat = flat_index(indices, sizes.slice(static_cast<size_t>(batch), static_cast<size_t>(depth))).reshape({batches, -1});
+    const at::Tensor flat =
+        flat_index(indices, sizes.slice(static_cast<size_t>(batch), static_cast<size_t>(depth))).reshape({batches, -1});
     int64_t inner = 1;
     for (const int64_t extent : rest) inner *= extent;
     const at::Tensor rows = x.reshape({batches, -1, inner});
@@ -73,7 +74,8 @@ TorchKernel make_scatter_elements(const NodeContext& context) {
 
 TorchKernel make_scatter_nd(const NodeContext& context) {
   const std::string reduction(context.attributes().text("reduction", "none"));
-  if (reduction != "none" && reduction != "add") context.fail("reduction '" + reduction + "' of ScatterND cannot be run by the torch executor");
+  if (reduction != "none" && reduction != "add")
+    context.fail("reduction '" + reduction + "' of ScatterND cannot be run by the torch executor");
   const bool accumulate = reduction == "add";
   return [=](NodeRun& run) {
     const at::Tensor& x = run.in(0);

@@ -94,7 +94,8 @@ TorchKernel make_dropout(const NodeContext& context) {
 // Floating types that the run does not store (a Cast to float in double arithmetic) follow the run.
 TorchKernel make_cast(const NodeContext& context) {
   const auto type = static_cast<ElementType>(context.attributes().integer("to", 1));
-  const at::ScalarType target = type == ElementType::float32 ? storage_type(context.numerics().arithmetic) : torch_type(type);
+  const at::ScalarType target =
+      type == ElementType::float32 ? storage_type(context.numerics().arithmetic) : torch_type(type);
   return [=](NodeRun& run) { run.out(0, run.in(0).to(target)); };
 }
 

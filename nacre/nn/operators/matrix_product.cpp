@@ -26,7 +26,8 @@ TorchKernel make_gemm(const NodeContext& context) {
 
 TorchKernel make_einsum(const NodeContext& context) {
   const std::string equation(context.attributes().text("equation", ""));
-  return [=](NodeRun& run) { run.out(0, at::einsum(equation, at::TensorList(run.inputs().data(), run.inputs().size()))); };
+  return
+      [=](NodeRun& run) { run.out(0, at::einsum(equation, at::TensorList(run.inputs().data(), run.inputs().size()))); };
 }
 
 TorchKernel make_matmul(const NodeContext&) {

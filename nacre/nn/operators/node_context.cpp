@@ -13,7 +13,9 @@ const Shape& NodeContext::input_shape(size_t i) const {
 
 int NodeContext::input_rank(size_t i) const { return input_shape(i).rank(); }
 
-const Tensor* NodeContext::constant_input(size_t i) const { return has_input(i) ? graph_.constant(node().inputs[i]) : nullptr; }
+const Tensor* NodeContext::constant_input(size_t i) const {
+  return has_input(i) ? graph_.constant(node().inputs[i]) : nullptr;
+}
 
 std::vector<int64_t> NodeContext::constant_integers(size_t i) const {
   if (!has_input(i)) return {};
@@ -33,7 +35,8 @@ std::vector<int64_t> NodeContext::integers(std::string_view name, size_t count, 
   const std::span<const int64_t> given = attributes().integers(name);
   if (given.empty()) return std::vector<int64_t>(count, fallback);
   if (given.size() != count) {
-    fail("attribute '" + std::string(name) + "' has " + std::to_string(given.size()) + " entries, expected " + std::to_string(count));
+    fail("attribute '" + std::string(name) + "' has " + std::to_string(given.size()) + " entries, expected " +
+         std::to_string(count));
   }
   return {given.begin(), given.end()};
 }
@@ -50,9 +53,10 @@ const std::vector<TorchOperator>& all_torch_operators() {
   static const std::vector<TorchOperator> kAll = [] {
     // The families of nacre/ir/operators, in the same order; control flow is refused by name.
     constexpr Family kFamilies[] = {
-        convolution_operators, pooling_operators,   normalization_operators, activation_operators, arithmetic_operators,
-        logic_operators,       matrix_product_operators, softmax_operators,  reduction_operators,  ordering_operators,
-        layout_operators,      slicing_operators,   gather_operators,        resize_operators,     creation_operators,
+        convolution_operators, pooling_operators,  normalization_operators,  activation_operators,
+        arithmetic_operators,  logic_operators,    matrix_product_operators, softmax_operators,
+        reduction_operators,   ordering_operators, layout_operators,         slicing_operators,
+        gather_operators,      resize_operators,   creation_operators,
     };
     std::vector<TorchOperator> all;
     for (const Family family : kFamilies) {
@@ -68,7 +72,8 @@ const TorchOperator* find_torch_operator(std::string_view op, std::string_view d
   static const std::map<std::pair<std::string, std::string>, const TorchOperator*> kIndex = [] {
     std::map<std::pair<std::string, std::string>, const TorchOperator*> index;
     for (const TorchOperator& record : all_torch_operators()) {
-      NACRE_CHECK(index.emplace(std::pair(record.domain, record.name), &record).second, "registered twice: " + record.name);
+      NACRE_CHECK(index.emplace(std::pair(record.domain, record.name), &record).second,
+                  "registered twice: " + record.name);
     }
     return index;
   }();

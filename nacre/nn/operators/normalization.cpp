@@ -6,7 +6,8 @@ namespace nacre::torch_operators {
 namespace {
 
 TorchKernel make_batch_normalization(const NodeContext& context) {
-  if (context.output_count() > 1) context.fail("running statistics as outputs of BatchNormalization cannot be computed by the torch executor");
+  if (context.output_count() > 1)
+    context.fail("running statistics as outputs of BatchNormalization cannot be computed by the torch executor");
   const double epsilon = context.attributes().real("epsilon", 1e-5F);
   // ONNX's momentum weighs the old statistic, libtorch's the new one.
   const double momentum = 1.0 - static_cast<double>(context.attributes().real("momentum", 0.9F));
@@ -15,12 +16,14 @@ TorchKernel make_batch_normalization(const NodeContext& context) {
     const bool update = training && run.mode().update_statistics;
     const at::Tensor mean = !training || update ? run.in(3) : at::Tensor();
     const at::Tensor variance = !training || update ? run.in(4) : at::Tensor();
-    run.out(0, at::batch_norm(run.in(0), run.in(1), run.in(2), mean, variance, training, momentum, epsilon, at::globalContext().userEnabledCuDNN()));
+    run.out(0, at::batch_norm(run.in(0), run.in(1), run.in(2), mean, variance, training, momentum, epsilon,
+                              at::globalContext().userEnabledCuDNN()));
   };
 }
 
 TorchKernel make_layer_normalization(const NodeContext& context) {
-  if (context.output_count() > 1) context.fail("statistics as outputs of LayerNormalization cannot be computed by the torch executor");
+  if (context.output_count() > 1)
+    context.fail("statistics as outputs of LayerNormalization cannot be computed by the torch executor");
   const double epsilon = context.attributes().real("epsilon", 1e-5F);
   const int64_t axis = context.attributes().integer("axis", -1);
   return [=](NodeRun& run) {
@@ -38,7 +41,8 @@ TorchKernel make_layer_normalization(const NodeContext& context) {
 TorchKernel make_instance_normalization(const NodeContext& context) {
   const double epsilon = context.attributes().real("epsilon", 1e-5F);
   return [=](NodeRun& run) {
-    run.out(0, at::instance_norm(run.in(0), run.in(1), run.in(2), {}, {}, /*use_input_stats=*/true, 0.1, epsilon, false));
+    run.out(0,
+            at::instance_norm(run.in(0), run.in(1), run.in(2), {}, {}, /*use_input_stats=*/true, 0.1, epsilon, false));
   };
 }
 

@@ -10,7 +10,8 @@ namespace {
 
 TorchWindow read_pool(const NodeContext& context) {
   const std::span<const int64_t> kernel = context.attributes().integers("kernel_shape");
-  if (kernel.empty() || kernel.size() > 3) context.fail("pooling over " + std::to_string(kernel.size()) + " spatial axes cannot be run by the torch executor");
+  if (kernel.empty() || kernel.size() > 3)
+    context.fail("pooling over " + std::to_string(kernel.size()) + " spatial axes cannot be run by the torch executor");
   return read_torch_window(context, {kernel.begin(), kernel.end()});
 }
 
@@ -55,7 +56,8 @@ at::Tensor average_by_convolution(const at::Tensor& x, const TorchWindow& w, boo
   const at::Tensor ones = at::ones(shape, x.options());
   const std::vector<int64_t> none(w.rank(), 0);
   std::vector<int64_t> border = w.border();
-  at::Tensor counted = count_padding ? at::constant_pad_nd(at::ones_like(x), border, 1.0) : at::constant_pad_nd(at::ones_like(x), border);
+  at::Tensor counted = count_padding ? at::constant_pad_nd(at::ones_like(x), border, 1.0)
+                                     : at::constant_pad_nd(at::ones_like(x), border);
   at::Tensor padded = at::constant_pad_nd(x, border);
   if (w.ceil_mode) {  // positions past the border take part in no count
     std::vector<int64_t> more;

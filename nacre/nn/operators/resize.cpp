@@ -10,13 +10,14 @@ namespace {
 struct ResizeMode {
   std::string coordinates;  // coordinate_transformation_mode
   bool linear = false;
-  std::string nearest;      // nearest_mode
+  std::string nearest;  // nearest_mode
 };
 
 double source_position(const ResizeMode& mode, int64_t i, double scale, int64_t input, int64_t output) {
   const auto x = static_cast<double>(i);
   if (mode.coordinates == "asymmetric") return x / scale;
-  if (mode.coordinates == "align_corners") return output > 1 ? x * static_cast<double>(input - 1) / static_cast<double>(output - 1) : 0;
+  if (mode.coordinates == "align_corners")
+    return output > 1 ? x * static_cast<double>(input - 1) / static_cast<double>(output - 1) : 0;
   if (mode.coordinates == "pytorch_half_pixel") return output > 1 ? (x + 0.5) / scale - 0.5 : 0;
   if (mode.coordinates == "half_pixel_symmetric") {
     const double adjustment = static_cast<double>(output) / (scale * static_cast<double>(input));
@@ -48,7 +49,9 @@ at::Tensor resize_axis(const at::Tensor& x, int64_t axis, int64_t output, double
     high.push_back(std::clamp<int64_t>(static_cast<int64_t>(floor) + 1, 0, input - 1));
     share.push_back(position - floor);
   }
-  const auto index = [&](const std::vector<int64_t>& positions) { return at::tensor(positions, at::TensorOptions(at::kLong)).to(x.device()); };
+  const auto index = [&](const std::vector<int64_t>& positions) {
+    return at::tensor(positions, at::TensorOptions(at::kLong)).to(x.device());
+  };
   const at::Tensor lower = at::index_select(x, axis, index(low));
   if (!mode.linear) return lower;
   std::vector<int64_t> shape(static_cast<size_t>(x.dim()), 1);
@@ -64,10 +67,14 @@ TorchKernel make_resize(const NodeContext& context) {
   mode.coordinates = attributes.text("coordinate_transformation_mode", "half_pixel");
   mode.linear = kind == "linear";
   mode.nearest = attributes.text("nearest_mode", "round_prefer_floor");
-  if (kind != "nearest" && kind != "linear") context.fail("mode '" + std::string(kind) + "' of Resize cannot be run by the torch executor");
-  if (mode.coordinates == "tf_crop_and_resize") context.fail("Resize by tf_crop_and_resize cannot be run by the torch executor");
-  if (attributes.integer("antialias", 0) != 0) context.fail("Resize with antialias cannot be run by the torch executor");
-  if (attributes.text("keep_aspect_ratio_policy", "stretch") != "stretch") context.fail("Resize that keeps the aspect ratio cannot be run by the torch executor");
+  if (kind != "nearest" && kind != "linear")
+    context.fail("mode '" + std::string(kind) + "' of Resize cannot be run by the torch executor");
+  if (mode.coordinates == "tf_crop_and_resize")
+    context.fail("Resize by tf_crop_and_resize cannot be run by the torch executor");
+  if (attributes.integer("antialias", 0) != 0)
+    context.fail("Resize with antialias cannot be run by the torch executor");
+  if (attributes.text("keep_aspect_ratio_policy", "stretch") != "stretch")
+    context.fail("Resize that keeps the aspect ratio cannot be run by the torch executor");
   const std::vector<double> scales = context.constant_numbers(2);
   const std::vector<int64_t> sizes = context.constant_integers(3);
   const std::span<const int64_t> given = attributes.integers("axes");
@@ -82,7 +89,8 @@ TorchKernel make_resize(const NodeContext& context) {
     for (size_t i = 0; i < axes.size(); ++i) {
       const int64_t axis = axes[i] < 0 ? axes[i] + y.dim() : axes[i];
       const int64_t input = y.size(axis);
-      const int64_t output = sizes.empty() ? static_cast<int64_t>(std::floor(static_cast<double>(input) * scales[i])) : sizes[i];
+      const int64_t output =
+          sizes.empty() ? static_cast<int64_t>(std::floor(static_cast<double>(input) * scales[i])) : sizes[i];
       const double scale = sizes.empty() ? scales[i] : static_cast<double>(output) / static_cast<double>(input);
       if (output != input || scale != 1) y = resize_axis(y, axis, output, scale, mode);
     }
@@ -92,6 +100,8 @@ TorchKernel make_resize(const NodeContext& context) {
 
 }  // namespace
 
-std::vector<TorchOperator> resize_operators() { return {{.name = "Resize", .make = make_resize, .constant_inputs = {1, 2, 3}}}; }
+std::vector<TorchOperator> resize_operators() {
+  return {{.name = "Resize", .make = make_resize, .constant_inputs = {1, 2, 3}}};
+}
 
 }  // namespace nacre::torch_operators

@@ -67,15 +67,16 @@ at::Tensor slice_all(const at::Tensor& x, const std::vector<int64_t>& starts, co
 
 TorchKernel make_slice(const NodeContext& context) {
   bool constant = true;
-  for (size_t i = 1; i < context.input_count(); ++i) constant = constant && (!context.has_input(i) || context.constant_input(i) != nullptr);
+  for (size_t i = 1; i < context.input_count(); ++i)
+    constant = constant && (!context.has_input(i) || context.constant_input(i) != nullptr);
   if (!constant) {
     return [](NodeRun& run) {
       const auto optional = [&](size_t i) { return run.has(i) ? host_integers(run.in(i)) : std::vector<int64_t>(); };
       run.out(0, slice_all(run.in(0), optional(1), optional(2), optional(3), optional(4)));
     };
   }
-  const std::vector<int64_t> starts = context.constant_integers(1), ends = context.constant_integers(2), axes = context.constant_integers(3),
-                             steps = context.constant_integers(4);
+  const std::vector<int64_t> starts = context.constant_integers(1), ends = context.constant_integers(2),
+                             axes = context.constant_integers(3), steps = context.constant_integers(4);
   return [=](NodeRun& run) { run.out(0, slice_all(run.in(0), starts, ends, axes, steps)); };
 }
 
@@ -106,7 +107,8 @@ TorchKernel make_pad(const NodeContext& context) {
   if (axes.empty()) {
     for (size_t i = 0; i < pads.size() / 2; ++i) axes.push_back(static_cast<int64_t>(i));
   }
-  if (pads.size() != 2 * axes.size()) context.fail("pads has " + std::to_string(pads.size()) + " entries for " + std::to_string(axes.size()) + " axes");
+  if (pads.size() != 2 * axes.size())
+    context.fail("pads has " + std::to_string(pads.size()) + " entries for " + std::to_string(axes.size()) + " axes");
   return [=](NodeRun& run) {
     const at::Tensor& x = run.in(0);
     std::vector<int64_t> border(static_cast<size_t>(2 * x.dim()), 0);  // last axis first
@@ -118,7 +120,8 @@ TorchKernel make_pad(const NodeContext& context) {
       border[static_cast<size_t>(2 * (x.dim() - 1 - axis) + 1)] = end;
       if (mode == "constant" || (begin == 0 && end == 0)) continue;
       // Negative pads cut first.
-      y = y.narrow(axis, std::max<int64_t>(0, -begin), y.size(axis) - std::max<int64_t>(0, -begin) - std::max<int64_t>(0, -end));
+      y = y.narrow(axis, std::max<int64_t>(0, -begin),
+                   y.size(axis) - std::max<int64_t>(0, -begin) - std::max<int64_t>(0, -end));
       y = pad_by_index(y, axis, std::max<int64_t>(0, begin), std::max<int64_t>(0, end), mode);
     }
     run.out(0, mode == "constant" ? at::constant_pad_nd(x, border, value) : y);
@@ -141,7 +144,8 @@ at::Tensor expand(const at::Tensor& x, std::vector<int64_t> target) {
 }
 
 TorchKernel make_expand(const NodeContext& context) {
-  if (context.constant_input(1) == nullptr) return [](NodeRun& run) { run.out(0, expand(run.in(0), host_integers(run.in(1)))); };
+  if (context.constant_input(1) == nullptr)
+    return [](NodeRun& run) { run.out(0, expand(run.in(0), host_integers(run.in(1)))); };
   const std::vector<int64_t> target = context.constant_integers(1);
   return [=](NodeRun& run) { run.out(0, expand(run.in(0), target)); };
 }

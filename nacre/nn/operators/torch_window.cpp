@@ -25,7 +25,8 @@ TorchWindow TorchWindow::resolved(at::IntArrayRef spatial) const {
   TorchWindow result = *this;
   for (size_t i = 0; i < rank(); ++i) {
     const int64_t output = (spatial[i] + stride[i] - 1) / stride[i];
-    const int64_t total = std::max<int64_t>(0, (output - 1) * stride[i] + dilation[i] * (kernel[i] - 1) + 1 - spatial[i]);
+    const int64_t total =
+        std::max<int64_t>(0, (output - 1) * stride[i] + dilation[i] * (kernel[i] - 1) + 1 - spatial[i]);
     const int64_t smaller = total / 2;
     result.begin[i] = auto_pad == AutoPad::same_upper ? smaller : total - smaller;
     result.end[i] = total - result.begin[i];

@@ -32,7 +32,11 @@ const std::vector<Skeleton>& skeletons() {
       {"digits_8x8", 16, 1, {{16, 2, 1}, {24, 2, 2}, {32, 2, 2}}, 64},
       {"small_28x28", 16, 1, {{16, 1, 1}, {24, 3, 2}, {40, 3, 2}, {64, 2, 2}}, 128},
       {"small_32x32", 16, 1, {{16, 1, 1}, {24, 3, 2}, {40, 3, 2}, {80, 3, 2}}, 192},
-      {"fbnet_imagenet", 16, 2, {{16, 1, 1}, {24, 4, 2}, {32, 4, 2}, {64, 4, 2}, {112, 4, 1}, {184, 4, 2}, {352, 1, 1}}, 1984}};
+      {"fbnet_imagenet",
+       16,
+       2,
+       {{16, 1, 1}, {24, 4, 2}, {32, 4, 2}, {64, 4, 2}, {112, 4, 1}, {184, 4, 2}, {352, 1, 1}},
+       1984}};
   return kSkeletons;
 }
 
@@ -51,7 +55,8 @@ struct Operation {
 };
 
 const std::vector<std::string>& paper_candidates() {
-  static const std::vector<std::string> kNames = {"k3_e1", "k3_e1_g2", "k3_e3", "k3_e6", "k5_e1", "k5_e1_g2", "k5_e3", "k5_e6", "skip"};
+  static const std::vector<std::string> kNames = {"k3_e1",    "k3_e1_g2", "k3_e3", "k3_e6", "k5_e1",
+                                                  "k5_e1_g2", "k5_e3",    "k5_e6", "skip"};
   return kNames;
 }
 
@@ -83,7 +88,8 @@ Operation parse_operation(const std::string& label, const SourcePosition& positi
 std::vector<Stage> read_stages(const ConfigNode& node) {
   std::vector<Stage> stages;
   const auto bad = [](const ConfigNode& at) {
-    return UserError(at.position, "space.stages: expected a list of [channels, layers, stride], e.g. [[16, 1, 1], [24, 3, 2]]");
+    return UserError(at.position,
+                     "space.stages: expected a list of [channels, layers, stride], e.g. [[16, 1, 1], [24, 3, 2]]");
   };
   if (node.kind != ConfigNode::Kind::sequence || node.items.empty()) throw bad(node);
   for (const ConfigNode& item : node.items) {
@@ -91,7 +97,9 @@ std::vector<Stage> read_stages(const ConfigNode& node) {
     int64_t numbers[3];
     for (size_t i = 0; i < 3; ++i) {
       numbers[i] = item.items[i].as_integer("space.stages");
-      if (numbers[i] < 1 || numbers[i] > 100'000) throw UserError(item.items[i].position, "space.stages: expected a number 1 .. 100000, found " + item.items[i].scalar);
+      if (numbers[i] < 1 || numbers[i] > 100'000)
+        throw UserError(item.items[i].position,
+                        "space.stages: expected a number 1 .. 100000, found " + item.items[i].scalar);
     }
     stages.push_back({numbers[0], numbers[1], numbers[2]});
   }
@@ -109,7 +117,8 @@ class MbconvSpace : public NetworkSpace {
     if (options.has("stem")) skeleton_.stem = options.integer("stem");
     if (options.has("stem_stride")) skeleton_.stem_stride = options.integer("stem_stride");
     if (options.has("head")) skeleton_.head = options.integer("head");
-    for (const std::string& label : options.texts("candidates")) candidates_.push_back(parse_operation(label, options.position("candidates")));
+    for (const std::string& label : options.texts("candidates"))
+      candidates_.push_back(parse_operation(label, options.position("candidates")));
     if (candidates_.empty()) throw UserError(options.position("candidates"), "space.candidates: expected at least one");
     for (const double factor : options.reals("width")) width_percent_.push_back(std::lround(factor * 100));
     if (width_percent_.empty()) throw UserError(options.position("width"), "space.width: expected at least one");
@@ -126,9 +135,11 @@ class MbconvSpace : public NetworkSpace {
     ElasticBuilder layers(choose, b);
     const Choice width = choose.pick("width_percent", width_percent_);
     const auto scaled = [&](int64_t channels) {
-      return width_percent_.size() == 1 && width_percent_[0] == 100 ? Choice(channels) : make_divisible(width * channels / 100, 8);
+      return width_percent_.size() == 1 && width_percent_[0] == 100 ? Choice(channels)
+                                                                    : make_divisible(width * channels / 100, 8);
     };
-    x = layers.convolution_norm_activation("stem", x, scaled(skeleton_.stem), {.kernel = 3, .stride = skeleton_.stem_stride}, activation_);
+    x = layers.convolution_norm_activation("stem", x, scaled(skeleton_.stem),
+                                           {.kernel = 3, .stride = skeleton_.stem_stride}, activation_);
     for (size_t s = 0; s < skeleton_.stages.size(); ++s) {
       const Stage& stage = skeleton_.stages[s];
       const Choice channels = scaled(stage.channels);
@@ -138,7 +149,8 @@ class MbconvSpace : public NetworkSpace {
       }
     }
     // As in MobileNetV2 a narrow network keeps a wide head.
-    if (skeleton_.head > 0) x = layers.convolution_norm_activation("head", x, skeleton_.head, {.kernel = 1}, activation_);
+    if (skeleton_.head > 0)
+      x = layers.convolution_norm_activation("head", x, skeleton_.head, {.kernel = 1}, activation_);
     return classifier(choose, b, pooled_features(choose, b, x), recipe);
   }
 
@@ -155,9 +167,15 @@ class MbconvSpace : public NetworkSpace {
     return choose.layer("op", b, x, branches);
   }
 
-  ValueId block(Chooser& choose, GraphBuilder& b, ValueId x, const Choice& channels, int64_t stride, const Operation& candidate) const {
-    InvertedResidual options{.kernel = candidate.kernel, .expansion = candidate.expansion, .groups = candidate.groups, .stride = stride, .bias = bias_,
-                             .activation = activation_, .squeeze_excite = squeeze_excite_ == "all"};
+  ValueId block(Chooser& choose, GraphBuilder& b, ValueId x, const Choice& channels, int64_t stride,
+                const Operation& candidate) const {
+    InvertedResidual options{.kernel = candidate.kernel,
+                             .expansion = candidate.expansion,
+                             .groups = candidate.groups,
+                             .stride = stride,
+                             .bias = bias_,
+                             .activation = activation_,
+                             .squeeze_excite = squeeze_excite_ == "all"};
     if (squeeze_excite_ != "choose") return inverted_residual(choose, b, x, channels, options);
     const auto with = [&](bool squeeze_excite) {
       return [options, squeeze_excite, &choose, &channels](GraphBuilder& b2, ValueId y) {
@@ -182,25 +200,65 @@ class MbconvSpace : public NetworkSpace {
 RegistryRecord mbconv_record() {
   std::vector<std::string> presets = {"auto"};
   for (const Skeleton& skeleton : skeletons()) presets.push_back(skeleton.name);
-  return {
-      .name = "mbconv",
-      .summary = "layer-wise choice among inverted residuals of several kernels and expansions, or a skip",
-      .source = "FBNet, Wu et al. 2018, arXiv 1812.03443, table 1",
-      .parameters = network_space_parameters(
-          {{.name = "preset", .type = ParameterType::text, .description = "skeleton of stages; auto: by the size of the images", .default_value = "auto", .choices = presets},
-           {.name = "stages", .type = ParameterType::any, .description = "instead of the preset's: a list of [channels, layers, stride]"},
-           {.name = "stem", .type = ParameterType::integer, .description = "channels of the first convolution; default: the preset's", .minimum = 1, .maximum = 4096},
-           {.name = "stem_stride", .type = ParameterType::integer, .description = "stride of the first convolution; default: the preset's", .minimum = 1, .maximum = 8},
-           {.name = "head", .type = ParameterType::integer, .description = "channels of the last 1x1 convolution, 0: none; default: the preset's", .minimum = 0, .maximum = 65536},
-           {.name = "candidates", .type = ParameterType::text_list, .description = "what each layer may be: k<kernel>_e<expansion>[_g<groups>] or skip", .default_value = paper_candidates()},
-           {.name = "width", .type = ParameterType::real_list, .description = "multipliers of all channels; several become a decision, in percent", .default_value = Json::array({1.0}), .minimum = 0.05, .maximum = 16},
-           {.name = "squeeze_excite", .type = ParameterType::text, .description = "squeeze-excite in blocks: none, all, or a decision per layer", .default_value = "none", .choices = {"none", "all", "choose"}},
-           {.name = "activation", .type = ParameterType::text, .description = "activation of all blocks", .default_value = "relu", .choices = {"relu", "relu6", "hard_swish", "swish", "gelu"}},
-           {.name = "bias", .type = ParameterType::boolean, .description = "bias in the convolutions of blocks, as in FBNet's released networks", .default_value = false}}),
-      .example = "space:\n  kind: mbconv\n  candidates: [k3_e1, k3_e3, k5_e3, skip]\n  width: [0.5, 1.0]\n  recipe: {learning_rate: [0.02, 0.1]}\n"};
+  return {.name = "mbconv",
+          .summary = "layer-wise choice among inverted residuals of several kernels and expansions, or a skip",
+          .source = "FBNet, Wu et al. 2018, arXiv 1812.03443, table 1",
+          .parameters = network_space_parameters(
+              {{.name = "preset",
+                .type = ParameterType::text,
+                .description = "skeleton of stages; auto: by the size of the images",
+                .default_value = "auto",
+                .choices = presets},
+               {.name = "stages",
+                .type = ParameterType::any,
+                .description = "instead of the preset's: a list of [channels, layers, stride]"},
+               {.name = "stem",
+                .type = ParameterType::integer,
+                .description = "channels of the first convolution; default: the preset's",
+                .minimum = 1,
+                .maximum = 4096},
+               {.name = "stem_stride",
+                .type = ParameterType::integer,
+                .description = "stride of the first convolution; default: the preset's",
+                .minimum = 1,
+                .maximum = 8},
+               {.name = "head",
+                .type = ParameterType::integer,
+                .description = "channels of the last 1x1 convolution, 0: none; default: the preset's",
+                .minimum = 0,
+                .maximum = 65536},
+               {.name = "candidates",
+                .type = ParameterType::text_list,
+                .description = "what each layer may be: k<kernel>_e<expansion>[_g<groups>] or skip",
+                .default_value = paper_candidates()},
+               {.name = "width",
+                .type = ParameterType::real_list,
+                .description = "multipliers of all channels; several become a decision, in percent",
+                .default_value = Json::array({1.0}),
+                .minimum = 0.05,
+                .maximum = 16},
+               {.name = "squeeze_excite",
+                .type = ParameterType::text,
+                .description = "squeeze-excite in blocks: none, all, or a decision per layer",
+                .default_value = "none",
+                .choices = {"none", "all", "choose"}},
+               {.name = "activation",
+                .type = ParameterType::text,
+                .description = "activation of all blocks",
+                .default_value = "relu",
+                .choices = {"relu", "relu6", "hard_swish", "swish", "gelu"}},
+               {.name = "bias",
+                .type = ParameterType::boolean,
+                .description = "bias in the convolutions of blocks, as in FBNet's released networks",
+                .default_value = false}}),
+          .example =
+              "space:\n  kind: mbconv\n  candidates: [k3_e1, k3_e3, k5_e3, skip]\n  width: [0.5, 1.0]\n  recipe: "
+              "{learning_rate: [0.02, 0.1]}\n"};
 }
 
-std::unique_ptr<Space> make_mbconv_space(const Options& options, const SpaceContext& context) { return std::make_unique<MbconvSpace>(options, context); }
+std::unique_ptr<Space> make_mbconv_space(const Options& options, const SpaceContext& context) {
+  return std::make_unique<MbconvSpace>(options, context);
+}
 
 Decisions mbconv_decisions(const Space& space, const std::string& layers) {
   const auto* mbconv = dynamic_cast<const MbconvSpace*>(&space);
@@ -221,7 +279,8 @@ Decisions mbconv_decisions(const Space& space, const std::string& layers) {
       const size_t slash = word.find('/');
       const size_t group = word.find('g');
       if (slash == std::string::npos) throw UserError("expected kernel/expansion or '-', found '" + word + "'");
-      label = "k" + word.substr(0, slash) + "_e" + word.substr(slash + 1, group == std::string::npos ? group : group - slash - 1);
+      label = "k" + word.substr(0, slash) + "_e" +
+              word.substr(slash + 1, group == std::string::npos ? group : group - slash - 1);
       if (group != std::string::npos) label += "_" + word.substr(group);
     }
     const auto found = std::ranges::find(labels, label);
@@ -231,8 +290,10 @@ Decisions mbconv_decisions(const Space& space, const std::string& layers) {
     word.clear();
   };
   for (const char c : layers + " ") {
-    if (c == ' ' || c == '|') place();
-    else word += c;
+    if (c == ' ' || c == '|')
+      place();
+    else
+      word += c;
   }
   if (stage + 1 != mbconv->skeleton().stages.size() || layer != mbconv->skeleton().stages.back().layers) {
     throw UserError("'" + layers + "' has fewer layers than the space");

@@ -14,9 +14,11 @@ class MlpSpace : public NetworkSpace {
         depths_(options.integers("depths")),
         normalizations_(options.texts("normalizations")),
         activation_names_(options.texts("activations")) {
-    for (const std::string& name : activation_names_) activations_.push_back(activation_from_name(name, options.position("activations")));
+    for (const std::string& name : activation_names_)
+      activations_.push_back(activation_from_name(name, options.position("activations")));
     for (const char* list : {"widths", "depths", "normalizations", "activations"}) {
-      if (options.json().at(list).empty()) throw UserError(options.position(list), "space." + std::string(list) + ": expected at least one");
+      if (options.json().at(list).empty())
+        throw UserError(options.position(list), "space." + std::string(list) + ": expected at least one");
     }
   }
 
@@ -71,13 +73,33 @@ RegistryRecord mlp_record() {
           .summary = "perceptrons of searched depth and width; any input, flattened",
           .source = "",
           .parameters = network_space_parameters(
-              {{.name = "widths", .type = ParameterType::integer_list, .description = "features of a hidden layer to choose from", .default_value = Json::array({16, 32, 64, 128}), .minimum = 1, .maximum = 65536},
-               {.name = "depths", .type = ParameterType::integer_list, .description = "hidden layers to choose from, ascending", .default_value = Json::array({1, 2, 3}), .minimum = 1, .maximum = 100},
-               {.name = "activations", .type = ParameterType::text_list, .description = "activations to choose from, one for all layers", .default_value = Json::array({"relu"}), .choices = {"relu", "relu6", "hard_swish", "swish", "gelu", "tanh", "sigmoid"}},
-               {.name = "normalizations", .type = ParameterType::text_list, .description = "normalizations to choose from, one for all layers", .default_value = Json::array({"batch_norm"}), .choices = {"none", "batch_norm", "layer_norm"}}}),
+              {{.name = "widths",
+                .type = ParameterType::integer_list,
+                .description = "features of a hidden layer to choose from",
+                .default_value = Json::array({16, 32, 64, 128}),
+                .minimum = 1,
+                .maximum = 65536},
+               {.name = "depths",
+                .type = ParameterType::integer_list,
+                .description = "hidden layers to choose from, ascending",
+                .default_value = Json::array({1, 2, 3}),
+                .minimum = 1,
+                .maximum = 100},
+               {.name = "activations",
+                .type = ParameterType::text_list,
+                .description = "activations to choose from, one for all layers",
+                .default_value = Json::array({"relu"}),
+                .choices = {"relu", "relu6", "hard_swish", "swish", "gelu", "tanh", "sigmoid"}},
+               {.name = "normalizations",
+                .type = ParameterType::text_list,
+                .description = "normalizations to choose from, one for all layers",
+                .default_value = Json::array({"batch_norm"}),
+                .choices = {"none", "batch_norm", "layer_norm"}}}),
           .example = "space:\n  kind: mlp\n  widths: [16, 32]\n  depths: [1, 2]\n  activations: [relu, tanh]\n"};
 }
 
-std::unique_ptr<Space> make_mlp_space(const Options& options, const SpaceContext& context) { return std::make_unique<MlpSpace>(options, context); }
+std::unique_ptr<Space> make_mlp_space(const Options& options, const SpaceContext& context) {
+  return std::make_unique<MlpSpace>(options, context);
+}
 
 }  // namespace nacre

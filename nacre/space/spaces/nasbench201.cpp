@@ -22,9 +22,11 @@ constexpr std::array<Edge, 6> kEdges = {{{0, 1}, {0, 2}, {1, 2}, {0, 3}, {1, 3},
 const std::array<std::string, 5> kOperators = {"none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"};
 
 // The benchmark's order: activation first.
-ValueId activated_convolution(std::string_view name, GraphBuilder& b, ValueId x, int64_t channels, int64_t kernel, int64_t stride = 1) {
+ValueId activated_convolution(std::string_view name, GraphBuilder& b, ValueId x, int64_t channels, int64_t kernel,
+                              int64_t stride = 1) {
   const auto scope = b.scope(name);
-  return b.batch_norm("bn", b.convolution("conv", b.activation(x, Activation::relu), channels, {.kernel = kernel, .stride = stride}));
+  return b.batch_norm(
+      "bn", b.convolution("conv", b.activation(x, Activation::relu), channels, {.kernel = kernel, .stride = stride}));
 }
 
 ValueId apply_operator(size_t kind, GraphBuilder& b, ValueId x) {
@@ -40,10 +42,14 @@ ValueId apply_operator(size_t kind, GraphBuilder& b, ValueId x) {
 class Nasbench201Space : public NetworkSpace {
  public:
   Nasbench201Space(const Options& options, const SpaceContext& context)
-      : NetworkSpace("nasbench201", options, context), channels_(options.integer("channels")), cells_(options.integer("cells")) {
+      : NetworkSpace("nasbench201", options, context),
+        channels_(options.integer("channels")),
+        cells_(options.integer("cells")) {
     const auto [input_channels, height, width] = image_extents();
     if (height % 4 != 0 || width % 4 != 0) {
-      throw UserError(fmt::format("space 'nasbench201' halves images twice: it needs sides that are multiples of 4, found {} x {}", height, width));
+      throw UserError(
+          fmt::format("space 'nasbench201' halves images twice: it needs sides that are multiples of 4, found {} x {}",
+                      height, width));
     }
   }
 
@@ -73,7 +79,8 @@ class Nasbench201Space : public NetworkSpace {
       const auto scope = b.scope(edge.name());
       std::vector<Branch> branches;
       for (size_t kind = 0; kind < kOperators.size(); ++kind) {
-        branches.push_back({kOperators[kind], [kind](GraphBuilder& b2, ValueId y) { return apply_operator(kind, b2, y); }});
+        branches.push_back(
+            {kOperators[kind], [kind](GraphBuilder& b2, ValueId y) { return apply_operator(kind, b2, y); }});
       }
       const ValueId arriving = choose.layer(edge.name(), b, nodes[static_cast<size_t>(edge.from)], branches);
       ValueId& node = nodes[static_cast<size_t>(edge.to)];
@@ -102,9 +109,18 @@ RegistryRecord nasbench201_record() {
   return {.name = "nasbench201",
           .summary = "one repeated cell with five operators on six edges, the network of the benchmark",
           .source = "NAS-Bench-201, Dong and Yang 2020, arXiv 2001.00326",
-          .parameters = network_space_parameters(
-              {{.name = "channels", .type = ParameterType::integer, .description = "channels of the first stage; doubled twice", .default_value = 16, .minimum = 1, .maximum = 4096},
-               {.name = "cells", .type = ParameterType::integer, .description = "cells per stage", .default_value = 5, .minimum = 1, .maximum = 100}}),
+          .parameters = network_space_parameters({{.name = "channels",
+                                                   .type = ParameterType::integer,
+                                                   .description = "channels of the first stage; doubled twice",
+                                                   .default_value = 16,
+                                                   .minimum = 1,
+                                                   .maximum = 4096},
+                                                  {.name = "cells",
+                                                   .type = ParameterType::integer,
+                                                   .description = "cells per stage",
+                                                   .default_value = 5,
+                                                   .minimum = 1,
+                                                   .maximum = 100}}),
           .example = "space:\n  kind: nasbench201\n  channels: 8\n  cells: 1\n"};
 }
 
@@ -114,9 +130,11 @@ std::unique_ptr<Space> make_nasbench201_space(const Options& options, const Spac
 
 Decisions nasbench201_decisions(const std::string& code) {
   std::vector<Decision> items;
-  if (code.size() != kEdges.size()) throw UserError(fmt::format("a nasbench201 code has {} digits, found '{}'", kEdges.size(), code));
+  if (code.size() != kEdges.size())
+    throw UserError(fmt::format("a nasbench201 code has {} digits, found '{}'", kEdges.size(), code));
   for (size_t i = 0; i < kEdges.size(); ++i) {
-    if (code[i] < '0' || code[i] > '4') throw UserError(fmt::format("a digit of a nasbench201 code is 0 .. 4, found '{}'", code));
+    if (code[i] < '0' || code[i] > '4')
+      throw UserError(fmt::format("a digit of a nasbench201 code is 0 .. 4, found '{}'", code));
     items.push_back({"cell/" + kEdges[i].name(), code[i] - '0'});
   }
   return Decisions(std::move(items));

@@ -13,7 +13,8 @@ constexpr int kDeepestNesting = 100;
 void check_keys(const ConfigNode& node, const std::string& what, const std::vector<std::string>& accepted) {
   if (!node.is_map()) throw UserError(node.position, what + ": expected a map");
   for (const auto& [key, value] : node.entries) {
-    if (std::ranges::find(accepted, key) == accepted.end()) throw UserError(value.key_position, unknown_name_message("key of " + what, key, accepted));
+    if (std::ranges::find(accepted, key) == accepted.end())
+      throw UserError(value.key_position, unknown_name_message("key of " + what, key, accepted));
   }
 }
 
@@ -45,7 +46,8 @@ Compiler::Compiler(const ConfigNode& root) : blocks_node_(nullptr), grammars_nod
   for (const std::string& name : keys_of(grammars_node_)) grammar(name, grammars_node_->position);
   for (const auto& [name, grammar] : grammars_) {
     if (std::ranges::none_of(grammar->productions, &Grammar::Rule::terminal)) {
-      throw UserError(grammars_node_->at(name).position, fmt::format("grammar '{}': every production recurses, so that no network is finite", name));
+      throw UserError(grammars_node_->at(name).position,
+                      fmt::format("grammar '{}': every production recurses, so that no network is finite", name));
     }
   }
 }
@@ -53,7 +55,8 @@ Compiler::Compiler(const ConfigNode& root) : blocks_node_(nullptr), grammars_nod
 SharedSteps Compiler::steps(const ConfigNode& list, std::vector<std::string> names, const std::string& what) {
   if (++depth_ > kDeepestNesting) throw UserError(list.position, "steps are nested more than 100 deep");
   auto result = std::make_shared<Steps>();
-  if (!list.is_null() && list.kind != ConfigNode::Kind::sequence) throw UserError(list.position, what + ": expected a list of steps");
+  if (!list.is_null() && list.kind != ConfigNode::Kind::sequence)
+    throw UserError(list.position, what + ": expected a list of steps");
   std::set<std::string> seen;
   for (size_t i = 0; i < list.items.size(); ++i) {
     result->push_back(step(list.items[i], i, names));
@@ -103,7 +106,8 @@ Step Compiler::step(const ConfigNode& node, size_t index, std::vector<std::strin
 
 std::shared_ptr<const Block> Compiler::block(const std::string& name, const SourcePosition& position) {
   if (const auto known = blocks_.find(name); known != blocks_.end()) {
-    if (known->second == nullptr) throw UserError(position, fmt::format("block '{}' uses itself; write a grammar, whose depth is limited", name));
+    if (known->second == nullptr)
+      throw UserError(position, fmt::format("block '{}' uses itself; write a grammar, whose depth is limited", name));
     return known->second;
   }
   const ConfigNode* node = blocks_node_ == nullptr ? nullptr : blocks_node_->find(name);
@@ -114,7 +118,8 @@ std::shared_ptr<const Block> Compiler::block(const std::string& name, const Sour
   if (node->is_map()) {
     check_keys(*node, "block " + name, {"parameters", "steps"});
     if (const ConfigNode* parameters = node->find("parameters")) {
-      if (parameters->kind != ConfigNode::Kind::sequence) throw UserError(parameters->position, "parameters: expected a list of names");
+      if (parameters->kind != ConfigNode::Kind::sequence)
+        throw UserError(parameters->position, "parameters: expected a list of names");
       for (const ConfigNode& item : parameters->items) result->parameters.push_back(item.as_text("parameters"));
     }
     list = node->find("steps");
@@ -134,9 +139,11 @@ std::shared_ptr<const Grammar> Compiler::grammar(const std::string& name, const 
   const auto result = std::make_shared<Grammar>();
   grammars_[name] = result;  // before its productions, which refer to it
   const ConfigNode* depth = node->find("depth");
-  if (depth == nullptr) throw UserError(node->position, fmt::format("missing key depth of grammar {} (how often it may recurse)", name));
+  if (depth == nullptr)
+    throw UserError(node->position, fmt::format("missing key depth of grammar {} (how often it may recurse)", name));
   result->depth = depth->as_integer("depth");
-  if (result->depth < 0 || result->depth > 100) throw UserError(depth->position, fmt::format("depth: expected a number 0 .. 100, found {}", result->depth));
+  if (result->depth < 0 || result->depth > 100)
+    throw UserError(depth->position, fmt::format("depth: expected a number 0 .. 100, found {}", result->depth));
   const ConfigNode* productions = node->find("productions");
   if (productions == nullptr || !productions->is_map() || productions->entries.empty()) {
     throw UserError(node->position, fmt::format("grammar {}: expected productions, a map of labels and steps", name));

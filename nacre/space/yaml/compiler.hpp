@@ -44,7 +44,7 @@ class Compiler {
 
   const ConfigNode* blocks_node_;
   const ConfigNode* grammars_node_;
-  std::map<std::string, std::shared_ptr<Block>> blocks_;        // null while it is read
+  std::map<std::string, std::shared_ptr<Block>> blocks_;  // null while it is read
   std::map<std::string, std::shared_ptr<Grammar>> grammars_;
   SharedSteps network_;
   int depth_ = 0;

@@ -15,7 +15,8 @@ bool any_recurses(const Paths& paths) {
   return std::ranges::any_of(paths, [](const auto& path) { return recurses(*path.second); });
 }
 
-ValueId run_inside(const Place& place, const std::string& scope_name, const Steps& steps, GraphBuilder& builder, ValueId x) {
+ValueId run_inside(const Place& place, const std::string& scope_name, const Steps& steps, GraphBuilder& builder,
+                   ValueId x) {
   const auto scope = place.choose().scope(scope_name, builder);
   return run_steps(steps, place.build, builder, place.names, x);
 }
@@ -25,14 +26,16 @@ ValueId run_inside(const Place& place, const std::string& scope_name, const Step
 void need_one_shape(const Place& place, const std::vector<ValueId>& values, const std::string& how) {
   const auto text = [&](ValueId value) { return place.builder.graph().shape_text(place.builder.shape(value)); };
   for (const ValueId value : values) {
-    if (text(value) != text(values[0])) throw UserError(fmt::format("{} needs equal shapes, found {} and {}", how, text(values[0]), text(value)));
+    if (text(value) != text(values[0]))
+      throw UserError(fmt::format("{} needs equal shapes, found {} and {}", how, text(values[0]), text(value)));
   }
 }
 
 ValueId concatenate(const Place& place, const std::vector<ValueId>& values) {
   Choice channels = 0;
   for (const ValueId value : values) {
-    if (place.builder.shape(value).rank() != place.builder.shape(values[0]).rank()) throw UserError("concat needs values of one rank");
+    if (place.builder.shape(value).rank() != place.builder.shape(values[0]).rank())
+      throw UserError("concat needs values of one rank");
     channels = channels + place.layers().channels(value);
   }
   const ValueId result = place.builder.node("Concat", values, {{"axis", int64_t{1}}});
@@ -46,7 +49,8 @@ ValueId merge(const Place& place, const std::string& how, const std::vector<Valu
   need_one_shape(place, values, how);
   ValueId result = values[0];
   for (size_t i = 1; i < values.size(); ++i) {
-    result = place.layers().same_channels(result, how == "add" ? place.builder.add(result, values[i]) : place.builder.node("Mul", {result, values[i]}));
+    result = place.layers().same_channels(
+        result, how == "add" ? place.builder.add(result, values[i]) : place.builder.node("Mul", {result, values[i]}));
   }
   return result;
 }
@@ -66,7 +70,8 @@ void read_residual(StepReader& reader, Step& step) {
     ValueId x = place.x;
     if (project) {
       const auto scope = place.choose().scope(name, place.builder);
-      if (place.builder.shape(x).rank() != 4 || place.builder.shape(y).rank() != 4) throw UserError("a projected shortcut needs images");
+      if (place.builder.shape(x).rank() != 4 || place.builder.shape(y).rank() != 4)
+        throw UserError("a projected shortcut needs images");
       const int64_t after = place.builder.extent(y, 2);
       const int64_t stride = after == 0 ? 1 : std::max<int64_t>(1, (place.builder.extent(x, 2) + after - 1) / after);
       x = skip_connection(place.choose(), place.builder, x, place.layers().channels(y), stride, Activation::none);
@@ -81,7 +86,8 @@ void read_parallel(StepReader& reader, Step& step) {
   step.recurses = any_recurses(paths);
   step.run = [paths, how = reader.word("merge", merges()), name = step.name](const Place& place) {
     std::vector<ValueId> values;
-    for (const auto& [label, steps] : paths) values.push_back(run_inside(place, name + "/" + label, *steps, place.builder, place.x));
+    for (const auto& [label, steps] : paths)
+      values.push_back(run_inside(place, name + "/" + label, *steps, place.builder, place.x));
     return merge(place, how, values);
   };
 }
@@ -114,7 +120,8 @@ void read_repeat(StepReader& reader, Step& step) {
     counts.push_back(times.as_integer("repeat.times"));
   }
   for (const int64_t count : counts) {
-    if (count < 0 || count > 1000) throw UserError(times.position, fmt::format("repeat.times: expected numbers 0 .. 1000, found {}", count));
+    if (count < 0 || count > 1000)
+      throw UserError(times.position, fmt::format("repeat.times: expected numbers 0 .. 1000, found {}", count));
   }
   step.scoped = false;
   step.recurses = recurses(*steps);
@@ -132,7 +139,8 @@ void read_subset(StepReader& reader, Step& step) {
   const Paths paths = reader.branches("branches");
   const int64_t k = reader.value("choose").as_integer("subset.choose");
   if (k < 1 || k > static_cast<int64_t>(paths.size())) {
-    throw UserError(reader.value("choose").position, fmt::format("subset.choose: expected a number 1 .. {}, found {}", paths.size(), k));
+    throw UserError(reader.value("choose").position,
+                    fmt::format("subset.choose: expected a number 1 .. {}, found {}", paths.size(), k));
   }
   step.scoped = false;
   step.recurses = any_recurses(paths);
@@ -143,7 +151,8 @@ void read_subset(StepReader& reader, Step& step) {
     return place.choose().block(name, place.builder, place.x, [&](GraphBuilder& b, ValueId y) {
       std::vector<ValueId> values;
       for (const int64_t i : place.choose().subset("branches", labels, k)) {
-        values.push_back(run_inside(place, labels[static_cast<size_t>(i)], *paths[static_cast<size_t>(i)].second, b, y));
+        values.push_back(
+            run_inside(place, labels[static_cast<size_t>(i)], *paths[static_cast<size_t>(i)].second, b, y));
       }
       return merge(place, how, values);
     });
@@ -170,16 +179,20 @@ void read_use(StepReader& reader, Step& step) {
   const bool shared = reader.boolean("shared");
   const auto block = reader.compiler().block(block_name, reader.value("block").position);
   const ConfigNode& given = reader.value("with");
-  if (!given.is_null() && !given.is_map()) throw UserError(given.position, "use.with: expected a map of parameters and sizes");
+  if (!given.is_null() && !given.is_map())
+    throw UserError(given.position, "use.with: expected a map of parameters and sizes");
   for (const auto& [name, value] : given.entries) {
     if (std::ranges::find(block->parameters, name) == block->parameters.end()) {
-      throw UserError(value.key_position, unknown_name_message("parameter of block " + block_name, name, block->parameters));
+      throw UserError(value.key_position,
+                      unknown_name_message("parameter of block " + block_name, name, block->parameters));
     }
   }
   std::vector<std::pair<std::string, Size>> parameters;
   for (const std::string& name : block->parameters) {
     const ConfigNode* value = given.find(name);
-    if (value == nullptr) throw UserError(reader.position(), fmt::format("block '{}' needs the parameter '{}' (use.with)", block_name, name));
+    if (value == nullptr)
+      throw UserError(reader.position(),
+                      fmt::format("block '{}' needs the parameter '{}' (use.with)", block_name, name));
     parameters.emplace_back(name, Size::read(*value, "use.with." + name, reader.names()));
   }
   step.scoped = false;
@@ -228,14 +241,35 @@ const StepKey kMerge = {"merge", "add, concat or multiply", "add"};
 std::span<const StepKind> control_step_kinds() {
   static const std::vector<StepKind> kKinds = {
       {"layer", "one of the branches: a decision", {kBranches}, "", read_layer},
-      {"repeat", "the steps several times, each time with decisions of its own unless shared",
-       {{"times", "a number, or an ascending list to choose from"}, {"steps", "what is repeated"}, {"shared", "", "false"}}, "", read_repeat},
-      {"subset", "some of the branches, joined: a decision", {{"choose", "how many"}, kBranches, kMerge}, "", read_subset},
+      {"repeat",
+       "the steps several times, each time with decisions of its own unless shared",
+       {{"times", "a number, or an ascending list to choose from"},
+        {"steps", "what is repeated"},
+        {"shared", "", "false"}},
+       "",
+       read_repeat},
+      {"subset",
+       "some of the branches, joined: a decision",
+       {{"choose", "how many"}, kBranches, kMerge},
+       "",
+       read_subset},
       {"parallel", "all branches, joined", {kBranches, kMerge}, "", read_parallel},
-      {"residual", "the steps, added to their input", {{"steps", "the steps"}, {"shortcut", "identity or projection", "identity"}}, "steps", read_residual},
-      {"let", "names for sizes, known to the steps that follow", {{"variables", "names with sizes"}}, "variables", read_let, true},
-      {"use", "a block; shared: with the same decisions wherever it is used",
-       {{"block", "its name"}, {"with", "its parameters", ""}, {"shared", "", "false"}}, "block", read_use},
+      {"residual",
+       "the steps, added to their input",
+       {{"steps", "the steps"}, {"shortcut", "identity or projection", "identity"}},
+       "steps",
+       read_residual},
+      {"let",
+       "names for sizes, known to the steps that follow",
+       {{"variables", "names with sizes"}},
+       "variables",
+       read_let,
+       true},
+      {"use",
+       "a block; shared: with the same decisions wherever it is used",
+       {{"block", "its name"}, {"with", "its parameters", ""}, {"shared", "", "false"}},
+       "block",
+       read_use},
       {"recurse", "a production of a grammar: a decision", {{"grammar", "its name"}}, "grammar", read_recurse}};
   return kKinds;
 }

@@ -68,9 +68,12 @@ class Parser {
     if (++depth_ > kDeepest) fail("nested too deeply");
     TermPointer left = product();
     for (;;) {
-      if (take('+')) left = join(Term::Kind::add, left, product());
-      else if (take('-')) left = join(Term::Kind::subtract, left, product());
-      else break;
+      if (take('+'))
+        left = join(Term::Kind::add, left, product());
+      else if (take('-'))
+        left = join(Term::Kind::subtract, left, product());
+      else
+        break;
     }
     --depth_;
     return left;
@@ -79,9 +82,12 @@ class Parser {
   TermPointer product() {
     TermPointer left = factor();
     for (;;) {
-      if (take('*')) left = join(Term::Kind::multiply, left, factor());
-      else if (take('/')) left = join(Term::Kind::divide, left, factor());
-      else return left;
+      if (take('*'))
+        left = join(Term::Kind::multiply, left, factor());
+      else if (take('/'))
+        left = join(Term::Kind::divide, left, factor());
+      else
+        return left;
     }
   }
 
@@ -108,7 +114,8 @@ class Parser {
 
   TermPointer name() {
     const size_t begin = at_;
-    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) != 0 || text_[at_] == '_')) ++at_;
+    while (at_ < text_.size() && (std::isalnum(static_cast<unsigned char>(text_[at_])) != 0 || text_[at_] == '_'))
+      ++at_;
     const std::string word = text_.substr(begin, at_ - begin);
     if (word == "make_divisible") {
       expect('(');
@@ -151,8 +158,10 @@ Choice evaluate_term(const Term& term, const SizeExpression::Lookup& lookup) {
 
 }  // namespace
 
-SizeExpression SizeExpression::parse(const std::string& text, const SourcePosition& position, const std::vector<std::string>& known) {
-  if (text.size() > kLongest) throw UserError(position, "a size of more than " + std::to_string(kLongest) + " characters");
+SizeExpression SizeExpression::parse(const std::string& text, const SourcePosition& position,
+                                     const std::vector<std::string>& known) {
+  if (text.size() > kLongest)
+    throw UserError(position, "a size of more than " + std::to_string(kLongest) + " characters");
   SizeExpression result;
   result.term_ = Parser(text, position, known).whole();
   return result;

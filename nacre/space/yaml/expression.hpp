@@ -17,7 +17,8 @@ class SizeExpression {
   using Lookup = std::function<Choice(std::string_view name)>;
 
   // Parses `text`; names other than `known` are a UserError with the nearest one. Columns are counted from `position`.
-  static SizeExpression parse(const std::string& text, const SourcePosition& position, const std::vector<std::string>& known);
+  static SizeExpression parse(const std::string& text, const SourcePosition& position,
+                              const std::vector<std::string>& known);
   static SizeExpression constant(int64_t number);
 
   // `lookup` is asked for the names that were known.

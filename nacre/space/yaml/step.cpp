@@ -55,7 +55,8 @@ Size Size::read(const ConfigNode& node, const std::string& key, const std::vecto
     }
   }
   const ConfigNode& list = node.at("choose");
-  if (list.kind != ConfigNode::Kind::sequence || list.items.empty()) throw UserError(list.position, key + ".choose: expected a list of numbers");
+  if (list.kind != ConfigNode::Kind::sequence || list.items.empty())
+    throw UserError(list.position, key + ".choose: expected a list of numbers");
   for (const ConfigNode& item : list.items) size.alternatives_.push_back(item.as_integer(key + ".choose"));
   const ConfigNode* name = node.find("name");
   size.decision_ = name != nullptr ? name->as_text(key + ".name") : key.substr(key.rfind('.') + 1);
@@ -127,7 +128,8 @@ std::string steps_markdown() {
 
 // --- reading ------------------------------------------------------------------------------------------------------
 
-StepReader::StepReader(Compiler& compiler, const StepKind& kind, const ConfigNode& node, const ConfigNode& arguments, std::vector<std::string>& names)
+StepReader::StepReader(Compiler& compiler, const StepKind& kind, const ConfigNode& node, const ConfigNode& arguments,
+                       std::vector<std::string>& names)
     : compiler_(compiler), kind_(kind), position_(node.position), names_(names) {
   const bool has_choose = std::ranges::find(kind.keys, "choose", &StepKey::name) != kind.keys.end();
   if (arguments.is_map() && !kind.main_is_map && (has_choose || !is_choice(arguments))) {
@@ -148,7 +150,8 @@ StepReader::StepReader(Compiler& compiler, const StepKind& kind, const ConfigNod
   for (const StepKey& key : kind.keys) {
     if (given(key.name)) continue;
     if (!key.fallback) throw UserError(position_, fmt::format("missing key {} ({})", what(key.name), key.description));
-    ConfigNode fallback = key.fallback->empty() ? ConfigNode{} : parse_config(*key.fallback, "default of " + what(key.name));
+    ConfigNode fallback =
+        key.fallback->empty() ? ConfigNode{} : parse_config(*key.fallback, "default of " + what(key.name));
     fallback.position = position_;
     values_.emplace_back(key.name, std::move(fallback));
   }
@@ -178,9 +181,11 @@ SharedSteps StepReader::steps(const std::string& key) const { return compiler_.s
 
 std::vector<std::pair<std::string, SharedSteps>> StepReader::branches(const std::string& key) const {
   const ConfigNode& node = value(key);
-  if (!node.is_map() || node.entries.empty()) throw UserError(node.position, what(key) + ": expected a map of labels and steps");
+  if (!node.is_map() || node.entries.empty())
+    throw UserError(node.position, what(key) + ": expected a map of labels and steps");
   std::vector<std::pair<std::string, SharedSteps>> result;
-  for (const auto& [label, list] : node.entries) result.emplace_back(label, compiler_.steps(list, names_, what(key) + "." + label));
+  for (const auto& [label, list] : node.entries)
+    result.emplace_back(label, compiler_.steps(list, names_, what(key) + "." + label));
   return result;
 }
 

@@ -57,16 +57,16 @@ class Size {
  private:
   SourcePosition position_;
   SizeExpression expression_;
-  std::string decision_;               // name of the decision, "" for an expression
+  std::string decision_;  // name of the decision, "" for an expression
   std::vector<int64_t> alternatives_;
 };
 
 struct Step {
   std::string kind;
-  std::string name;        // scope of its decisions and nodes
+  std::string name;  // scope of its decisions and nodes
   SourcePosition position;
-  bool scoped = true;      // layers run in the scope `name`; control flow enters scopes itself
-  bool recurses = false;   // holds a recurse step
+  bool scoped = true;     // layers run in the scope `name`; control flow enters scopes itself
+  bool recurses = false;  // holds a recurse step
   std::function<ValueId(const Place&)> run;
 };
 using Steps = std::vector<Step>;
@@ -106,7 +106,8 @@ class Compiler;
 // Reads the keys of one step. Defaults come from the kind's record.
 class StepReader {
  public:
-  StepReader(Compiler& compiler, const StepKind& kind, const ConfigNode& node, const ConfigNode& arguments, std::vector<std::string>& names);
+  StepReader(Compiler& compiler, const StepKind& kind, const ConfigNode& node, const ConfigNode& arguments,
+             std::vector<std::string>& names);
 
   Compiler& compiler() const { return compiler_; }
   const SourcePosition& position() const { return position_; }

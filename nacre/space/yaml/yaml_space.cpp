@@ -27,7 +27,8 @@ network:
 )";
 
 // A relative file is looked for in the context's folder and beside the configuration that names it.
-std::filesystem::path find_file(const std::filesystem::path& file, const SourcePosition& position, const std::filesystem::path& base_folder) {
+std::filesystem::path find_file(const std::filesystem::path& file, const SourcePosition& position,
+                                const std::filesystem::path& base_folder) {
   if (file.is_absolute()) return file;
   if (std::filesystem::exists(base_folder / file)) return base_folder / file;
   const std::filesystem::path near = std::filesystem::path(position.file).parent_path() / file;
@@ -36,7 +37,8 @@ std::filesystem::path find_file(const std::filesystem::path& file, const SourceP
 
 ConfigNode definition_of(const Options& options, const SpaceContext& context) {
   if (options.has("file")) {
-    if (options.given("define")) throw UserError(options.position("define"), "space: give either file or define, not both");
+    if (options.given("define"))
+      throw UserError(options.position("define"), "space: give either file or define, not both");
     return load_config(find_file(options.text("file"), options.position("file"), context.base_folder));
   }
   if (options.given("define")) return options.node("define");
@@ -68,8 +70,9 @@ class YamlSpace : public NetworkSpace {
     x = yaml_space::run_steps(*compiler_.network(), build, b, nothing, x);
     const Shape& shape = b.shape(x);
     if (shape.rank() != 2 || !shape[1].is_fixed() || shape[1].extent() != classes()) {
-      throw UserError(definition_.position, fmt::format("the network ends in the shape {}; it must end in [batch,{}] (step classifier)",
-                                                        b.graph().shape_text(shape), classes()));
+      throw UserError(definition_.position,
+                      fmt::format("the network ends in the shape {}; it must end in [batch,{}] (step classifier)",
+                                  b.graph().shape_text(shape), classes()));
     }
     return x;
   }
@@ -82,15 +85,19 @@ class YamlSpace : public NetworkSpace {
 }  // namespace
 
 RegistryRecord yaml_space_record() {
-  return {.name = "yaml",
-          .summary = "a space of your own, written as steps with choices",
-          .source = "",
-          .parameters = network_space_parameters(
-              {{.name = "file", .type = ParameterType::text, .description = "YAML file with network and, optionally, blocks and grammars; relative to this file"},
-               {.name = "define", .type = ParameterType::any, .description = "the same, written here"}}),
-          .example = "space:\n  kind: yaml\n  define:\n    network:\n      - flatten\n      - linear: {out: {choose: [16, 32]}}\n"
-                     "      - layer:\n          name: activation\n          branches:\n            relu: [activation: relu]\n"
-                     "            tanh: [activation: tanh]\n      - classifier\n"};
+  return {
+      .name = "yaml",
+      .summary = "a space of your own, written as steps with choices",
+      .source = "",
+      .parameters = network_space_parameters(
+          {{.name = "file",
+            .type = ParameterType::text,
+            .description = "YAML file with network and, optionally, blocks and grammars; relative to this file"},
+           {.name = "define", .type = ParameterType::any, .description = "the same, written here"}}),
+      .example =
+          "space:\n  kind: yaml\n  define:\n    network:\n      - flatten\n      - linear: {out: {choose: [16, 32]}}\n"
+          "      - layer:\n          name: activation\n          branches:\n            relu: [activation: relu]\n"
+          "            tanh: [activation: tanh]\n      - classifier\n"};
 }
 
 std::unique_ptr<Space> make_yaml_space(const Options& options, const SpaceContext& context) {

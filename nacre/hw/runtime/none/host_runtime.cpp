@@ -1,13 +1,17 @@
 // Built instead of runtime/torch when nacre has no libtorch.
-#include "nacre/base/error.hpp"
 #include "nacre/hw/host_runtime.hpp"
+#include "nacre/base/error.hpp"
 
 namespace nacre {
 
-std::string host_runtime_missing() { return "this nacre was built without libtorch (NACRE_TORCH=OFF); use target macs, or build with libtorch"; }
+std::string host_runtime_missing() {
+  return "this nacre was built without libtorch (NACRE_TORCH=OFF); use target macs, or build with libtorch";
+}
 
 std::string host_runtime_text() { return "none"; }
 
-std::unique_ptr<HostModel> make_host_model(const Graph&, const HostModelOptions&) { throw UserError(host_runtime_missing()); }
+std::unique_ptr<HostModel> make_host_model(const Graph&, const HostModelOptions&) {
+  throw UserError(host_runtime_missing());
+}
 
 }  // namespace nacre

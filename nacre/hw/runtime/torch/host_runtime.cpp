@@ -1,7 +1,7 @@
 // The runtime of target `host`: the torch executor in inference, fp32, weights resident, input fixed.
+#include "nacre/hw/host_runtime.hpp"
 #include "nacre/base/error.hpp"
 #include "nacre/base/random.hpp"
-#include "nacre/hw/host_runtime.hpp"
 #include "nacre/nn/torch_compat.hpp"
 #include "nacre/nn/torch_executor.hpp"
 #include "nacre/nn/torch_types.hpp"
@@ -29,12 +29,16 @@ Tensor draw_input(const Value& value, uint64_t seed) {
 class TorchHostModel : public HostModel {
  public:
   TorchHostModel(const Graph& graph, const HostModelOptions& options)
-      : threads_before_(thread_count()), numerics_(inference_numerics(options)), executor_(graph, numerics_), store_(graph, 0, numerics_) {
+      : threads_before_(thread_count()),
+        numerics_(inference_numerics(options)),
+        executor_(graph, numerics_),
+        store_(graph, 0, numerics_) {
     for (size_t i = 0; i < graph.inputs.size(); ++i) {
       const Value& value = graph.value(graph.inputs[i]);
       NACRE_CHECK(value.shape && value.shape->is_fixed());
       inputs_.push_back(copy_to_torch(draw_input(value, i)));
-      if (options.channels_last && inputs_.back().dim() == 4) inputs_.back() = inputs_.back().contiguous(at::MemoryFormat::ChannelsLast);
+      if (options.channels_last && inputs_.back().dim() == 4)
+        inputs_.back() = inputs_.back().contiguous(at::MemoryFormat::ChannelsLast);
     }
     set_thread_count(numerics_.threads);
   }
