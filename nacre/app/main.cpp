@@ -23,25 +23,21 @@ std::string own_path(const char* argument) {
 int run(int argc, char** argv) {
   nacre::Session session;
   session.program = own_path(argv[0]);
-  CLI::App app("nacre: searches networks (and, with them, accelerators) for a data set, a device and limits", "nacre");
-  app.set_version_flag("--version", std::string("nacre ") + NACRE_VERSION);
-  app.require_subcommand(1);
-  app.fallthrough();
-  app.add_flag("--json", session.json, "print results as JSON");
+  nacre::Program program("nacre",
+                         "nacre: searches networks (and, with them, accelerators) for a data set, a device and limits",
+                         std::string("nacre ") + NACRE_VERSION);
+  nacre::Command command = program.command();
+  command.add_flag("--json", session.json, "print results as JSON");
   bool quiet = false;
   bool verbose = false;
-  app.add_flag("-q,--quiet", quiet, "only warnings and errors on stderr");
-  app.add_flag("-v,--verbose", verbose, "more on stderr");
-  app.parse_complete_callback([&] {
+  command.add_flag("-q,--quiet", quiet, "only warnings and errors on stderr");
+  command.add_flag("-v,--verbose", verbose, "more on stderr");
+  program.on_parsed([&] {
     if (quiet) nacre::set_log_level(nacre::LogLevel::warning);
     if (verbose) nacre::set_log_level(nacre::LogLevel::debug);
   });
-  for (const nacre::AddVerb add : kVerbs) add(app, session);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? nacre::kExitDone : nacre::kExitBadInput;
-  }
+  for (const nacre::AddVerb add : kVerbs) add(command, session);
+  if (program.parse(argc, argv) != 0) return nacre::kExitBadInput;
   return session.exit_code;
 }
 

@@ -3,8 +3,9 @@
 // stdout is data, stderr is progress and messages. Exit codes: 0 done, 2 bad input, 3 limits not met, 130 interrupted.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
+
+#include "nacre/app/command.hpp"
 
 namespace nacre {
 
@@ -21,20 +22,20 @@ struct Session {
   std::string program;  // path of this program, to start workers
 };
 
-// Adds the verb and its options to `app`; its callback does the work and may set session.exit_code.
-using AddVerb = void (*)(CLI::App& app, Session& session);
+// Adds the verb and its options to the program; what it runs does the work and may set session.exit_code.
+using AddVerb = void (*)(Command& program, Session& session);
 
-void add_search(CLI::App& app, Session& session);
-void add_resume(CLI::App& app, Session& session);
-void add_train(CLI::App& app, Session& session);
-void add_evaluate(CLI::App& app, Session& session);
-void add_inspect(CLI::App& app, Session& session);
-void add_list(CLI::App& app, Session& session);
-void add_describe(CLI::App& app, Session& session);
-void add_study(CLI::App& app, Session& session);
-void add_report(CLI::App& app, Session& session);
-void add_doctor(CLI::App& app, Session& session);
-void add_reference(CLI::App& app, Session& session);  // hidden: the configuration reference as Markdown
-void add_worker(CLI::App& app, Session& session);     // hidden: evaluates trials for a parent process
+void add_search(Command& program, Session& session);
+void add_resume(Command& program, Session& session);
+void add_train(Command& program, Session& session);
+void add_evaluate(Command& program, Session& session);
+void add_inspect(Command& program, Session& session);
+void add_list(Command& program, Session& session);
+void add_describe(Command& program, Session& session);
+void add_study(Command& program, Session& session);
+void add_report(Command& program, Session& session);
+void add_doctor(Command& program, Session& session);
+void add_reference(Command& program, Session& session);  // hidden: the configuration reference as Markdown
+void add_worker(Command& program, Session& session);     // hidden: evaluates trials for a parent process
 
 }  // namespace nacre

@@ -4,6 +4,8 @@
 #include <cstdio>
 #include <exception>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "nacre/nn/torch_compat.hpp"
 #include "nacre/nn/trainer.hpp"
@@ -43,10 +45,29 @@ class Prober {
   }
 
  private:
-  double measure(const Numerics& numerics, int workers) {
-    const double rate = measure_side_by_side(request_, numerics, workers, request_.time_s / 4);
-    decision_.measurements.push_back({numerics, workers, rate});
-    return rate;
+  struct Setting {
+    Numerics numerics;
+    int workers = 1;
+  };
+
+  // Images per second of both: the median of rounds in which they take turns, so that what else the machine does weighs on
+  // both alike.
+  std::pair<double, double> compare(const Setting& first, const Setting& second) {
+    constexpr int kRounds = 3;
+    std::vector<double> rates_first, rates_second;
+    for (int round = 0; round < kRounds; ++round) {
+      const double time_s = request_.time_s / (4 * kRounds);
+      rates_first.push_back(measure_side_by_side(request_, first.numerics, first.workers, time_s));
+      rates_second.push_back(measure_side_by_side(request_, second.numerics, second.workers, time_s));
+    }
+    return {record(first, rates_first), record(second, rates_second)};
+  }
+
+  double record(const Setting& setting, std::vector<double>& rates) {
+    std::ranges::sort(rates);
+    const double median = rates[rates.size() / 2];
+    decision_.measurements.push_back({setting.numerics, setting.workers, median});
+    return median;
   }
 
   void decide_arithmetic() {
@@ -61,10 +82,9 @@ class Prober {
       decision_.reason = "fp32: this processor has no bfloat16 arithmetic";
       return;
     }
-    const double fp32 = measure(numerics, 1);
     Numerics other = numerics;
     other.arithmetic = Arithmetic::bf16;
-    const double bf16 = measure(other, 1);
+    const auto [fp32, bf16] = compare({numerics, 1}, {other, 1});
     if (bf16 >= kGainForBf16 * fp32) numerics.arithmetic = Arithmetic::bf16;
     decision_.reason = std::string(arithmetic_name(numerics.arithmetic)) + ": bf16 trains " + rounded(bf16) +
                        " images/s, fp32 " + rounded(fp32);
@@ -84,8 +104,7 @@ class Prober {
     if (cores_ == 1) return;
     Numerics all = decision_.numerics;
     all.threads = cores_;
-    const double together = measure(all, 1);
-    const double apart = measure(decision_.numerics, cores_);
+    const auto [together, apart] = compare({all, 1}, {decision_.numerics, cores_});
     if (together > apart) {
       decision_.numerics.threads = cores_;
     } else {

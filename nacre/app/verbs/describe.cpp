@@ -99,14 +99,12 @@ void describe(const std::vector<std::string>& words, const Session& session) {
 
 }  // namespace
 
-void add_describe(CLI::App& app, Session& session) {
-  CLI::App* verb = app.add_subcommand(
-      "describe", "one thing in full: keys, defaults, example; or the space of a configuration file");
+void add_describe(Command& program, Session& session) {
+  Command verb =
+      program.add_verb("describe", "one thing in full: keys, defaults, example; or the space of a configuration file");
   auto words = std::make_shared<std::vector<std::string>>();
-  verb->add_option("what", *words, "[kind] name, e.g. space mbconv; or a configuration file")
-      ->required()
-      ->expected(1, 2);
-  verb->callback([words, &session] { describe(*words, session); });
+  verb.add_option("what", *words, "[kind] name, e.g. space mbconv; or a configuration file").required().expected(1, 2);
+  verb.on_run([words, &session] { describe(*words, session); });
 }
 
 }  // namespace nacre

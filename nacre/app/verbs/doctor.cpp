@@ -62,9 +62,9 @@ void doctor(Session& session) {
 
 }  // namespace
 
-void add_doctor(CLI::App& app, Session& session) {
-  CLI::App* verb = app.add_subcommand("doctor", "what this machine offers, and what is wrong with it");
-  verb->callback([&session] { doctor(session); });
+void add_doctor(Command& program, Session& session) {
+  Command verb = program.add_verb("doctor", "what this machine offers, and what is wrong with it");
+  verb.on_run([&session] { doctor(session); });
 }
 
 }  // namespace nacre

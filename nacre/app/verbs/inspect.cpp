@@ -123,14 +123,14 @@ void inspect(const InspectOptions& options, const Session& session) {
 
 }  // namespace
 
-void add_inspect(CLI::App& app, Session& session) {
-  CLI::App* verb = app.add_subcommand("inspect", "parameters, MACs, memory, hashes and layers of an ONNX model");
+void add_inspect(Command& program, Session& session) {
+  Command verb = program.add_verb("inspect", "parameters, MACs, memory, hashes and layers of an ONNX model");
   auto options = std::make_shared<InspectOptions>();
-  verb->add_option("model", options->model, "ONNX file")->required();
-  verb->add_option("--bind", options->bindings,
-                   "value of a symbolic dimension, e.g. --bind past=1024 (batch is 1 unless given)");
-  verb->add_flag("--text", options->text, "print the graph's text form instead");
-  verb->callback([options, &session] { inspect(*options, session); });
+  verb.add_option("model", options->model, "ONNX file").required();
+  verb.add_option("--bind", options->bindings,
+                  "value of a symbolic dimension, e.g. --bind past=1024 (batch is 1 unless given)");
+  verb.add_flag("--text", options->text, "print the graph's text form instead");
+  verb.on_run([options, &session] { inspect(*options, session); });
 }
 
 }  // namespace nacre

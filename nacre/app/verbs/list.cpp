@@ -37,11 +37,11 @@ void list(const std::string& word, const Session& session) {
 
 }  // namespace
 
-void add_list(CLI::App& app, Session& session) {
-  CLI::App* verb = app.add_subcommand("list", "what there is: spaces, strategies, targets, tasks, operators, ...");
+void add_list(Command& program, Session& session) {
+  Command verb = program.add_verb("list", "what there is: spaces, strategies, targets, tasks, operators, ...");
   auto kind = std::make_shared<std::string>();
-  verb->add_option("kind", *kind, "one kind only, e.g. strategies");
-  verb->callback([kind, &session] { list(*kind, session); });
+  verb.add_option("kind", *kind, "one kind only, e.g. strategies");
+  verb.on_run([kind, &session] { list(*kind, session); });
 }
 
 }  // namespace nacre

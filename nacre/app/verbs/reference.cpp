@@ -60,10 +60,10 @@ void print_reference() {
 
 }  // namespace
 
-void add_reference(CLI::App& app, Session&) {
-  CLI::App* verb = app.add_subcommand("reference", "the configuration reference as Markdown");
-  verb->group("");  // hidden
-  verb->callback([] { print_reference(); });
+void add_reference(Command& program, Session&) {
+  Command verb = program.add_verb("reference", "the configuration reference as Markdown");
+  verb.hide();  // hidden
+  verb.on_run([] { print_reference(); });
 }
 
 }  // namespace nacre

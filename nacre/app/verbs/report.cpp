@@ -6,11 +6,11 @@
 
 namespace nacre {
 
-void add_report(CLI::App& app, Session& session) {
-  CLI::App* verb = app.add_subcommand("report", "write the report of a study anew: one HTML file, no network needed");
+void add_report(Command& program, Session& session) {
+  Command verb = program.add_verb("report", "write the report of a study anew: one HTML file, no network needed");
   auto folder = std::make_shared<std::string>();
-  verb->add_option("folder", *folder, "output folder of a search")->required();
-  verb->callback([folder, &session] {
+  verb.add_option("folder", *folder, "output folder of a search").required();
+  verb.on_run([folder, &session] {
     const std::string path = write_study_report(*folder).string();
     if (session.json) {
       std::cout << Json{{"report", path}}.dump() << "\n";

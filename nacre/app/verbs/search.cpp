@@ -170,25 +170,25 @@ void resume(const SearchOptions& options, Session& session) {
 
 }  // namespace
 
-void add_search(CLI::App& app, Session& session) {
-  CLI::App* verb =
-      app.add_subcommand("search", "search networks for a data set, a device and limits; resumes what was begun");
+void add_search(Command& program, Session& session) {
+  Command verb =
+      program.add_verb("search", "search networks for a data set, a device and limits; resumes what was begun");
   auto options = std::make_shared<SearchOptions>();
-  verb->add_option("configuration", options->configuration, "YAML file, e.g. examples/digits.yaml")->required();
-  verb->add_option("--set", options->overrides, "override a key, e.g. --set search.trials=32");
-  verb->add_flag("--dry-run", options->dry_run, "print the resolved plan with a forecast of cost and time, and stop");
-  verb->add_flag("--allow-other-machine", options->allow_other_machine, "continue a study that another machine began");
-  verb->callback([options, &session] { search(*options, session); });
+  verb.add_option("configuration", options->configuration, "YAML file, e.g. examples/digits.yaml").required();
+  verb.add_option("--set", options->overrides, "override a key, e.g. --set search.trials=32");
+  verb.add_flag("--dry-run", options->dry_run, "print the resolved plan with a forecast of cost and time, and stop");
+  verb.add_flag("--allow-other-machine", options->allow_other_machine, "continue a study that another machine began");
+  verb.on_run([options, &session] { search(*options, session); });
 }
 
-void add_resume(CLI::App& app, Session& session) {
-  CLI::App* verb = app.add_subcommand("resume", "continue a search from its output folder");
+void add_resume(Command& program, Session& session) {
+  Command verb = program.add_verb("resume", "continue a search from its output folder");
   auto options = std::make_shared<SearchOptions>();
-  verb->add_option("folder", options->configuration, "output folder of the search")->required();
-  verb->add_option("--set", options->overrides,
-                   "change how long it goes on: search.trials, search.time_s, search.workers, final.*");
-  verb->add_flag("--allow-other-machine", options->allow_other_machine, "continue a study that another machine began");
-  verb->callback([options, &session] { resume(*options, session); });
+  verb.add_option("folder", options->configuration, "output folder of the search").required();
+  verb.add_option("--set", options->overrides,
+                  "change how long it goes on: search.trials, search.time_s, search.workers, final.*");
+  verb.add_flag("--allow-other-machine", options->allow_other_machine, "continue a study that another machine began");
+  verb.on_run([options, &session] { resume(*options, session); });
 }
 
 }  // namespace nacre

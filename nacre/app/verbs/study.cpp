@@ -110,14 +110,14 @@ void study(const StudyOptions& options, const Session& session) {
 
 }  // namespace
 
-void add_study(CLI::App& app, Session& session) {
-  CLI::App* verb = app.add_subcommand("study", "the trials of a study, or one of them in full");
+void add_study(Command& program, Session& session) {
+  Command verb = program.add_verb("study", "the trials of a study, or one of them in full");
   auto options = std::make_shared<StudyOptions>();
-  verb->add_option("folder", options->folder, "output folder of a search")->required();
-  verb->add_option("--trial", options->trial, "show this trial in full")->check(CLI::NonNegativeNumber);
-  verb->add_option("--sort", options->sort, "sort by this metric, largest first");
-  verb->add_option("--limit", options->limit, "rows at most, 0 for all")->check(CLI::NonNegativeNumber);
-  verb->callback([options, &session] { study(*options, session); });
+  verb.add_option("folder", options->folder, "output folder of a search").required();
+  verb.add_option("--trial", options->trial, "show this trial in full").non_negative();
+  verb.add_option("--sort", options->sort, "sort by this metric, largest first");
+  verb.add_option("--limit", options->limit, "rows at most, 0 for all").non_negative();
+  verb.on_run([options, &session] { study(*options, session); });
 }
 
 }  // namespace nacre

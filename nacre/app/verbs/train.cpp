@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "nacre/app/interrupt.hpp"
+#include "nacre/app/plan_source.hpp"
 #include "nacre/app/table.hpp"
 #include "nacre/app/verb.hpp"
 #include "nacre/base/log.hpp"
@@ -21,10 +22,8 @@ namespace nacre {
 namespace {
 
 struct TrainOptions {
-  std::string configuration;
-  std::vector<std::string> overrides;
+  PlanSource source;
   std::string model;
-  std::string study;
   int64_t trial = -1;
   bool fresh = false;
   int64_t seed = 0;
@@ -48,31 +47,17 @@ Design design_of(const TrainOptions& options, const Plan& plan) {
     design.recipe = plan.recipe;
     return design;
   }
-  const auto store = open_sqlite_store(study_file(options.study), StoreMode::read_only);
+  const auto store = open_sqlite_store(study_file(options.source.study), StoreMode::read_only);
   const auto row = store->trial(options.trial);
-  if (!row.has_value()) throw UserError(fmt::format("no trial {} in '{}'", options.trial, options.study));
+  if (!row.has_value()) throw UserError(fmt::format("no trial {} in '{}'", options.trial, options.source.study));
   return plan.space->build(row->trial.candidate.decisions);
 }
 
 Plan plan_of(const TrainOptions& options) {
-  if (options.model.empty() == (options.study.empty() || options.trial < 0)) {
+  if (options.model.empty() == (options.source.study.empty() || options.trial < 0)) {
     throw UserError("expected what to train: --model FILE, or --study FOLDER with --trial N");
   }
-  ConfigNode root;
-  std::filesystem::path base;
-  if (!options.configuration.empty()) {
-    root = load_config(options.configuration);
-    base = std::filesystem::path(options.configuration).parent_path();
-  } else if (!options.study.empty()) {
-    const auto store = open_sqlite_store(study_file(options.study), StoreMode::read_only);
-    const StoredStudy stored = read_stored_study(*store, options.study);
-    root = config_from_json(stored.configuration, options.study);
-    base = stored.base_folder;
-  } else {
-    throw UserError("expected --config FILE with the task and the recipe");
-  }
-  for (const std::string& assignment : options.overrides) override_config(root, assignment);
-  return make_plan(root, {.base_folder = base});
+  return plan_from(options.source);
 }
 
 void print_point(const CurvePoint& point) {
@@ -128,19 +113,19 @@ void train(const TrainOptions& options, const Session& session) {
 
 }  // namespace
 
-void add_train(CLI::App& app, Session& session) {
-  CLI::App* verb = app.add_subcommand("train", "train one network in full: an ONNX model, or the network of a trial");
+void add_train(Command& program, Session& session) {
+  Command verb = program.add_verb("train", "train one network in full: an ONNX model, or the network of a trial");
   auto options = std::make_shared<TrainOptions>();
-  verb->add_option("--config", options->configuration,
-                   "configuration with the task and the recipe (with --study: optional)");
-  verb->add_option("--set", options->overrides, "override a key, e.g. --set train.epochs=30");
-  verb->add_option("--model", options->model, "ONNX file to train further");
-  verb->add_flag("--fresh", options->fresh, "with --model: start from new weights");
-  verb->add_option("--study", options->study, "output folder of a search");
-  verb->add_option("--trial", options->trial, "the trial whose network is trained")->check(CLI::NonNegativeNumber);
-  verb->add_option("--seed", options->seed, "of weights and order of samples")->check(CLI::NonNegativeNumber);
-  verb->add_option("-o,--output", options->output, "ONNX file to write")->required();
-  verb->callback([options, &session] { train(*options, session); });
+  verb.add_option("--config", options->source.configuration,
+                  "configuration with the task and the recipe (with --study: optional)");
+  verb.add_option("--set", options->source.overrides, "override a key, e.g. --set train.epochs=30");
+  verb.add_option("--model", options->model, "ONNX file to train further");
+  verb.add_flag("--fresh", options->fresh, "with --model: start from new weights");
+  verb.add_option("--study", options->source.study, "output folder of a search");
+  verb.add_option("--trial", options->trial, "the trial whose network is trained").non_negative();
+  verb.add_option("--seed", options->seed, "of weights and order of samples").non_negative();
+  verb.add_option("-o,--output", options->output, "ONNX file to write").required();
+  verb.on_run([options, &session] { train(*options, session); });
 }
 
 }  // namespace nacre

@@ -3,10 +3,10 @@
 
 namespace nacre {
 
-void add_worker(CLI::App& app, Session& session) {
-  CLI::App* verb = app.add_subcommand("worker", "evaluates trials for a parent process");
-  verb->group("");  // hidden: only useful to nacre itself
-  verb->callback([&session] { session.exit_code = run_worker(); });
+void add_worker(Command& program, Session& session) {
+  Command verb = program.add_verb("worker", "evaluates trials for a parent process");
+  verb.hide();  // hidden: only useful to nacre itself
+  verb.on_run([&session] { session.exit_code = run_worker(); });
 }
 
 }  // namespace nacre
