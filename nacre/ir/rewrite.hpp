@@ -16,8 +16,11 @@ struct Rewrite {
   std::string name;
   std::string summary;
   std::string source;            // paper, section or equation; "" where it is common knowledge
-  bool preserves_values = true;  // outputs equal within `tolerance` for any input
-  double tolerance = 1e-4;       // relative to the largest output
+  std::string example = "";      // text form of a graph that it changes
+  bool preserves_values = true;  // outputs equal within the tolerance for any finite input
+  // Relative to the largest output. What the rewrite does is exact in real numbers; the rest is rounding.
+  double tolerance = 1e-4;
+  double tolerance_double = 1e-10;  // where all floating-point outputs are float64
   // Applies the rewrite wherever it matches, nested graphs included; returns how often. Dead nodes may remain.
   int (*apply)(Graph& graph) = nullptr;
 };
@@ -45,7 +48,7 @@ const Rewrite& get_rewrite(std::string_view name);  // UserError with nearest na
 // Whatever is thrown, the graph is as it was after the last rewrite that ended well.
 std::vector<RewriteRecord> run_rewrites(Graph& graph, std::span<const std::string> names,
                                         const RewriteOptions& options = {});
-// dead code, identity, constants, batch-norm folding: what a deployed model gets.
+// All of them, in the order of all_rewrites: what a deployed model gets.
 std::vector<RewriteRecord> simplify_for_deployment(Graph& graph, const RewriteOptions& options = {});
 
 // One rewrite, wherever it stands: also for rewrites that are in no list. Returns how often it applied.

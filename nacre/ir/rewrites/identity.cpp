@@ -35,13 +35,6 @@ bool is_filled_with(const Graph& graph, ValueId id, double number) {
   return std::ranges::all_of(numbers, [&](double item) { return item == number; });
 }
 
-bool same_known_shape(const Graph& graph, ValueId a, ValueId b) {
-  const std::optional<Shape>& left = graph.value(a).shape;
-  const std::optional<Shape>& right = graph.value(b).shape;
-  if (!left.has_value() || !right.has_value() || *left != *right) return false;
-  return std::ranges::none_of(*left, [](Dim dim) { return dim.is_unknown(); });
-}
-
 bool is_dropout_outside_training(const Graph& graph, const Node& node) {
   if (!has_input(node, 2)) return true;
   return is_filled_with(graph, node.inputs[2], 0);
