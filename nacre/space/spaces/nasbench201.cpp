@@ -128,6 +128,8 @@ std::unique_ptr<Space> make_nasbench201_space(const Options& options, const Spac
   return std::make_unique<Nasbench201Space>(options, context);
 }
 
+std::span<const std::string> nasbench201_operators() { return kOperators; }
+
 Decisions nasbench201_decisions(const std::string& code) {
   std::vector<Decision> items;
   if (code.size() != kEdges.size())

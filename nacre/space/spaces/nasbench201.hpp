@@ -9,6 +9,7 @@
 #pragma once
 
 #include <memory>
+#include <span>
 #include <string>
 
 #include "nacre/space/space.hpp"
@@ -17,6 +18,9 @@ namespace nacre {
 
 RegistryRecord nasbench201_record();
 std::unique_ptr<Space> make_nasbench201_space(const Options& options, const SpaceContext& context);
+
+// The five operators by digit: "none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3".
+std::span<const std::string> nasbench201_operators();
 
 // From six digits, one per edge, to decisions; and from decisions to the benchmark's string
 // "|nor_conv_3x3~0|+|skip_connect~0|none~1|+|...|". UserError when malformed.
