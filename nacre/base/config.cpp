@@ -228,12 +228,26 @@ void override_config(ConfigNode& root, std::string_view assignment) {
 
 namespace {
 
+// Plain where no reader of YAML can take it for anything else ("---" begins a document), else in quotes.
+void emit_text(YAML::Emitter& out, const std::string& text) {
+  constexpr std::string_view kPlain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+ ";
+  ConfigNode probe;
+  probe.kind = ConfigNode::Kind::scalar;
+  probe.scalar = text;
+  const bool plain = !text.empty() && text.front() != '-' && text.front() != ' ' && text.back() != ' ' &&
+                     !text.starts_with("...") && text.find_first_not_of(kPlain) == std::string::npos;
+  if (!plain || !probe.as_json().is_string()) out << YAML::DoubleQuoted;
+  out << text;
+}
+
 void emit(YAML::Emitter& out, const Json& value) {
   if (value.is_object()) {
     if (value.empty()) out << YAML::Flow;
     out << YAML::BeginMap;
     for (const auto& [key, item] : value.items()) {
-      out << YAML::Key << key << YAML::Value;
+      out << YAML::Key;
+      emit_text(out, key);
+      out << YAML::Value;
       emit(out, item);
     }
     out << YAML::EndMap;
@@ -245,14 +259,7 @@ void emit(YAML::Emitter& out, const Json& value) {
     for (const Json& item : value) emit(out, item);
     out << YAML::EndSeq;
   } else if (value.is_string()) {
-    ConfigNode probe;
-    probe.kind = ConfigNode::Kind::scalar;
-    probe.scalar = value.get<std::string>();
-    if (probe.as_json().is_string()) {
-      out << probe.scalar;
-    } else {
-      out << YAML::DoubleQuoted << probe.scalar;
-    }
+    emit_text(out, value.get_ref<const std::string&>());
   } else if (value.is_null()) {
     out << YAML::Null;
   } else {

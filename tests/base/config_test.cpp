@@ -74,6 +74,16 @@ TEST(Config, YamlTextReadsBackEqual) {
   EXPECT_EQ(parse_config(yaml_text(value), "round").as_json(), value);
 }
 
+TEST(Config, WritesTextThatYamlCouldTakeForSomethingElse) {
+  for (const char* text : {"---",   "--- a", "...",  "",       " a",   "a ",  "a: b", "# a", "a #b", "~",
+                           "null",  "true",  "1e3",  "0x1f",   "[a]",  "{a}", "*a",   "&a",  "!a",   "'a'",
+                           "\"a\"", "a\nb",  "a\tb", "\u00e9", ".nan", "-",   "- a",  "? a", "%a",   "@a"}) {
+    const Json value = {{text, text}, {"list", {text, text}}};
+    EXPECT_EQ(parse_config(yaml_text(value), "round").as_json(), value) << text;
+    EXPECT_EQ(parse_config(yaml_text(Json(text)), "round").as_json(), Json(text)) << text;
+  }
+}
+
 TEST(Options, UnknownKeyNamesTheNearest) {
   const ConfigNode node = parse_config("trails: 3", "x.yaml");
   EXPECT_EQ(error_of([&] { resolve_options(node, kParameters, "search"); }),

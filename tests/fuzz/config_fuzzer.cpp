@@ -1,6 +1,7 @@
 // Any text, read as a configuration: a tree or a UserError, nothing else. The tree can be overridden, checked against
-// parameters of every type, and written as YAML that reads back equal.
+// parameters of every type, and written as YAML that reads back as the same.
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <string_view>
@@ -62,7 +63,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   tolerate([&] {
     nacre::ConfigNode root = nacre::parse_config(text, "fuzz.yaml");
     const nacre::Json json = root.as_json();
-    if (nacre::parse_config(nacre::yaml_text(json), "again.yaml").as_json() != json) std::abort();
+    // As text, since .nan is not equal to itself.
+    const std::string written = nacre::yaml_text(json);
+    const std::string again = nacre::yaml_text(nacre::parse_config(written, "again.yaml").as_json());
+    if (again != written) {
+      std::fprintf(stderr, "written:\n%s\nread and written again:\n%s\n", written.c_str(), again.c_str());
+      std::abort();
+    }
     tolerate([&] {
       nacre::options_from_json(nacre::resolve_options(root, parameters(), "fuzz").json(), parameters(), "fuzz");
     });
