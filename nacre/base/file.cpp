@@ -110,6 +110,8 @@ Json parse_json(std::string_view text, const std::string& origin) {
     std::string what = error.what();
     const size_t colon = what.rfind("syntax error");
     throw UserError(position, "invalid JSON: " + (colon == std::string::npos ? what : what.substr(colon)));
+  } catch (const Json::exception& error) {  // a number that no double holds
+    throw UserError(SourcePosition{origin, 0, 0}, "invalid JSON: " + std::string(error.what()));
   }
 }
 
