@@ -12,7 +12,7 @@
 #include <new>
 
 #include "nacre/base/error.hpp"
-#include "nacre/run/line_channel.hpp"
+#include "nacre/base/line_channel.hpp"
 #include "nacre/run/worker_process.hpp"
 
 namespace nacre {

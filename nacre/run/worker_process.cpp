@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,10 +16,9 @@
 #include <utility>
 
 #include "nacre/base/error.hpp"
+#include "nacre/base/line_channel.hpp"
 #include "nacre/base/log.hpp"
-#include "nacre/run/line_channel.hpp"
-
-extern char** environ;
+#include "nacre/base/spawn.hpp"
 
 namespace nacre {
 namespace {
@@ -29,61 +27,28 @@ constexpr int kStartupFailuresInARow = 3;
 
 double steady_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
-// "was killed by signal 9 (Killed); was memory short?", "left with exit code 1".
-std::string end_text(int status) {
-  if (WIFSIGNALED(status)) {
-    const int signal = WTERMSIG(status);
-    return fmt::format("was killed by signal {} ({}){}", signal, strsignal(signal),
-                       signal == SIGKILL ? "; was memory short?" : "");
-  }
-  return fmt::format("left with exit code {}", WEXITSTATUS(status));
-}
-
 struct Spawned {
   pid_t pid = -1;
   int descriptor = -1;
 };
 
-// posix_spawn of the program with one end of a socket pair at kWorkerDescriptor and stdout led to stderr.
+// The program with one end of a socket pair at kWorkerDescriptor and stdout led to stderr.
 Spawned spawn_worker(const WorkerProcessOptions& options) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
     throw UserError(fmt::format("cannot start a worker process: {}", std::strerror(errno)));
   }
   fcntl(ends[0], F_SETFL, fcntl(ends[0], F_GETFL) | O_NONBLOCK);
-
-  const std::string program = options.program.empty() ? "/proc/self/exe" : options.program.string();
-  std::vector<std::string> arguments = options.arguments;
-  arguments.insert(arguments.begin(), program);
-  std::vector<std::string> environment;
-  for (char** entry = environ; *entry != nullptr; ++entry) environment.emplace_back(*entry);
-  for (const std::string& entry : options.environment) {
-    const std::string name = entry.substr(0, entry.find('=') + 1);
-    std::erase_if(environment, [&](const std::string& known) { return known.starts_with(name); });
-    environment.push_back(entry);
-  }
-  environment.push_back(fmt::format("NACRE_WORKER_PARENT={}", getpid()));
-  std::vector<char*> argument_pointers;
-  for (std::string& argument : arguments) argument_pointers.push_back(argument.data());
-  argument_pointers.push_back(nullptr);
-  std::vector<char*> environment_pointers;
-  for (std::string& entry : environment) environment_pointers.push_back(entry.data());
-  environment_pointers.push_back(nullptr);
-
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, ends[1], kWorkerDescriptor);
-  posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-  Spawned spawned{-1, ends[0]};
-  const int code = posix_spawn(&spawned.pid, program.c_str(), &actions, nullptr, argument_pointers.data(),
-                               environment_pointers.data());
-  posix_spawn_file_actions_destroy(&actions);
-  close(ends[1]);
-  if (code != 0) {
-    close(ends[0]);
-    throw UserError(fmt::format("cannot start the worker program '{}': {}", program, std::strerror(code)));
-  }
-  return spawned;
+  LineChannel ours(ends[0]), theirs(ends[1]);  // closed when the start fails
+  SpawnRequest request;
+  request.arguments = options.arguments;
+  request.arguments.insert(request.arguments.begin(),
+                           options.program.empty() ? "/proc/self/exe" : options.program.string());
+  request.environment = options.environment;
+  request.environment.push_back(fmt::format("NACRE_WORKER_PARENT={}", getpid()));
+  request.descriptors = {{ends[1], kWorkerDescriptor}, {STDERR_FILENO, STDOUT_FILENO}};
+  const pid_t pid = spawn_process(request);
+  return {pid, ours.release()};
 }
 
 struct Worker {
@@ -149,10 +114,13 @@ class WorkerProcesses final : public TrialExecutor {
       siginfo_t info{};
       waitid(P_PID, static_cast<id_t>(worker.pid), &info, WSTOPPED | WEXITED | WNOWAIT);
     }
+    // A worker that stands still starts nothing more: now the programs that it runs.
+    for (const Worker& worker : workers_) signal_child_groups(worker.pid, SIGSTOP);
   }
 
   void resume() override {
     for (Worker& worker : workers_) {
+      signal_child_groups(worker.pid, SIGCONT);
       kill(worker.pid, SIGCONT);
       worker.last_sign_s += steady_s() - paused_since_s_;
     }
@@ -239,6 +207,8 @@ class WorkerProcesses final : public TrialExecutor {
       if (ended == 0) usleep(5000);
     }
     if (ended == 0) {
+      kill(worker.pid, SIGSTOP);
+      signal_child_groups(worker.pid, SIGKILL);
       kill(worker.pid, SIGKILL);
       while (waitpid(worker.pid, &status, 0) < 0 && errno == EINTR) {
       }

@@ -9,7 +9,7 @@
 //                     {"type": "alive"}                 at most one a second, sent by the evaluation itself
 //                     {"type": "result", "trial": {..}, "artifacts": [..]}
 // A worker that dies or is silent for too long loses its trial (TrialOutcome without result) and is replaced. Workers end
-// with their parent, however it ends. They ignore SIGINT: the terminal's Ctrl-C is the parent's to handle. Their standard
+// with their parent, however it ends, and the programs that they run (evaluator `command`) are paused and end with them. They ignore SIGINT: the terminal's Ctrl-C is the parent's to handle. Their standard
 // output is the parent's standard error: stdout is for data.
 #pragma once
 
