@@ -174,8 +174,45 @@ Json ConfigNode::as_json() const {
   return scalar;
 }
 
+namespace {
+
+// Place of the first byte that is not UTF-8 text (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF) or is
+// zero; npos for none. yaml-cpp also takes UTF-16 and UTF-32 and drops what is wrong in them without a word.
+size_t find_not_text(std::string_view text) {
+  for (size_t i = 0; i < text.size();) {
+    const auto byte = [&](size_t j) { return j < text.size() ? static_cast<unsigned char>(text[j]) : 0u; };
+    const unsigned first = byte(i);
+    const size_t length = first < 0x80   ? 1
+                          : first < 0xc2 ? 0
+                          : first < 0xe0 ? 2
+                          : first < 0xf0 ? 3
+                          : first < 0xf5 ? 4
+                                         : 0;
+    if (length == 0 || first == 0) return i;
+    for (size_t j = 1; j < length; ++j) {
+      if ((byte(i + j) & 0xc0) != 0x80) return i;
+    }
+    const unsigned second = byte(i + 1);
+    if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) ||
+        (first == 0xf4 && second > 0x8f)) {
+      return i;
+    }
+    i += length;
+  }
+  return std::string_view::npos;
+}
+
+}  // namespace
+
 ConfigNode parse_config(std::string_view yaml, const std::string& origin) {
   if (yaml.size() > kMaximumBytes) throw UserError("'" + origin + "' is larger than 16 MiB");
+  if (const size_t place = find_not_text(yaml); place != std::string_view::npos) {
+    const std::string_view before = yaml.substr(0, place);
+    const auto line = static_cast<int>(std::ranges::count(before, '\n')) + 1;
+    const size_t newline = before.rfind('\n');
+    const auto column = static_cast<int>(newline == std::string_view::npos ? place : place - newline - 1) + 1;
+    throw UserError({origin, line, column}, "not UTF-8 text; expected a YAML file saved as UTF-8");
+  }
   try {
     Converter converter{origin};
     ConfigNode root = converter.convert(YAML::Load(std::string(yaml)), 0);

@@ -74,6 +74,17 @@ TEST(Config, YamlTextReadsBackEqual) {
   EXPECT_EQ(parse_config(yaml_text(value), "round").as_json(), value);
 }
 
+TEST(Config, OnlyUtf8IsText) {
+  EXPECT_EQ(parse_config("a: \u00e9\u20ac\U0001f600\U0010ffff", "x.yaml").at("a").scalar,
+            "\u00e9\u20ac\U0001f600\U0010ffff");
+  using namespace std::string_literals;
+  for (const std::string& text :
+       {"\x80"s, "\xc0\x80"s, "\xc1\xbf"s, "\xe0\x9f\xbf"s, "\xed\xa0\x80"s, "\xf0\x8f\xbf\xbf"s, "\xf4\x90\x80\x80"s,
+        "\xf5\x80\x80\x80"s, "\xe2\x82"s, "\xff\xfe\x41\x00"s, "\x00"s}) {
+    EXPECT_THAT(error_of([&] { parse_config("a: b\nc: " + text, "x.yaml"); }), HasSubstr("x.yaml:2:4: not UTF-8"));
+  }
+}
+
 TEST(Config, WritesTextThatYamlCouldTakeForSomethingElse) {
   for (const char* text : {"---",   "--- a", "...",  "",       " a",   "a ",  "a: b", "# a", "a #b", "~",
                            "null",  "true",  "1e3",  "0x1f",   "[a]",  "{a}", "*a",   "&a",  "!a",   "'a'",
