@@ -220,4 +220,11 @@ Model decode_model(std::string_view bytes, const std::string& origin) {
   return result;
 }
 
+Tensor decode_tensor_file(std::string_view bytes, const std::string& origin) {
+  WireReader::Source source{.file = bytes, .origin = origin};
+  const Tensor result = decode_tensor(WireReader(source));
+  if (result.data_type == 0) throw UserError(origin + ": the file names no element type; it is no ONNX tensor");
+  return result;
+}
+
 }  // namespace nacre::onnx

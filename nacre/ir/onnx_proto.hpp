@@ -218,6 +218,9 @@ struct Model {
 // UserError naming `origin` for bytes that are no model, for nesting deeper than 16 and for sparse tensors.
 Model decode_model(std::string_view bytes, const std::string& origin);
 
+// A file that holds one TensorProto. UserError naming `origin` for bytes that are none.
+Tensor decode_tensor_file(std::string_view bytes, const std::string& origin);
+
 // Replaces nodes that call the model's functions by the functions' nodes, until none is left. UserError for functions that
 // call themselves, or that grow the graph beyond 200,000 nodes.
 void inline_functions(Model& model, const std::string& origin);
