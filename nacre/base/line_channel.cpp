@@ -81,19 +81,19 @@ void LineChannel::close_outgoing() {
   flush();
 }
 
+// One read: a program that writes faster than it is read must not keep us here, what was read is handed out before the next,
+// and a second read of a blocking socket could wait for what never comes.
 void LineChannel::fill() {
   char buffer[1 << 16];
   while (!closed_) {
     const ssize_t count = ::read(read_, buffer, sizeof buffer);
     if (count > 0) {
       incoming_.append(buffer, static_cast<size_t>(count));
-      if (static_cast<size_t>(count) < sizeof buffer) return;
-    } else if (count == 0) {
-      closed_ = true;
-    } else if (errno != EINTR) {
-      if (errno != EAGAIN && errno != EWOULDBLOCK) closed_ = true;
       return;
     }
+    if (count < 0 && errno == EINTR) continue;
+    if (count == 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) closed_ = true;
+    return;
   }
 }
 

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstdint>
 #include <cstring>
 
 #include "nacre/base/error.hpp"
@@ -19,6 +20,7 @@ namespace nacre {
 namespace {
 
 constexpr double kGlanceS = 0.1;  // between looks at interruption and at the program's end
+constexpr int kErrorReads = 16;   // at once: more than a pipe holds, and an end for a program that never stops writing
 
 double steady_s() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
@@ -106,7 +108,7 @@ void Subprocess::exchange(double timeout_s) {
   channel_.flush();
   channel_.fill();
   char buffer[1 << 14];
-  while (error_ >= 0) {
+  for (int i = 0; error_ >= 0 && i < kErrorReads; ++i) {
     const ssize_t count = read(error_, buffer, sizeof buffer);
     if (count > 0) {
       error_text_.append(buffer, static_cast<size_t>(count));
@@ -131,8 +133,12 @@ Heard Subprocess::listen(double timeout_s) {
     }
     if (options_.interrupted && options_.interrupted()) throw Interrupted();
     if (reap()) {
-      exchange(0);  // what it left; something that it started may keep the pipes open for ever
-      if (std::optional<std::string> line = channel_.next_line()) return {Heard::Kind::line, std::move(*line)};
+      // What it left; something that it started may keep the pipes open for ever.
+      for (size_t before = SIZE_MAX; before != channel_.unfinished().size();) {
+        before = channel_.unfinished().size();
+        exchange(0);
+        if (std::optional<std::string> line = channel_.next_line()) return {Heard::Kind::line, std::move(*line)};
+      }
       if (!channel_.unfinished().empty()) {
         std::string rest = channel_.unfinished();
         channel_ = LineChannel(-1);
