@@ -44,6 +44,8 @@ CatalogueKind rewrites() {
     record.name = rewrite.name;
     record.summary = rewrite.summary;
     record.source = rewrite.source;
+    if (!rewrite.example.empty())
+      record.example = "nacre rewrite '" + rewrite.example + "' --rule " + rewrite.name + " --verify";
     kind.records.push_back(std::move(record));
   }
   return kind;

@@ -30,6 +30,8 @@ void add_resume(Command& program, Session& session);
 void add_train(Command& program, Session& session);
 void add_evaluate(Command& program, Session& session);
 void add_inspect(Command& program, Session& session);
+void add_rewrite(Command& program, Session& session);
+void add_cells(Command& program, Session& session);
 void add_list(Command& program, Session& session);
 void add_describe(Command& program, Session& session);
 void add_study(Command& program, Session& session);
