@@ -9,6 +9,7 @@
 
 #include "nacre/base/error.hpp"
 #include "nacre/base/log.hpp"
+#include "nacre/hw/counted_cost.hpp"
 #include "nacre/run/drive_progress.hpp"
 #include "nacre/study/file_lock.hpp"
 
@@ -325,9 +326,25 @@ class DriveLoop {
     finish(slot, recorded(slot.trial.number));
   }
 
+  // Only where the counts decide every limit: else how far a network is from the limits would stay unknown.
+  bool rejected_by(const Metrics& known) const {
+    return settings_.objectives.handling == LimitHandling::rejection && !cost_limits_.feasible(known) &&
+           std::ranges::all_of(cost_limits_.limits,
+                               [&](const Limit& limit) { return metric_value(known, limit.metric).has_value(); });
+  }
+
   Metrics costs_of(const Design& design) {
     Metrics costs;
     for (const CostQuestion& question : parts_.costs) {
+      if (question.target->measures()) {
+        // A network that is rejected by what can be counted needs no measurement.
+        Metrics known = costs;
+        known.merge(counted_cost(design, question.deployment).totals);
+        if (rejected_by(known)) {
+          costs = std::move(known);
+          continue;
+        }
+      }
       Cost cost = question.target->measures() ? measure(question, design)
                                               : question.target->cost(design, question.deployment, {});
       for (auto& [name, metric] : cost.totals) costs.insert_or_assign(name, std::move(metric));

@@ -432,6 +432,25 @@ TEST(DriveLoop, AMeasurementHasTheMachineForItself) {
   EXPECT_EQ(latency.count, 31);
 }
 
+TEST(DriveLoop, WhatTheCountsRejectIsNotMeasured) {
+  const FakeSettings fake{.trials = 12, .lookahead = 4, .macs_limit = 400};
+  Finished done;
+  const std::unique_ptr<TrialExecutor> executor = test::make_shuffling_executor(2, 4);
+  int64_t measured = 0;
+  DriveParts parts = test::fake_parts(fake, *done.store, *executor);
+  parts.costs.push_back({std::make_shared<MeasuredTarget>([&] { ++measured; }), {}});
+  done.result = drive(test::drive_settings(fake), parts);
+  int64_t rejected = 0;
+  for (const Trial& trial : done.store->trials()) {
+    if (trial.status != TrialStatus::infeasible) continue;
+    ++rejected;
+    EXPECT_FALSE(trial.metrics.contains("latency_s"));
+    EXPECT_GT(metric_value(trial.metrics, "macs"), 400);
+  }
+  EXPECT_GT(rejected, 0);
+  EXPECT_EQ(measured, 12);
+}
+
 // --- progress
 
 TEST(DriveLoop, ReportsProgress) {
