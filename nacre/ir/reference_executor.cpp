@@ -161,6 +161,8 @@ class Runner {
         results = run_if(node);
       else if (node.op == "Loop" && !node.bodies.empty())
         results = run_loop(node);
+      else if (node.op == "Scan" && !node.bodies.empty())
+        results = run_scan(node);
       else
         results = run_plain(node);
     } catch (const UserError& error) {
@@ -228,33 +230,96 @@ class Runner {
       for (size_t i = 0; i < stacked; ++i) slices[i].push_back(std::move(results[1 + carried.size() + i]));
     }
     for (size_t i = 0; i < stacked; ++i)
-      carried.push_back(stack(node, slices[i], node.outputs[node.outputs.size() - stacked + i]));
+      carried.push_back(stack(slices[i], 0, node.outputs[node.outputs.size() - stacked + i]));
     return carried;
   }
 
+  // Results are the states, then each stacked output along its axis.
+  std::vector<Tensor> run_scan(const Node& node) {
+    const int64_t scanned = node.attributes.integer("num_scan_inputs", 0);
+    if (scanned < 1 || static_cast<size_t>(scanned) > node.inputs.size())
+      throw UserError("attribute 'num_scan_inputs' is " + std::to_string(scanned));
+    const auto entry = [&](std::string_view name, size_t i) {
+      const std::span<const int64_t> list = node.attributes.integers(name);
+      return i < list.size() ? list[i] : int64_t{0};
+    };
+    const size_t state_count = node.inputs.size() - static_cast<size_t>(scanned);
+    std::vector<Tensor> states, sequences;
+    std::vector<int64_t> axes;
+    int64_t length = 0;
+    for (size_t i = 0; i < node.inputs.size(); ++i) {
+      if (node.inputs[i] == kNone) throw UserError("input " + std::to_string(i) + " is missing");
+      (i < state_count ? states : sequences).push_back(get(node.inputs[i]));
+      if (i < state_count) continue;
+      const int rank = sequences.back().rank();
+      axes.push_back(axis_of(entry("scan_input_axes", i - state_count), rank));
+      const int64_t extent = sequences.back().extents()[static_cast<size_t>(axes.back())];
+      if (i != state_count && extent != length)
+        throw UserError("scanned inputs of " + std::to_string(length) + " and " + std::to_string(extent) + " steps");
+      length = extent;
+    }
+    const size_t stacked = node.outputs.size() - std::min(node.outputs.size(), state_count);
+    std::vector<std::vector<Tensor>> slices(stacked);
+    for (int64_t step = 0; step < length; ++step) {
+      std::vector<Tensor> arguments = std::move(states);
+      for (size_t i = 0; i < sequences.size(); ++i) {
+        const bool backwards = entry("scan_input_directions", i) != 0;
+        arguments.push_back(slice_of(sequences[i], axes[i], backwards ? length - 1 - step : step));
+      }
+      std::vector<Tensor> results = call(node, "body", std::move(arguments));
+      if (results.size() != state_count + stacked) throw UserError("the body 'body' returns another number of values");
+      const auto end_of_states = results.begin() + static_cast<std::ptrdiff_t>(state_count);
+      states.assign(std::make_move_iterator(results.begin()), std::make_move_iterator(end_of_states));
+      for (size_t i = 0; i < stacked; ++i) slices[i].push_back(std::move(results[state_count + i]));
+    }
+    for (size_t i = 0; i < stacked; ++i) {
+      if (entry("scan_output_directions", i) != 0) std::ranges::reverse(slices[i]);
+      const ValueId output = node.outputs[node.outputs.size() - stacked + i];
+      const int rank = slices[i].empty() ? 0 : slices[i][0].rank();
+      const int64_t axis = entry("scan_output_axes", i);
+      states.push_back(stack(slices[i], slices[i].empty() ? 0 : axis_of(axis, rank + 1), output));
+    }
+    return states;
+  }
+
+  static int64_t axis_of(int64_t axis, int rank) {
+    if (axis < -rank || axis >= rank)
+      throw UserError("axis " + std::to_string(axis) + " of a tensor of " + std::to_string(rank) + " dimensions");
+    return axis < 0 ? axis + rank : axis;
+  }
+
+  static Tensor slice_of(const Tensor& sequence, int64_t axis, int64_t step) {
+    Node gather;
+    gather.schema = find_operator("Gather");
+    gather.op = "Gather";
+    gather.attributes.set("axis", axis);
+    const Tensor index = Tensor::scalar<int64_t>(step);
+    const Tensor* inputs[] = {&sequence, &index};
+    return run_reference_node(gather, inputs).at(0);
+  }
+
   // Without an iteration the shape is the declared one with unknown dimensions 0.
-  Tensor stack(const Node&, const std::vector<Tensor>& slices, ValueId output) const {
+  Tensor stack(const std::vector<Tensor>& slices, int64_t axis, ValueId output) const {
     if (slices.empty()) {
       const Value& value = graph_.value(output);
       std::vector<int64_t> extents = {0};
-      for (int axis = 1; value.shape.has_value() && axis < value.shape->rank(); ++axis) {
-        extents.push_back((*value.shape)[axis].is_fixed() ? (*value.shape)[axis].extent() : 0);
-      }
+      for (int d = 1; value.shape.has_value() && d < value.shape->rank(); ++d)
+        extents.push_back((*value.shape)[d].is_fixed() ? (*value.shape)[d].extent() : 0);
       return Tensor(value.type, extents);
     }
-    Node unsqueezed;
-    unsqueezed.schema = find_operator("Concat");
-    unsqueezed.op = "Concat";
-    unsqueezed.attributes.set("axis", int64_t{0});
+    Node concat;
+    concat.schema = find_operator("Concat");
+    concat.op = "Concat";
+    concat.attributes.set("axis", axis);
     std::vector<Tensor> rows;
     for (const Tensor& slice : slices) {
-      std::vector<int64_t> extents = {1};
-      extents.insert(extents.end(), slice.extents().begin(), slice.extents().end());
+      std::vector<int64_t> extents = slice.extents();
+      extents.insert(extents.begin() + axis, 1);
       rows.push_back(slice.reshaped(extents));
     }
     std::vector<const Tensor*> inputs;
     for (const Tensor& row : rows) inputs.push_back(&row);
-    return run_reference_node(unsqueezed, inputs).at(0);
+    return run_reference_node(concat, inputs).at(0);
   }
 
   const Graph& graph_;

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "nacre/ir/small_float.hpp"
+
 namespace nacre {
 namespace {
 
@@ -98,27 +100,6 @@ uint16_t float_to_bfloat16(float value) {
   return static_cast<uint16_t>((bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16);
 }
 
-namespace {
-
-float decode_small_float(uint8_t code, int exponent_bits, int mantissa_bits, int bias, bool unsigned_zero,
-                         bool has_infinity) {
-  const int width = exponent_bits + mantissa_bits;
-  const bool negative = ((code >> width) & 1) != 0;
-  const int exponent = (code >> mantissa_bits) & ((1 << exponent_bits) - 1);
-  const int mantissa = code & ((1 << mantissa_bits) - 1);
-  if (unsigned_zero && code == 0x80) return std::nanf("");
-  if (!unsigned_zero && exponent_bits >= 4 && exponent == (1 << exponent_bits) - 1) {
-    if (has_infinity) return mantissa != 0 ? std::nanf("") : (negative ? -INFINITY : INFINITY);
-    if (mantissa == (1 << mantissa_bits) - 1) return std::nanf("");
-  }
-  const float value =
-      exponent == 0 ? std::ldexp(static_cast<float>(mantissa), 1 - bias - mantissa_bits)
-                    : std::ldexp(static_cast<float>(mantissa + (1 << mantissa_bits)), exponent - bias - mantissa_bits);
-  return negative ? -value : value;
-}
-
-}  // namespace
-
 double Tensor::number_at(int64_t index) const {
   const auto i = static_cast<size_t>(index);
   const auto read = [&]<class T>(T) { return static_cast<double>(reinterpret_cast<const T*>(bytes_)[i]); };
@@ -142,11 +123,11 @@ double Tensor::number_at(int64_t index) const {
     case ElementType::boolean: return byte() != 0 ? 1 : 0;
     case ElementType::uint4: return nibble();
     case ElementType::int4: return nibble() < 8 ? nibble() : nibble() - 16;
-    case ElementType::float4_e2m1: return decode_small_float(static_cast<uint8_t>(nibble()), 2, 1, 1, false, false);
-    case ElementType::float8_e4m3fn: return decode_small_float(byte(), 4, 3, 7, false, false);
-    case ElementType::float8_e4m3fnuz: return decode_small_float(byte(), 4, 3, 8, true, false);
-    case ElementType::float8_e5m2: return decode_small_float(byte(), 5, 2, 15, false, true);
-    case ElementType::float8_e5m2fnuz: return decode_small_float(byte(), 5, 2, 16, true, false);
+    case ElementType::float4_e2m1: return small_float_to_float(type_, nibble());
+    case ElementType::float8_e4m3fn:
+    case ElementType::float8_e4m3fnuz:
+    case ElementType::float8_e5m2:
+    case ElementType::float8_e5m2fnuz: return small_float_to_float(type_, byte());
     case ElementType::string:
     case ElementType::undefined: break;
   }
@@ -183,17 +164,24 @@ void Tensor::set_number_at(int64_t index, double value) {
     case ElementType::uint64: return write_integer(uint64_t{});
     case ElementType::boolean: bytes[i] = std::byte{value != 0}; return;
     case ElementType::int4:
-    case ElementType::uint4: {
+    case ElementType::uint4:
+    case ElementType::float4_e2m1: {
       const double low = type_ == ElementType::int4 ? -8 : 0;
       const double high = type_ == ElementType::int4 ? 7 : 15;
-      const int code = static_cast<int>(std::clamp(std::nearbyint(value), low, high)) & 0xf;
+      const int code = type_ == ElementType::float4_e2m1
+                           ? float_to_small_float(type_, static_cast<float>(value))
+                           : static_cast<int>(std::clamp(std::nearbyint(value), low, high)) & 0xf;
       const int shift = static_cast<int>(4 * (i % 2));
       bytes[i / 2] = (bytes[i / 2] & std::byte(0xf0 >> shift)) | std::byte(code << shift);
       return;
     }
-    default:
-      throw InternalError("writing numbers of type " + std::string(element_type_name(type_)) +
-                          " is the format module's work");
+    case ElementType::float8_e4m3fn:
+    case ElementType::float8_e4m3fnuz:
+    case ElementType::float8_e5m2:
+    case ElementType::float8_e5m2fnuz:
+      bytes[i] = std::byte{float_to_small_float(type_, static_cast<float>(value))};
+      return;
+    default: throw InternalError("a tensor of type " + std::string(element_type_name(type_)) + " has no numbers");
   }
 }
 

@@ -14,59 +14,12 @@
 #include "nacre/base/random.hpp"
 #include "nacre/ir/graph.hpp"
 #include "nacre/ir/schema.hpp"
+#include "tests/ir/operator_case.hpp"
+#include "tests/ir/quantized_operator_cases.hpp"
+#include "tests/ir/recurrent_operator_cases.hpp"
+#include "tests/ir/selection_operator_cases.hpp"
 
 namespace nacre::testing {
-
-struct OperatorCase {
-  std::string op = {};
-  Attributes attributes = {};
-  std::vector<std::optional<Tensor>> inputs = {};  // nothing: omitted
-  std::vector<size_t> structural = {};             // inputs that shapes depend on: axes, pads, target shapes
-  int outputs = 1;
-};
-
-inline Tensor random_tensor(Random& random, std::vector<int64_t> extents, ElementType type = ElementType::float32) {
-  Tensor tensor(type, extents);
-  for (int64_t i = 0; i < tensor.elements(); ++i) {
-    const double number = type == ElementType::boolean ? static_cast<double>(random.below(2))
-                          : is_floating(type)          ? random.uniform(-2, 2)
-                                                       : static_cast<double>(random.integer(-4, 4));
-    tensor.set_number_at(i, number);
-  }
-  return tensor;
-}
-
-inline std::vector<int64_t> random_extents(Random& random, int64_t low_rank, int64_t high_rank, int64_t largest = 5) {
-  std::vector<int64_t> extents(static_cast<size_t>(random.integer(low_rank, high_rank)));
-  for (int64_t& extent : extents) extent = random.integer(1, largest);
-  return extents;
-}
-
-// Extents that broadcast with `extents`: some axes 1, leading ones missing.
-inline std::vector<int64_t> broadcastable(Random& random, const std::vector<int64_t>& extents) {
-  std::vector<int64_t> result(extents.begin() + random.integer(0, static_cast<int64_t>(extents.size())), extents.end());
-  for (int64_t& extent : result) {
-    if (random.bernoulli(0.3)) extent = 1;
-  }
-  return result;
-}
-
-inline Tensor integer_vector(const std::vector<int64_t>& values) {
-  const std::vector<int64_t> extents = {static_cast<int64_t>(values.size())};
-  return Tensor::of<int64_t>(extents, std::span<const int64_t>(values));
-}
-
-// Distinct axes, some counted from the back.
-inline std::vector<int64_t> random_axes(Random& random, int64_t rank, int64_t count) {
-  std::vector<int64_t> axes = random.permutation(rank);
-  axes.resize(static_cast<size_t>(count));
-  for (int64_t& axis : axes) {
-    if (random.bernoulli(0.5)) axis -= rank;
-  }
-  return axes;
-}
-
-inline int64_t axis_of(const Tensor& x, int64_t axis) { return axis < 0 ? axis + x.rank() : axis; }
 
 using CaseMaker = std::function<OperatorCase(Random&)>;
 
@@ -691,6 +644,46 @@ inline const std::map<std::string, CaseMaker>& case_makers() {
         {"Range", cases::range},
         {"Shape", cases::shape},
         {"Size", [](Random& r) { return cases::unary(r); }},
+        {"RNN", [](Random& r) { return cases::recurrent(r, "RNN"); }},
+        {"GRU", [](Random& r) { return cases::recurrent(r, "GRU"); }},
+        {"LSTM", [](Random& r) { return cases::recurrent(r, "LSTM"); }},
+        {"QuantizeLinear", cases::quantize_linear},
+        {"DequantizeLinear", cases::dequantize_linear},
+        {"DynamicQuantizeLinear", cases::dynamic_quantize_linear},
+        {"MatMulInteger", cases::matmul_integer},
+        {"ConvInteger", cases::conv_integer},
+        {"QLinearMatMul", cases::qlinear_matmul},
+        {"QLinearConv", cases::qlinear_conv},
+        {"NonZero", cases::non_zero},
+        {"OneHot", cases::one_hot},
+        {"Compress", cases::compress},
+        {"Trilu", cases::trilu},
+        {"EyeLike", cases::eye_like},
+        {"ReverseSequence", cases::reverse_sequence},
+        {"Einsum", cases::einsum},
+        {"LRN", cases::local_response},
+        {"LpNormalization",
+         [](Random& r) {
+           OperatorCase result = cases::along_axis(r);
+           result.attributes.set("p", r.integer(1, 2));
+           return result;
+         }},
+        {"MeanVarianceNormalization", cases::mean_variance},
+        {"LpPool",
+         [](Random& r) {
+           OperatorCase result = cases::pool(r);
+           result.attributes.set("p", r.integer(1, 3));
+           return result;
+         }},
+        {"GlobalLpPool",
+         [](Random& r) {
+           OperatorCase result = cases::global_pool(r);
+           result.attributes.set("p", r.integer(1, 3));
+           return result;
+         }},
+        {"MaxUnpool", cases::max_unpool},
+        {"BitwiseNot", [](Random& r) { return cases::unary(r, ElementType::int32); }},
+        {"BitShift", cases::bit_shift},
         {"Not", [](Random& r) { return cases::unary(r, ElementType::boolean); }},
         {"Div", [](Random& r) { return cases::binary(r); }},
         {"Pow",
@@ -710,6 +703,8 @@ inline const std::map<std::string, CaseMaker>& case_makers() {
     }
     for (const char* op : {"And", "Or", "Xor"})
       all[op] = [](Random& r) { return cases::binary(r, ElementType::boolean); };
+    for (const char* op : {"BitwiseAnd", "BitwiseOr", "BitwiseXor"})
+      all[op] = [](Random& r) { return cases::binary(r, ElementType::int32); };
     for (const char* op : {"Min", "Max", "Sum", "Mean"}) all[op] = cases::variadic;
     for (const char* op : {"ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2",
                            "ReduceSumSquare", "ReduceLogSumExp"}) {

@@ -35,6 +35,8 @@ std::vector<Tensor> compute(const OperatorCase& test, const Graph& graph) {
   return run_reference_node(graph.node(0), inputs);
 }
 
+bool depends_on_data(const std::string& op) { return op == "NonZero" || op == "Compress"; }
+
 class EveryOperator : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(EveryOperator, InfersWhatItComputes) {
@@ -50,7 +52,14 @@ TEST_P(EveryOperator, InfersWhatItComputes) {
       const Value& value = graph.value(graph.outputs[o]);
       EXPECT_EQ(value.type, results[o].type());
       ASSERT_TRUE(value.shape.has_value());
-      EXPECT_EQ(graph.shape_text(*value.shape), graph.shape_text(results[o].shape()));
+      Shape computed = results[o].shape();
+      if (depends_on_data(GetParam())) {  // how many elements there are is known when it runs
+        ASSERT_EQ(computed.rank(), value.shape->rank());
+        for (int axis = 0; axis < computed.rank(); ++axis) {
+          if ((*value.shape)[axis].is_unknown()) computed[axis] = Dim();
+        }
+      }
+      EXPECT_EQ(graph.shape_text(*value.shape), graph.shape_text(computed));
     }
   }
 }

@@ -604,7 +604,10 @@ TEST(ReferenceLayout, CastCutsWrapsAndTests) {
   const Tensor words = run("Cast", {floats({3}, {1.5F, -HUGE_VALF, 0.1F})}, to(ElementType::string));
   EXPECT_EQ(words.strings(), (std::vector<std::string>{"1.5", "-INF", "0.1"}));
   EXPECT_EQ(run("Cast", {words}, to(ElementType::float64)).numbers(), (std::vector<double>{1.5, -HUGE_VAL, 0.1}));
-  expect_error([&] { run("Cast", {x}, to(ElementType::float8_e4m3fn)); }, "does not compute in float8_e4m3fn");
+  expect_numbers(run("Cast", {floats({3}, {-1.7F, 0, 1000})}, to(ElementType::float8_e4m3fn)), {3}, {-1.75, 0, 448});
+  Attributes unsaturated = to(ElementType::float8_e5m2);
+  unsaturated.set("saturate", int64_t{0});
+  EXPECT_EQ(run("Cast", {floats({1}, {1e9F})}, unsaturated).number_at(0), HUGE_VAL);
   EXPECT_EQ(run("CastLike", {x, Tensor::scalar<int64_t>(0)}).type(), ElementType::int64);
 }
 

@@ -126,6 +126,13 @@ std::vector<Tensor> reference_gelu(const Node& node, Inputs inputs) {
   });
 }
 
+std::vector<Tensor> reference_shrink(const Node& node, Inputs inputs) {
+  const double bias = node.attributes.real("bias", 0), lambda = node.attributes.real("lambd", 0.5F);
+  return map_elements<double>(input_at(inputs, 0), [=](double x) {
+    return x < -lambda ? x + bias : x > lambda ? x - bias : 0.0;
+  });
+}
+
 std::vector<Tensor> reference_thresholded_relu(const Node& node, Inputs inputs) {
   const double alpha = node.attributes.real("alpha", 1.0F);
   return map_elements<double>(input_at(inputs, 0), [=](double x) { return x > alpha ? x : 0.0; });
@@ -186,6 +193,8 @@ std::vector<OperatorSchema> activations() {
                 {{"approximate", "string", "none or tanh; none"}}),
           unary("Softplus", "log(1 + exp(x))", 3, reference_of<softplus>),
           unary("Softsign", "x / (1 + |x|)", 3, reference_of<[](double x) { return x / (1.0 + std::abs(x)); }>),
+          unary("Shrink", "x - bias above lambd, x + bias below -lambd, 0 between", 2, reference_shrink,
+                {{"bias", "float", "0"}, {"lambd", "float", "0.5"}}),
           unary("ThresholdedRelu", "x where x > alpha, 0 elsewhere", 1, reference_thresholded_relu,
                 {{"alpha", "float", "1"}})};
 }

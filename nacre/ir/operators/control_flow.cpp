@@ -1,6 +1,6 @@
 // Control flow: If, Loop and Scan, whose bodies are graphs of their own. Inference gives each body the shapes of what it
 // is called with, infers it, and takes the results' shapes from it; what may change from one iteration to the next
-// becomes unknown. The reference executor runs If and Loop.
+// becomes unknown. The reference executor runs them.
 #include <algorithm>
 
 #include "nacre/ir/operators/families.hpp"

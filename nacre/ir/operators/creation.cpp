@@ -66,6 +66,12 @@ void infer_range(InferenceContext& context) {
     else
       known = false;
   }
+  if (!known && bounds[0] == 0 && bounds[2] == 1) {  // as long as its limit, which may be an expression
+    const std::optional<KnownTensor> start = context.known_input(0), limit = context.known_input(1);
+    const bool whole = start.has_value() && start->tensor.has_value() && limit.has_value() &&
+                       limit->expressions.size() == 1 && !is_floating(context.input_type(0));
+    if (whole) return context.set_output(0, context.input_type(0), Shape{known_dim(context.graph(), *limit, 0)});
+  }
   context.set_output(0, context.input_type(0),
                      Shape{known ? Dim(range_length(bounds[0], bounds[1], bounds[2])) : Dim()});
 }

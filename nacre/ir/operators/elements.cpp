@@ -31,11 +31,6 @@ void require_numbers(const Tensor& tensor) {
 
 void require_writable(ElementType type) {
   switch (type) {
-    case ElementType::float8_e4m3fn:
-    case ElementType::float8_e4m3fnuz:
-    case ElementType::float8_e5m2:
-    case ElementType::float8_e5m2fnuz:
-    case ElementType::float4_e2m1:
     case ElementType::string:
     case ElementType::undefined:
       throw UserError("the reference executor does not compute in " + std::string(element_type_name(type)));

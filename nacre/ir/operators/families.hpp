@@ -22,6 +22,10 @@ std::vector<OperatorSchema> slicing_operators();
 std::vector<OperatorSchema> gather_operators();
 std::vector<OperatorSchema> resize_operators();
 std::vector<OperatorSchema> creation_operators();
+std::vector<OperatorSchema> selection_operators();
+std::vector<OperatorSchema> einsum_operators();
+std::vector<OperatorSchema> recurrent_operators();
+std::vector<OperatorSchema> quantization_operators();
 std::vector<OperatorSchema> control_flow_operators();
 
 // All of them, in the order in which they are listed.

@@ -9,6 +9,7 @@
 #include "nacre/ir/operators/elements.hpp"
 #include "nacre/ir/operators/families.hpp"
 #include "nacre/ir/operators/shape_rules.hpp"
+#include "nacre/ir/small_float.hpp"
 
 namespace nacre::operators {
 namespace {
@@ -356,12 +357,24 @@ Tensor cast_to(const Tensor& x, ElementType type) {
   return store(type, x.extents(), load<Wide>(x));
 }
 
-std::vector<Tensor> reference_cast(const Node& node, Inputs inputs) {
-  return {cast_to(input_at(inputs, 0), static_cast<ElementType>(node.attributes.integer("to", 0)))};
+// 8-bit floats saturate unless the node says otherwise.
+Tensor cast_by(const Node& node, const Tensor& x, ElementType type) {
+  const bool overflows = is_small_float(type) && element_bits(type) == 8 && node.attributes.integer("saturate", 1) == 0;
+  if (!overflows) return cast_to(x, type);
+  const std::vector<double> numbers = load<double>(x);
+  Tensor result(type, x.extents());
+  std::byte* bytes = result.mutable_data();
+  for (size_t i = 0; i < numbers.size(); ++i)
+    bytes[i] = std::byte{float_to_small_float(type, static_cast<float>(numbers[i]), false)};
+  return result;
 }
 
-std::vector<Tensor> reference_cast_like(const Node&, Inputs inputs) {
-  return {cast_to(input_at(inputs, 0), input_at(inputs, 1).type())};
+std::vector<Tensor> reference_cast(const Node& node, Inputs inputs) {
+  return {cast_by(node, input_at(inputs, 0), static_cast<ElementType>(node.attributes.integer("to", 0)))};
+}
+
+std::vector<Tensor> reference_cast_like(const Node& node, Inputs inputs) {
+  return {cast_by(node, input_at(inputs, 0), input_at(inputs, 1).type())};
 }
 
 // [N, C, H, W] with C split into blocks before (DCR) or behind (CRD) the remaining channels.

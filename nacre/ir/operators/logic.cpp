@@ -37,6 +37,19 @@ void infer_test(InferenceContext& context) {
   context.set_output(0, ElementType::boolean, context.input_shape(0));
 }
 
+bool is_integer(ElementType type) {
+  return !is_floating(type) && type != ElementType::boolean && type != ElementType::string;
+}
+
+void infer_bitwise(InferenceContext& context) {
+  for (int i = 0; i < context.input_count(); ++i) {
+    if (context.input_type(i) != ElementType::undefined && !is_integer(context.input_type(i)))
+      context.fail("input " + std::to_string(i) + " is " + std::string(element_type_name(context.input_type(i))) +
+                   ", expected an integer type");
+  }
+  infer_broadcast(context);
+}
+
 // --- reference ----------------------------------------------------------------------------------------------------
 
 template <class Relation>
@@ -83,6 +96,28 @@ std::vector<Tensor> reference_where(const Node&, Inputs inputs) {
   return {pick_elements(choices, extents, picks)};
 }
 
+template <class Function>
+std::vector<Tensor> reference_bitwise(const Node&, Inputs inputs) {
+  const Tensor& a = input_at(inputs, 0);
+  return {combine<Wide>(a, input_at(inputs, 1), a.type(), [](Wide x, Wide y) -> Wide { return Function{}(x, y); })};
+}
+
+std::vector<Tensor> reference_bitwise_not(const Node&, Inputs inputs) {
+  return map_elements<Wide>(input_at(inputs, 0), [](Wide x) { return ~x; });
+}
+
+// What is shifted out is lost, as the tensor's type has it.
+std::vector<Tensor> reference_bit_shift(const Node& node, Inputs inputs) {
+  const std::string_view direction = node.attributes.text("direction", "");
+  if (direction != "LEFT" && direction != "RIGHT")
+    throw UserError("attribute 'direction' is '" + std::string(direction) + "', expected LEFT or RIGHT");
+  const Tensor& a = input_at(inputs, 0);
+  return {combine<Wide>(a, input_at(inputs, 1), a.type(), [&](Wide x, Wide by) -> Wide {
+    if (by < 0 || by >= 64) return 0;
+    return direction == "LEFT" ? x * (Wide{1} << by) : x >> by;
+  })};
+}
+
 template <class Test>
 std::vector<Tensor> reference_test(const Tensor& x, Test test) {
   std::vector<Wide> result;
@@ -125,6 +160,8 @@ std::vector<OperatorSchema> logic_operators() {
   OperatorSchema is_inf = test_of_one("IsInf", "whether x is infinite", infer_test, reference_is_inf);
   is_inf.attributes = {{"detect_negative", "int", "1 counts -infinity; 1"},
                        {"detect_positive", "int", "1 counts +infinity; 1"}};
+  OperatorSchema bit_shift = pairwise("BitShift", "bits moved left or right", infer_bitwise, reference_bit_shift);
+  bit_shift.attributes = {{"direction", "string", "LEFT or RIGHT", true}};
   return {pairwise("Equal", "a = b", infer_comparison, reference_equal),
           pairwise("Greater", "a > b", infer_comparison, reference_relation<std::greater<>>),
           pairwise("Less", "a < b", infer_comparison, reference_relation<std::less<>>),
@@ -144,7 +181,12 @@ std::vector<OperatorSchema> logic_operators() {
            .elementwise = true,
            .moved_inputs = 0b110},
           test_of_one("IsNaN", "whether x is not a number", infer_test, reference_is_nan),
-          std::move(is_inf)};
+          std::move(is_inf),
+          pairwise("BitwiseAnd", "and of each bit", infer_bitwise, reference_bitwise<std::bit_and<>>),
+          pairwise("BitwiseOr", "or of each bit", infer_bitwise, reference_bitwise<std::bit_or<>>),
+          pairwise("BitwiseXor", "exclusive or of each bit", infer_bitwise, reference_bitwise<std::bit_xor<>>),
+          test_of_one("BitwiseNot", "complement of each bit", infer_bitwise, reference_bitwise_not),
+          std::move(bit_shift)};
 }
 
 }  // namespace nacre::operators

@@ -1,5 +1,7 @@
 // Normalisation by statistics of the batch (BatchNormalization), of the features (LayerNormalization), of the image
-// (InstanceNormalization) and of groups of channels (GroupNormalization).
+// (InstanceNormalization) and of groups of channels (GroupNormalization); over given axes (MeanVarianceNormalization), by
+// the norm of a line (LpNormalization) and by neighboring channels (LRN).
+#include <algorithm>
 #include <cmath>
 
 #include "nacre/ir/operators/elements.hpp"
@@ -55,6 +57,37 @@ void infer_group_normalization(InferenceContext& context) {
   }
   check_channel_vectors(context, 1, 2);
   infer_same_as_input(context);
+}
+
+void infer_local_response(InferenceContext& context) {
+  context.ranked_input(0, 2);
+  if (context.attributes().integer("size", 0) < 1) context.fail("attribute 'size' is missing or below 1");
+  infer_same_as_input(context);
+}
+
+void infer_lp_normalization(InferenceContext& context) {
+  require_floating(context);
+  const int64_t p = context.attributes().integer("p", 2);
+  if (p != 1 && p != 2) context.fail("attribute 'p' is " + std::to_string(p) + ", expected 1 or 2");
+  if (const Shape* x = context.ranked_input(0, 1)) resolve_axis(context.attributes().integer("axis", -1), x->rank());
+  infer_same_as_input(context);
+}
+
+// ONNX's default axes: all but the channels.
+std::vector<int64_t> variance_axes(const Node& node) {
+  const std::span<const int64_t> given = node.attributes.integers("axes");
+  return given.empty() ? std::vector<int64_t>{0, 2, 3} : std::vector<int64_t>(given.begin(), given.end());
+}
+
+void infer_mean_variance(InferenceContext& context) {
+  require_floating(context);
+  if (const Shape* x = context.ranked_input(0, 1)) resolve_axes(variance_axes(context.node()), x->rank());
+  infer_same_as_input(context);
+}
+
+OperatorCost cost_local_response(const Graph& graph, const Node& node) {
+  const int64_t size = node.attributes.integer("size", 1);
+  return {.macs = 0, .flops = saturating_multiply(2 * size + 4, output_elements(graph, node))};
 }
 
 // --- reference ----------------------------------------------------------------------------------------------------
@@ -155,6 +188,78 @@ std::vector<Tensor> reference_group_normalization(const Node& node, Inputs input
   return normalize_groups(node, inputs, node.attributes.integer("num_groups", 1));
 }
 
+// x / (bias + alpha / size * sum of x^2 over `size` channels around)^beta
+std::vector<Tensor> reference_local_response(const Node& node, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  const int64_t size = node.attributes.integer("size", 1);
+  const double alpha = node.attributes.real("alpha", 1e-4F), beta = node.attributes.real("beta", 0.75F);
+  const double bias = node.attributes.real("bias", 1.0F);
+  const std::vector<double> values = load<double>(x);
+  std::vector<double> result(values.size());
+  const AxisView view = view_axis(x.extents(), 1);
+  for (int64_t o = 0; o < view.outer; ++o) {
+    for (int64_t i = 0; i < view.inner; ++i) {
+      for (int64_t c = 0; c < view.extent; ++c) {
+        double squares = 0;
+        const int64_t last = std::min(view.extent - 1, c + size / 2);
+        for (int64_t k = std::max<int64_t>(0, c - (size - 1) / 2); k <= last; ++k) {
+          const double value = values[static_cast<size_t>(view.at(o, k, i))];
+          squares += value * value;
+        }
+        const auto at = static_cast<size_t>(view.at(o, c, i));
+        result[at] = values[at] / std::pow(bias + alpha / static_cast<double>(size) * squares, beta);
+      }
+    }
+  }
+  return {store(x.type(), x.extents(), result)};
+}
+
+// A line of zeros stays so.
+std::vector<Tensor> reference_lp_normalization(const Node& node, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  const bool squared = node.attributes.integer("p", 2) == 2;
+  const AxisView view = view_axis(x.extents(), resolve_axis(node.attributes.integer("axis", -1), x.rank()));
+  std::vector<double> values = load<double>(x);
+  for (int64_t o = 0; o < view.outer; ++o) {
+    for (int64_t i = 0; i < view.inner; ++i) {
+      double sum = 0;
+      for (int64_t e = 0; e < view.extent; ++e) {
+        const double value = values[static_cast<size_t>(view.at(o, e, i))];
+        sum += squared ? value * value : std::abs(value);
+      }
+      const double norm = squared ? std::sqrt(sum) : sum;
+      for (int64_t e = 0; norm != 0 && e < view.extent; ++e) values[static_cast<size_t>(view.at(o, e, i))] /= norm;
+    }
+  }
+  return {store(x.type(), x.extents(), values)};
+}
+
+// (x - mean) / (deviation + 1e-9), by the operator's own function body.
+std::vector<Tensor> reference_mean_variance(const Node& node, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  std::vector<bool> reduced(x.extents().size(), false);
+  for (const int axis : resolve_axes(variance_axes(node), x.rank())) reduced[static_cast<size_t>(axis)] = true;
+  Extents kept = x.extents();
+  for (size_t axis = 0; axis < kept.size(); ++axis) {
+    if (reduced[axis]) kept[axis] = 1;
+  }
+  const std::vector<int64_t> cell = broadcast_positions(kept, x.extents());
+  std::vector<double> values = load<double>(x);
+  const auto count = static_cast<size_t>(count_of(kept));
+  const double size = static_cast<double>(values.size()) / static_cast<double>(std::max<size_t>(1, count));
+  std::vector<double> mean(count), squares(count);
+  for (size_t i = 0; i < values.size(); ++i) mean[static_cast<size_t>(cell[i])] += values[i] / size;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const double distance = values[i] - mean[static_cast<size_t>(cell[i])];
+    squares[static_cast<size_t>(cell[i])] += distance * distance / size;
+  }
+  for (size_t i = 0; i < values.size(); ++i) {
+    const auto at = static_cast<size_t>(cell[i]);
+    values[i] = (values[i] - mean[at]) / (std::sqrt(squares[at]) + 1e-9);
+  }
+  return {store(x.type(), x.extents(), values)};
+}
+
 }  // namespace
 
 std::vector<OperatorSchema> normalization_operators() {
@@ -197,7 +302,28 @@ std::vector<OperatorSchema> normalization_operators() {
                           {"stash_type", "int", "element type of the statistics; 1 (float32)"}},
            .infer = infer_group_normalization,
            .cost = cost_per_output<7>,
-           .reference = reference_group_normalization}};
+           .reference = reference_group_normalization},
+          {.name = "LRN",
+           .summary = "each element by the squares of its neighbor channels (local response normalization)",
+           .attributes = {{"alpha", "float", "1e-4"},
+                          {"beta", "float", "0.75"},
+                          {"bias", "float", "1"},
+                          {"size", "int", "channels summed over", true}},
+           .infer = infer_local_response,
+           .cost = cost_local_response,
+           .reference = reference_local_response},
+          {.name = "LpNormalization",
+           .summary = "each line along an axis divided by its norm",
+           .attributes = {{"axis", "int", "-1"}, {"p", "int", "1 or 2; 2"}},
+           .infer = infer_lp_normalization,
+           .cost = cost_per_output<3>,
+           .reference = reference_lp_normalization},
+          {.name = "MeanVarianceNormalization",
+           .summary = "zero mean and unit variance over axes",
+           .attributes = {{"axes", "ints", "normalised together; 0, 2, 3"}},
+           .infer = infer_mean_variance,
+           .cost = cost_per_output<7>,
+           .reference = reference_mean_variance}};
 }
 
 }  // namespace nacre::operators

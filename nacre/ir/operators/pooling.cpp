@@ -1,5 +1,7 @@
-// Pooling: windows (MaxPool, AveragePool) and whole images (GlobalMaxPool, GlobalAveragePool).
+// Pooling: windows (MaxPool, AveragePool, LpPool) and whole images (GlobalMaxPool, GlobalAveragePool, GlobalLpPool); and
+// MaxUnpool, which puts the elements back where MaxPool took them.
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "nacre/ir/operators/elements.hpp"
@@ -32,6 +34,48 @@ void infer_global_pool(InferenceContext& context) {
   if (x == nullptr) return context.set_output(0, context.input_type(0), std::nullopt);
   Shape result = {(*x)[0], (*x)[1]};
   for (int axis = 2; axis < x->rank(); ++axis) result.push_back(Dim(1));
+  context.set_output(0, context.input_type(0), result);
+}
+
+// stride * (input - 1) + kernel - pads, unless an output shape is given.
+Extents unpooled_extents(const Attributes& attributes, std::span<const int64_t> image) {
+  const std::span<const int64_t> kernel = attributes.integers("kernel_shape");
+  if (kernel.size() != image.size())
+    throw UserError("attribute 'kernel_shape' has " + std::to_string(kernel.size()) + " entries, expected " +
+                    std::to_string(image.size()));
+  const Window window = read_window(attributes, kernel);
+  Extents result;
+  for (size_t axis = 0; axis < image.size(); ++axis) {
+    const WindowAxis& w = window.axes[axis];
+    result.push_back((image[axis] - 1) * w.stride + w.reach() - w.pad_begin - w.pad_end);
+    if (result.back() < 0) throw UserError("pads leave nothing along spatial axis " + std::to_string(axis));
+  }
+  return result;
+}
+
+void infer_max_unpool(InferenceContext& context) {
+  const Shape* x = context.ranked_input(0, 3);
+  const Shape* indices = context.ranked_input(1, 3);
+  if (x != nullptr && indices != nullptr && x->is_fixed() && indices->is_fixed() && *x != *indices)
+    context.fail("indices " + context.graph().shape_text(*indices) + " and input " + context.graph().shape_text(*x) +
+                 " differ in shape");
+  if (context.has_input(2)) {
+    const std::optional<std::vector<int64_t>> declared = context.known_integers(2);
+    if (declared.has_value()) return context.set_output(0, context.input_type(0), Shape::fixed(*declared));
+  }
+  if (x == nullptr) return context.set_output(0, context.input_type(0), std::nullopt);
+  Shape result = {(*x)[0], (*x)[1]};
+  for (int axis = 2; axis < x->rank(); ++axis) result.push_back(Dim());
+  bool spatial = !context.has_input(2);
+  Extents image;
+  for (int axis = 2; axis < x->rank(); ++axis) {
+    spatial = spatial && (*x)[axis].is_fixed();
+    if (spatial) image.push_back((*x)[axis].extent());
+  }
+  if (spatial) {
+    const Extents extents = unpooled_extents(context.attributes(), image);
+    for (size_t i = 0; i < extents.size(); ++i) result[static_cast<int>(i) + 2] = Dim(extents[i]);
+  }
   context.set_output(0, context.input_type(0), result);
 }
 
@@ -163,6 +207,71 @@ std::vector<Tensor> reference_average_pool(const Node& node, Inputs inputs) {
   return {store(x.type(), pooling.extents, means)};
 }
 
+// The p-norm; by pow only where neither sums nor square roots will do.
+double norm_of(std::span<const double> values, int64_t p) {
+  double sum = 0;
+  for (const double value : values) {
+    sum += p == 1 ? std::abs(value) : p == 2 ? value * value : std::pow(std::abs(value), static_cast<double>(p));
+  }
+  return p == 1 ? sum : p == 2 ? std::sqrt(sum) : std::pow(sum, 1.0 / static_cast<double>(p));
+}
+
+std::vector<Tensor> reference_lp_pool(const Node& node, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  const Pooling pooling(node, x);
+  const int64_t p = node.attributes.integer("p", 2);
+  const std::vector<double> xs = load<double>(x);
+  std::vector<double> norms(static_cast<size_t>(count_of(pooling.extents)), 0.0);
+  std::vector<double> values;
+  pooling.for_each_window([&](size_t cell, int64_t plane, const Cover& cover) {
+    values.clear();
+    for (const int64_t offset : cover.offsets) values.push_back(xs[static_cast<size_t>(plane + offset)]);
+    norms[cell] = norm_of(values, p);
+  });
+  return {store(x.type(), pooling.extents, norms)};
+}
+
+std::vector<Tensor> reference_global_lp_pool(const Node& node, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  Extents extents(x.extents().size(), 1);
+  std::copy_n(x.extents().begin(), 2, extents.begin());
+  const std::vector<double> xs = load<double>(x);
+  std::vector<double> result(static_cast<size_t>(count_of(extents)));
+  const size_t size = result.empty() ? 0 : xs.size() / result.size();
+  for (size_t plane = 0; plane < result.size(); ++plane)
+    result[plane] = norm_of(std::span(xs).subspan(plane * size, size), node.attributes.integer("p", 2));
+  return {store(x.type(), extents, result)};
+}
+
+// Indices count in the image that MaxPool would have read; where output_shape asks for more, zeros follow.
+std::vector<Tensor> reference_max_unpool(const Node& node, Inputs inputs) {
+  const Tensor& x = input_at(inputs, 0);
+  const std::vector<int64_t> indices = input_at(inputs, 1).integers();
+  if (static_cast<int64_t>(indices.size()) != x.elements()) throw UserError("as many indices as elements are needed");
+  Extents natural(x.extents().begin(), x.extents().begin() + 2);
+  for (const int64_t extent : unpooled_extents(node.attributes, std::span(x.extents()).subspan(2)))
+    natural.push_back(extent);
+  Extents extents = natural;
+  if (const Tensor* declared = optional_input(inputs, 2)) {
+    extents = declared->integers();
+    bool fits = extents.size() == natural.size();
+    for (size_t i = 0; fits && i < extents.size(); ++i) fits = extents[i] >= natural[i];
+    if (!fits) throw UserError("output_shape is smaller than what the window gives");
+  }
+  const Extents from = strides_of(natural), to = strides_of(extents);
+  const int64_t limit = count_of(natural);
+  const std::vector<double> xs = load<double>(x);
+  std::vector<double> result(static_cast<size_t>(count_of(extents)), 0.0);
+  for (size_t i = 0; i < indices.size(); ++i) {
+    if (indices[i] < 0 || indices[i] >= limit)
+      throw UserError("index " + std::to_string(indices[i]) + " of an image of " + std::to_string(limit) + " elements");
+    int64_t at = 0;
+    for (size_t axis = 0; axis < natural.size(); ++axis) at += indices[i] / from[axis] % natural[axis] * to[axis];
+    result[static_cast<size_t>(at)] = xs[i];
+  }
+  return {store(x.type(), extents, result)};
+}
+
 template <bool Maximum>
 std::vector<Tensor> reference_global_pool(const Node&, Inputs inputs) {
   const Tensor& x = input_at(inputs, 0);
@@ -204,7 +313,28 @@ std::vector<OperatorSchema> pooling_operators() {
            .summary = "maximum over all spatial axes, kept as 1",
            .infer = infer_global_pool,
            .cost = cost_per_input<1>,
-           .reference = reference_global_pool<true>}};
+           .reference = reference_global_pool<true>},
+          {.name = "LpPool",
+           .summary = "p-norm of each window",
+           .attributes = with(pool_attributes(), {"p", "int", "2"}),
+           .infer = infer_pool,
+           .cost = cost_pool,
+           .reference = reference_lp_pool},
+          {.name = "GlobalLpPool",
+           .summary = "p-norm over all spatial axes, kept as 1",
+           .attributes = {{"p", "int", "2"}},
+           .infer = infer_global_pool,
+           .cost = cost_per_input<2>,
+           .reference = reference_global_lp_pool},
+          {.name = "MaxUnpool",
+           .summary = "elements put back where MaxPool took them, zeros elsewhere",
+           .minimum_inputs = 2,
+           .maximum_inputs = 3,
+           .attributes = {{"kernel_shape", "ints", "extents of the window", true},
+                          {"pads", "ints", "all begins, then all ends; 0"},
+                          {"strides", "ints", "per spatial axis; 1"}},
+           .infer = infer_max_unpool,
+           .reference = reference_max_unpool}};
 }
 
 }  // namespace nacre::operators

@@ -9,10 +9,11 @@ namespace nacre::operators {
 std::vector<OperatorSchema> registered_operators() {
   using Family = std::vector<OperatorSchema> (*)();
   constexpr Family kFamilies[] = {
-      convolution_operators, pooling_operators,  normalization_operators,  activation_operators,
-      arithmetic_operators,  logic_operators,    matrix_product_operators, softmax_operators,
-      reduction_operators,   ordering_operators, layout_operators,         slicing_operators,
-      gather_operators,      resize_operators,   creation_operators,       control_flow_operators,
+      convolution_operators, pooling_operators,   normalization_operators,  activation_operators,
+      arithmetic_operators,  logic_operators,     matrix_product_operators, softmax_operators,
+      reduction_operators,   ordering_operators,  layout_operators,         slicing_operators,
+      gather_operators,      resize_operators,    creation_operators,       selection_operators,
+      einsum_operators,      recurrent_operators, quantization_operators,   control_flow_operators,
   };
   std::vector<OperatorSchema> all;
   for (const Family family : kFamilies) {

@@ -115,20 +115,41 @@ struct Interpolation {
   std::string_view nearest;
   double cubic_coefficient = 0;
   bool exclude_outside = false;
+  bool antialias = false;
 
   explicit Interpolation(const Attributes& attributes)
       : mode(attributes.text("mode", "nearest")),
         coordinates(attributes.text("coordinate_transformation_mode", "half_pixel")),
         nearest(attributes.text("nearest_mode", "round_prefer_floor")),
         cubic_coefficient(attributes.real("cubic_coeff_a", -0.75F)),
-        exclude_outside(attributes.integer("exclude_outside", 0) != 0) {
+        exclude_outside(attributes.integer("exclude_outside", 0) != 0),
+        antialias(attributes.integer("antialias", 0) != 0) {
     if (mode != "nearest" && mode != "linear" && mode != "cubic") {
       throw UserError("attribute 'mode' is '" + std::string(mode) + "', expected nearest, linear or cubic");
     }
   }
 
-  std::vector<Tap> taps_around(double x) const {
+  // The kernel stretched by 1 / scale, so that shrinking averages what it drops (ONNX, Resize-18).
+  std::vector<Tap> stretched_taps(double x, double scale) const {
+    const bool linear = mode == "linear";
+    const auto base = static_cast<int64_t>(std::ceil(x)) - 1;
+    const auto first = static_cast<int64_t>(std::floor(-(linear ? 1.0 : 2.0) / scale)) + 1;
+    std::vector<Tap> taps;
+    double total = 0;
+    for (int64_t i = first; i < 2 - first; ++i) {
+      const double distance = (static_cast<double>(base + i) - x) * scale;
+      const double weight =
+          linear ? std::max(0.0, 1.0 - std::abs(distance)) : cubic_weight(distance, cubic_coefficient);
+      taps.push_back({.index = base + i, .weight = weight});
+      total += weight;
+    }
+    for (Tap& tap : taps) tap.weight /= total;
+    return taps;
+  }
+
+  std::vector<Tap> taps_around(double x, double scale) const {
     if (mode == "nearest") return {{.index = nearest_index(x, nearest), .weight = 1.0}};
+    if (antialias && scale < 1) return stretched_taps(x, scale);
     const auto below = static_cast<int64_t>(std::floor(x));
     const double rest = x - std::floor(x);
     if (mode == "linear") return {{.index = below, .weight = 1.0 - rest}, {.index = below + 1, .weight = rest}};
@@ -141,7 +162,7 @@ struct Interpolation {
   Taps taps_at(int64_t at, const AxisResize& axis) const {
     const double x = source_coordinate(static_cast<double>(at), axis, coordinates);
     if (coordinates == "tf_crop_and_resize" && (x < 0 || x > static_cast<double>(axis.input - 1))) return std::nullopt;
-    std::vector<Tap> taps = taps_around(x);
+    std::vector<Tap> taps = taps_around(x, axis.scale);
     double total = 0;
     for (Tap& tap : taps) {
       if (exclude_outside && (tap.index < 0 || tap.index >= axis.input)) tap.weight = 0;
@@ -195,8 +216,6 @@ std::vector<AxisResize> plan_resize(const Node& node, Inputs inputs) {
 
 // Interpolation separates: one axis after the other.
 std::vector<Tensor> reference_resize(const Node& node, Inputs inputs) {
-  if (node.attributes.integer("antialias", 0) != 0)
-    throw UserError("Resize with antialias is not run by the reference executor");
   const Tensor& x = input_at(inputs, 0);
   const Interpolation interpolation(node.attributes);
   const std::vector<AxisResize> plan = plan_resize(node, inputs);
