@@ -1,7 +1,8 @@
 // Reading and writing ONNX: the wire format and onnx.proto stay behind this file.
 //
-// The reader takes opsets 7 to 21 (older forms of operators are upgraded to the semantics of 21), keeps unknown operators
-// as opaque nodes with their declared shapes, sorts nodes, makes the captures of nested graphs explicit, and refuses
+// The reader takes opsets 1 to 21 (older forms of operators are upgraded to the semantics of 21), takes apart the fused
+// operators of runtimes (com.microsoft: attention, skip normalization, block-quantized products; onnx_decompose.hpp), keeps
+// unknown operators as opaque nodes with their declared shapes, sorts nodes, makes the captures of nested graphs explicit, and refuses
 // hostile files: declared sizes are checked against the bytes present before anything is allocated.
 //
 // The writer lowers to opset 17 where nothing is lost, else raises the opset and says which node asked for it. What ONNX
@@ -17,7 +18,7 @@
 
 namespace nacre {
 
-inline constexpr int kOldestOpset = 7;
+inline constexpr int kOldestOpset = 1;
 inline constexpr int kWrittenOpset = 17;  // unless a node needs more
 
 struct OnnxReadOptions {

@@ -6,6 +6,7 @@
 
 #include "nacre/base/file.hpp"
 #include "nacre/ir/onnx_annotation.hpp"
+#include "nacre/ir/onnx_decompose.hpp"
 #include "nacre/ir/onnx_io.hpp"
 #include "nacre/ir/onnx_proto.hpp"
 #include "nacre/ir/onnx_tensor.hpp"
@@ -251,7 +252,21 @@ class GraphReader {
     draft.outputs.assign(source.outputs.begin(), source.outputs.end());
     for (const std::string_view name : source.inputs) draft.inputs.push_back(read_reference(source, name));
     for (const onnx::Attribute& attribute : source.attributes) read_attribute(source, attribute, draft.attributes);
-    upgrade(source, draft);
+    const UpgradeContext context = context_of(source, draft);
+    std::optional<std::vector<ValueId>> results;
+    const auto first = static_cast<NodeId>(graph_.nodes().size());
+    try {
+      upgrade_node(context, draft);
+      if (is_decomposed(draft)) {
+        const int32_t outer = graph_.current_scope;
+        graph_.current_scope = scope(draft.name.empty() ? draft.outputs.at(0) : draft.name);
+        results = decompose_node(context, draft);
+        if (!results.has_value()) graph_.current_scope = outer;
+      }
+    } catch (const UserError& error) {
+      rethrow(error, source);
+    }
+    if (results.has_value()) return bind_results(source, draft, *results, first);
     while (!draft.outputs.empty() && draft.outputs.back().empty()) draft.outputs.pop_back();
     if (draft.outputs.empty()) fail(state_, place(source) + " has no outputs");
     const NodeId id = graph_.add_node(draft.op, std::move(draft.inputs), static_cast<int>(draft.outputs.size()),
@@ -299,29 +314,56 @@ class GraphReader {
                      ", which is not supported");
   }
 
-  void upgrade(const onnx::Node& source, NodeDraft& draft) {
+  UpgradeContext context_of(const onnx::Node& source, const NodeDraft& draft) {
     const std::string stem = draft.outputs.empty() ? std::string("constant") : draft.outputs[0];
-    const UpgradeContext context{
+    return {
         .graph = graph_,
         .opset = state_.opset,
         .add_constant =
-            [&](std::string_view suffix, Tensor value) {
+            [this, stem](std::string_view suffix, Tensor value) {
               return graph_.add_initializer(state_.taken.make(stem + "/" + std::string(suffix)), std::move(value));
             },
         .add_node =
-            [&](std::string_view op, std::vector<ValueId> inputs, Attributes attributes) {
+            [this, stem, &source](std::string_view op, std::vector<ValueId> inputs, Attributes attributes) {
               const NodeId id = graph_.add_node(op, std::move(inputs), 1, std::move(attributes));
               const ValueId output = graph_.node(id).outputs[0];
               graph_.value(output).name = state_.taken.make(stem + "/" + std::string(op));
+              graph_.node(id).name = graph_.value(output).name;
               infer(id, source);
               return output;
             },
-        .fail = [&](const std::string& message) { fail(state_, place(source) + " " + message); },
+        .fail = [this, &source](const std::string& message) { fail(state_, place(source) + " " + message); },
     };
-    try {
-      upgrade_node(context, draft);
-    } catch (const UserError& error) {
-      rethrow(error, source);
+  }
+
+  // The outputs of a node that was taken apart get its names; a result that is no new value of its own gets an Identity.
+  void bind_results(const onnx::Node& source, const NodeDraft& draft, const std::vector<ValueId>& results,
+                    NodeId first) {
+    std::set<ValueId> bound;
+    for (size_t i = 0; i < draft.outputs.size(); ++i) {
+      const std::string& name = draft.outputs[i];
+      if (name.empty()) continue;
+      ValueId id = results.at(i);
+      NACRE_CHECK(id != kNone, name);
+      if (graph_.value(id).producer < first || !bound.insert(id).second) {
+        const NodeId identity = graph_.add_node("Identity", {id});
+        infer(identity, source);
+        id = graph_.node(identity).outputs[0];
+        bound.insert(id);
+      }
+      graph_.value(id).name = name;
+      bind(name, id, "an output");
+      const auto declared = declared_.find(name);
+      if (declared == declared_.end()) continue;
+      const std::optional<Shape> shape = shape_of(*declared->second);
+      const ElementType type = type_of(*declared->second);
+      Value& value = graph_.value(id);
+      if (value.type == ElementType::undefined) value.type = type;
+      if (!shape.has_value()) continue;
+      if (!value.shape.has_value()) value.shape = shape;
+      for (int axis = 0; axis < value.shape->rank() && value.shape->rank() == shape->rank(); ++axis) {
+        if ((*value.shape)[axis].is_unknown()) (*value.shape)[axis] = (*shape)[axis];
+      }
     }
   }
 
@@ -439,10 +481,10 @@ int opset_of(const onnx::Model& model, const std::string& origin) {
   for (const auto& [domain, version] : model.opsets) {
     if (domain.empty()) opset = std::max(opset, version);
   }
-  if (opset == 0) throw UserError(origin + ": the model names no opset; nacre reads opsets 7 to 21");
+  if (opset == 0) throw UserError(origin + ": the model names no opset; nacre reads opsets 1 to 21");
   if (opset < kOldestOpset || opset > kOpset) {
     throw UserError(origin + ": opset " + std::to_string(opset) +
-                    " is not supported; nacre reads opsets 7 to 21 (onnx.version_converter converts)");
+                    " is not supported; nacre reads opsets 1 to 21 (onnx.version_converter converts)");
   }
   return static_cast<int>(opset);
 }

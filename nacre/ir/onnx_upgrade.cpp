@@ -237,6 +237,7 @@ constexpr std::array kUpgrades = {
 
 void upgrade_node(const UpgradeContext& context, NodeDraft& node) {
   if (!node.domain.empty()) return;
+  if (context.opset < 7) upgrade_node_before_7(context, node);
   for (const UpgradeRow& row : kUpgrades) {
     if (row.op == node.op) return row.upgrade(context, node);
   }

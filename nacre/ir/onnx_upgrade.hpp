@@ -29,5 +29,7 @@ struct UpgradeContext {
 };
 
 void upgrade_node(const UpgradeContext& context, NodeDraft& node);
+// The part of it for files of opsets 1 to 6, which comes first.
+void upgrade_node_before_7(const UpgradeContext& context, NodeDraft& node);
 
 }  // namespace nacre

@@ -184,10 +184,9 @@ TEST(HostileOnnx, OpsetsOutsideTheRange) {
     file.input("x", {1}).output("y").node("Relu", {"x"}, {"y"});
     return file.bytes();
   };
-  expect_refused(of_opset(6), "opset 6 is not supported; nacre reads opsets 7 to 21 (onnx.version_converter converts)");
   expect_refused(of_opset(99),
-                 "opset 99 is not supported; nacre reads opsets 7 to 21 (onnx.version_converter converts)");
-  expect_refused(of_opset(0), "the model names no opset; nacre reads opsets 7 to 21");
+                 "opset 99 is not supported; nacre reads opsets 1 to 21 (onnx.version_converter converts)");
+  expect_refused(of_opset(0), "the model names no opset; nacre reads opsets 1 to 21");
 }
 
 TEST(HostileOnnx, FilesThatAreSomethingElse) {
