@@ -2,6 +2,7 @@
 // benchmarks/train_vs_pytorch, whose other side is training_benchmark.py.
 //
 //   train_throughput training_networks.json NETWORK fp32|bf16|auto THREADS SECONDS
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <ctime>
@@ -72,20 +73,22 @@ int run(int argc, char** argv) {
                              .workers = 1,
                              .cores = std::atoi(argv[4])};
   const ProbeDecision decision = probe_throughput(request);
+  Numerics numerics = decision.numerics;
+  numerics.threads = std::max(1, std::atoi(argv[4]));  // the probe leaves one to a given number of workers
   Graph counted = graph;
   counted.bind_symbols({{"batch", 1}});
   const GraphStatistics statistics = count_graph(counted);
   // Twice as many steps cost twice as much: the difference leaves warm-up out of the processor time too.
-  const double rate = measure_training(graph, signature, loss, recipe, decision.numerics, 3, 3);
+  const double rate = measure_training(graph, signature, loss, recipe, numerics, 3, 3);
   const int steps = std::max(4, static_cast<int>(std::atof(argv[5]) * rate / static_cast<double>(recipe.batch_size)));
   const double before = cpu_seconds();
-  const double images_per_s = measure_training(graph, signature, loss, recipe, decision.numerics, 0, steps);
+  const double images_per_s = measure_training(graph, signature, loss, recipe, numerics, 0, steps);
   const double cpu_s = cpu_seconds() - before;
   const Json line = {{"images_per_s", images_per_s},
                      {"images_per_cpu_s", static_cast<double>(steps) * static_cast<double>(recipe.batch_size) / cpu_s},
                      {"parameters", statistics.parameters},
                      {"macs", statistics.macs},
-                     {"numerics", numerics_text(decision.numerics)},
+                     {"numerics", numerics_text(numerics)},
                      {"decision", decision.reason}};
   std::cout << line.dump() << "\n";
   return 0;
