@@ -84,8 +84,10 @@ class Planner {
     const KindedSection space = kinded_section(root_, "space");
     const auto& entry = space_registry().get(space.kind, space.position);
     const Options options = resolve_options(space.node, entry.parameters, "space " + space.kind, {"kind"});
-    plan_.space = entry.make(
-        options, {.task_name = plan_.task->name(), .signature = plan_.task->signature(), .recipe = plan_.recipe});
+    plan_.space = entry.make(options, {.task_name = plan_.task->name(),
+                                       .signature = plan_.task->signature(),
+                                       .recipe = plan_.recipe,
+                                       .base_folder = plan_.base_folder});
     plan_.resolved["space"] = resolved_section("kind", space.kind, {&options});
   }
 
