@@ -1,6 +1,7 @@
 // Attention as runtimes fuse it: heads split, keys and values appended to a cache, positions rotated, scores masked, summed.
 //
 //   softmax(scale Q K' + mask) V      per head; Q [B, N, S, D], K [B, N, T, D], V [B, N, T, D']
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -10,6 +11,9 @@ namespace nacre {
 namespace {
 
 using Part = Decomposition::Part;
+
+constexpr int64_t kMostHeads = 1 << 16;
+constexpr int64_t kWidest = int64_t{1} << 32;
 
 // [B, S, N D] -> [B, N, S, D]
 ValueId split_heads(Decomposition& make, ValueId x, int64_t heads) {
@@ -150,8 +154,9 @@ Decomposed decompose_attention(Decomposition& make) {
   std::vector<int64_t> sizes(given.begin(), given.end());
   const Dim width = make.dim_of(make.input(1), 1);
   if (sizes.empty() && width.is_fixed()) sizes.assign(3, width.extent() / 3);
-  const bool known =
-      heads > 0 && sizes.size() == 3 && make.rank_of(make.input(0)) == 3 && make.rank_of(make.input(1)) == 2;
+  const bool sane = std::ranges::all_of(sizes, [](int64_t size) { return size > 0 && size < kWidest; });
+  const bool known = sane && heads > 0 && heads < kMostHeads && sizes.size() == 3 && make.rank_of(make.input(0)) == 3 &&
+                     make.rank_of(make.input(1)) == 2;
   if (!known || make.has(6) || attributes.integer("do_rotary", 0) != 0 ||
       attributes.integer("past_present_share_buffer", 0) != 0) {
     return std::nullopt;
@@ -227,7 +232,8 @@ Decomposed decompose_group_query_attention(Decomposition& make) {
   const Attributes& attributes = make.attributes();
   const int64_t heads = attributes.integer("num_heads", 0), groups_of = attributes.integer("kv_num_heads", 0);
   const bool rotary = attributes.integer("do_rotary", 0) != 0;
-  if (heads < 1 || groups_of < 1 || heads % groups_of != 0 || make.rank_of(make.input(0)) != 3) return std::nullopt;
+  if (heads < 1 || heads > kMostHeads || groups_of < 1 || heads % groups_of != 0 || make.rank_of(make.input(0)) != 3)
+    return std::nullopt;
   if (make.has(1) != make.has(2) || make.has(3) != make.has(4) || make.has(9) || make.has(11)) return std::nullopt;
   if (rotary && (!make.has(7) || !make.has(8))) return std::nullopt;
   if (attributes.integer("smooth_softmax", 0) > 0) return std::nullopt;

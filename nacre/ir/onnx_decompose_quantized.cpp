@@ -43,8 +43,8 @@ Decomposed decompose_matmul_n_bits(Decomposition& make) {
   const Tensor* packed = make.constant_of(make.input(1));
   const Tensor* scales = make.constant_of(make.input(2));
   const Tensor* zeros = make.constant_of(make.input(3));
-  if (k < 1 || n < 1 || block < 16 || k > (int64_t{1} << 32) || n > (int64_t{1} << 32) || (bits != 4 && bits != 8) ||
-      packed == nullptr || scales == nullptr || make.has(4))
+  if (k < 1 || n < 1 || block < 16 || block > (int64_t{1} << 20) || k > (int64_t{1} << 28) || n > (int64_t{1} << 28) ||
+      (bits != 4 && bits != 8) || packed == nullptr || scales == nullptr || make.has(4))
     return std::nullopt;
   if (make.has(3) && zeros == nullptr) return std::nullopt;
   const int64_t blocks = (k + block - 1) / block, block_bytes = block * bits / 8, zero_bytes = (blocks * bits + 7) / 8;

@@ -9,6 +9,7 @@
 #include "nacre/ir/onnx_io.hpp"
 #include "nacre/ir/schema.hpp"
 #include "nacre/ir/text_form.hpp"
+#include "tests/ir/model_cases.hpp"
 #include "tests/ir/random_graph.hpp"
 
 namespace {
@@ -49,6 +50,15 @@ int main(int argc, char** argv) {
     fill(graph);
     nacre::write_file_atomically(folder / "onnx_reader" / std::to_string(seed), nacre::write_onnx_bytes(graph));
   }
+  // Whole networks: recurrent, with bodies, quantized, and with fused operators of runtimes.
+  const auto add_model = [&](const char* name, const std::string& bytes) {
+    nacre::write_file_atomically(folder / "onnx_reader" / name, bytes);
+  };
+  add_model("lstm", nacre::write_onnx_bytes(nacre::testing::lstm_classifier(1)));
+  add_model("branch_and_loop", nacre::write_onnx_bytes(nacre::testing::branch_and_loop(2)));
+  add_model("scan", nacre::write_onnx_bytes(nacre::testing::scan_network({}, 3)));
+  add_model("quantized", nacre::write_onnx_bytes(nacre::testing::quantized_network(4)));
+  add_model("decoder", nacre::testing::decoder_file(5));
   // Words for libFuzzer to put in: operators, attributes and the texts of attributes.
   std::set<std::string> words = {"NOTSET",  "SAME_UPPER",  "VALID",       "linear", "constant",
                                  "reflect", "then_branch", "else_branch", "body"};

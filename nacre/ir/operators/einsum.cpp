@@ -11,6 +11,8 @@
 namespace nacre::operators {
 namespace {
 
+constexpr int64_t kMaximumCombinations = int64_t{1} << 28;  // inference may run this on constants: it must end soon
+
 std::string without_spaces(std::string_view text) {
   std::string result;
   for (const char c : text) {
@@ -115,6 +117,8 @@ Tensor einsum(const Node& node, Inputs inputs) {
       if (inputs[i]->extents()[axis] != 1) steps[i][static_cast<size_t>(label)] += strides[axis];
     }
   }
+  if (count_of(all) > kMaximumCombinations)
+    throw UserError("sums over more than 2^28 products are not run by the reference executor");
   const Extents shape(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(equation.result.size()));
   std::vector<T> result(static_cast<size_t>(count_of(shape)), T{0});
   const int64_t summed = result.empty() ? 0 : count_of(all) / static_cast<int64_t>(result.size());

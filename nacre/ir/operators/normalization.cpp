@@ -87,7 +87,7 @@ void infer_mean_variance(InferenceContext& context) {
 
 OperatorCost cost_local_response(const Graph& graph, const Node& node) {
   const int64_t size = node.attributes.integer("size", 1);
-  return {.macs = 0, .flops = saturating_multiply(2 * size + 4, output_elements(graph, node))};
+  return {.macs = 0, .flops = saturating_multiply(saturating_multiply(4, size), output_elements(graph, node))};
 }
 
 // --- reference ----------------------------------------------------------------------------------------------------

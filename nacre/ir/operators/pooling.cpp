@@ -47,6 +47,7 @@ Extents unpooled_extents(const Attributes& attributes, std::span<const int64_t> 
   Extents result;
   for (size_t axis = 0; axis < image.size(); ++axis) {
     const WindowAxis& w = window.axes[axis];
+    if (image[axis] > (int64_t{1} << 40) / w.stride) throw UserError("a result of more than 2^40 elements");
     result.push_back((image[axis] - 1) * w.stride + w.reach() - w.pad_begin - w.pad_end);
     if (result.back() < 0) throw UserError("pads leave nothing along spatial axis " + std::to_string(axis));
   }

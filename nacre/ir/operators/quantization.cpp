@@ -32,6 +32,9 @@ void require_quantized(const InferenceContext& context, int index) {
                ", expected an integer of 4 to 32 bits or an 8-bit float");
 }
 
+// Blocks that cover an axis; the last may be shorter.
+int64_t block_count(int64_t extent, int64_t block) { return extent / block + (extent % block != 0 ? 1 : 0); }
+
 // The scale is one number, a vector along the axis, or has a number per block.
 void check_scale(const InferenceContext& context) {
   const Shape* x = context.ranked_input(0, 0);
@@ -57,7 +60,7 @@ void check_scale(const InferenceContext& context) {
   for (int i = 0; i < x->rank(); ++i) {
     const Dim extent = (*x)[i];
     const bool fixed = extent.is_fixed() && (*scale)[i].is_fixed();
-    const int64_t expected = !fixed ? 0 : i == axis ? (extent.extent() + block - 1) / block : extent.extent();
+    const int64_t expected = !fixed ? 0 : i == axis ? block_count(extent.extent(), block) : extent.extent();
     if (fixed && (*scale)[i].extent() != expected) {
       context.fail("a scale of " + std::to_string((*scale)[i].extent()) + " blocks along axis " + std::to_string(i) +
                    ", expected " + std::to_string(expected));
@@ -109,7 +112,7 @@ std::vector<int64_t> scale_positions(const Node& node, const Tensor& x, const Te
     for (size_t i = 0; i < result.size(); ++i) result[i] = static_cast<int64_t>(i) / view.inner % view.extent;
     return result;
   }
-  const int64_t blocks = (view.extent + block - 1) / block;
+  const int64_t blocks = block_count(view.extent, block);
   if (scale.elements() != view.outer * blocks * view.inner)
     throw UserError("a scale of " + std::to_string(scale.elements()) + " elements, expected " +
                     std::to_string(view.outer * blocks * view.inner) + " blocks");

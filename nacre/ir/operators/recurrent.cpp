@@ -45,7 +45,9 @@ void infer_recurrent(InferenceContext& context) {
   Dim hidden = recurrence == nullptr ? Dim() : (*recurrence)[2];
   if (const int64_t declared = context.attributes().integer("hidden_size", 0); declared > 0)
     hidden = same_dim(context, hidden, Dim(declared), "hidden units of the weights and of the attribute 'hidden_size'");
-  const auto rows = [&](int64_t count) { return hidden.is_fixed() ? Dim(count * hidden.extent()) : Dim(); };
+  const auto rows = [&](int64_t count) {
+    return hidden.is_fixed() ? Dim(saturating_multiply(count, hidden.extent())) : Dim();
+  };
   check_weight(context, 1, 3, directions, rows(gates), "rows of W and gates times hidden units");
   check_weight(context, 2, 3, directions, rows(gates), "rows of R and gates times hidden units");
   check_weight(context, 3, 2, directions, rows(2 * gates), "entries of B and twice gates times hidden units");
