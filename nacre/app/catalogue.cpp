@@ -4,6 +4,7 @@
 #include "nacre/hw/target_registry.hpp"
 #include "nacre/ir/rewrite.hpp"
 #include "nacre/ir/schema.hpp"
+#include "nacre/run/evaluator_registry.hpp"
 #include "nacre/search/strategy.hpp"
 #include "nacre/space/space.hpp"
 #include "nacre/tasks/task_registry.hpp"
@@ -58,6 +59,7 @@ std::vector<CatalogueKind> catalogue() {
           kind_of(space_registry(), "space"),
           kind_of(target_registry(), "target"),
           kind_of(strategy_registry(), "search"),
+          kind_of(evaluator_registry(), "evaluator"),
           operators(),
           rewrites()};
 }

@@ -10,10 +10,10 @@
 
 namespace {
 
-constexpr nacre::AddVerb kVerbs[] = {nacre::add_search,    nacre::add_resume,  nacre::add_train,  nacre::add_evaluate,
-                                     nacre::add_inspect,   nacre::add_rewrite, nacre::add_cells,  nacre::add_list,
-                                     nacre::add_describe,  nacre::add_study,   nacre::add_report, nacre::add_doctor,
-                                     nacre::add_reference, nacre::add_worker};
+constexpr nacre::AddVerb kVerbs[] = {nacre::add_search,  nacre::add_resume,    nacre::add_train,   nacre::add_evaluate,
+                                     nacre::add_inspect, nacre::add_rewrite,   nacre::add_measure, nacre::add_cells,
+                                     nacre::add_list,    nacre::add_describe,  nacre::add_study,   nacre::add_report,
+                                     nacre::add_doctor,  nacre::add_reference, nacre::add_worker};
 
 std::string own_path(const char* argument) {
   std::error_code error;

@@ -2,10 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "nacre/base/error.hpp"
 #include "nacre/design/cost.hpp"
 #include "nacre/design/design.hpp"
 
@@ -21,6 +24,13 @@ struct Deployment {
 // Rates per node that a cost may depend on (sparsity, exits taken, spikes), by scope path; absent: dense and always run.
 using ActivityProfile = std::map<std::string, double, std::less<>>;
 
+// The device, or what leads to it, does not answer: nothing is said about the design. A search stops with this message, keeps
+// what it has, and goes on by the same command when the device is mended.
+class DeviceError : public UserError {
+ public:
+  using UserError::UserError;
+};
+
 class Target {
  public:
   virtual ~Target() = default;
@@ -33,7 +43,14 @@ class Target {
   // True when the answer is a measurement, which takes an exclusive lease on `device()`.
   virtual bool measures() const = 0;
   virtual std::string device() const { return ""; }
-  // Cost of one run of the design's graph (parameters need not have data). UserError when it cannot be costed at all.
+  // False when the measuring happens elsewhere (a phone, a board): evaluations on this machine need not pause for it.
+  virtual bool uses_this_machine() const { return measures(); }
+  // Asked while a measurement takes long; true: it throws Interrupted.
+  virtual void set_interruption(std::function<bool()>) {}
+  // What measures the costs that this target looks up or predicts; null when there is none. The front is measured on it.
+  virtual std::shared_ptr<Target> measured() { return nullptr; }
+  // Cost of one run of the design's graph (parameters need not have data). UserError when it cannot be costed at all,
+  // DeviceError when that is not the design's fault.
   virtual Cost cost(const Design& design, const Deployment& deployment, const ActivityProfile& activity) = 0;
 };
 

@@ -170,7 +170,9 @@ void register_host(TargetRegistry& registry) {
                                 .maximum = 60,
                                 .unit = "s"}},
                 .example = "kind: host\nbatch: 1\nthreads: 1\n"},
-               [](const Options& options) -> std::unique_ptr<Target> { return std::make_unique<HostTarget>(options); });
+               [](const Options& options, const TargetContext&) -> std::unique_ptr<Target> {
+                 return std::make_unique<HostTarget>(options);
+               });
 }
 
 }  // namespace nacre

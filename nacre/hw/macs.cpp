@@ -23,11 +23,12 @@ class MacsTarget : public Target {
 }  // namespace
 
 void register_macs(TargetRegistry& registry) {
-  registry.add({.name = "macs",
-                .summary = "counts multiply-accumulates, parameters and memory; deterministic, runs nothing",
-                .source = "",
-                .example = "kind: macs\nbatch: 1\n"},
-               [](const Options&) -> std::unique_ptr<Target> { return std::make_unique<MacsTarget>(); });
+  registry.add(
+      {.name = "macs",
+       .summary = "counts multiply-accumulates, parameters and memory; deterministic, runs nothing",
+       .source = "",
+       .example = "kind: macs\nbatch: 1\n"},
+      [](const Options&, const TargetContext&) -> std::unique_ptr<Target> { return std::make_unique<MacsTarget>(); });
 }
 
 }  // namespace nacre

@@ -1,6 +1,7 @@
 // The registry behind `target.kind`.
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <memory>
 
@@ -9,13 +10,23 @@
 
 namespace nacre {
 
-using TargetFactory = std::function<std::unique_ptr<Target>(const Options& options)>;
+struct TargetContext {
+  std::filesystem::path base_folder = {};  // of the configuration: relative files of a target's options start here
+};
+
+using TargetFactory = std::function<std::unique_ptr<Target>(const Options& options, const TargetContext& context)>;
 using TargetRegistry = Registry<TargetFactory>;
 
 const TargetRegistry& target_registry();
 
+// From a stored section {"kind": .., ..} without the keys of the deployment. UserError when it does not fit.
+std::unique_ptr<Target> make_target(const Json& section, const std::filesystem::path& base_folder);
+
 // Called by register.cpp only.
 void register_macs(TargetRegistry& registry);
 void register_host(TargetRegistry& registry);
+void register_host_table(TargetRegistry& registry);
+void register_command(TargetRegistry& registry);
+void register_onnxruntime(TargetRegistry& registry);
 
 }  // namespace nacre

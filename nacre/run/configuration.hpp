@@ -6,6 +6,7 @@
 //   limits:  what must hold         metric: bound, or metric: {at_least: bound}
 //   search:  how it is searched     strategy, trials, ... + the keys of that strategy
 //   train:   how weights are trained   every field of the recipe, precision
+//   evaluator: who says how good a network is   trained (the default), or kind: command + its keys
 //   final:   what happens to the front: final training, export
 //   output_dir: where everything goes
 //

@@ -136,13 +136,24 @@ class DriveLoop {
 
   void replay_ask(const Trial& trial) {
     if (strict()) tell_up_to(trial.number - settings_.lookahead);
+    if (strategy_->takes_record()) {
+      Random random = Random::stream(settings_.seed, "ask", static_cast<uint64_t>(trial.number));
+      strategy_->replay(trial.number, random, trial.candidate);
+      return replay_answer(trial);
+    }
     const std::optional<Candidate> candidate = propose(trial.number);
     if (!candidate || to_json(*candidate) != to_json(trial.candidate)) {
       throw UserError(fmt::format(
           "the recorded history does not follow from the strategy: trial {} is recorded as {}, now it would be {}; the "
-          "study was made with other settings or another version of nacre; begin a new one in another output_dir",
+          "study was made with other settings or another version of nacre, or by a program (strategy command) that "
+          "does not repeat itself: search.resume: record takes its recorded answers; else begin a new one in another "
+          "output_dir",
           trial.number, to_json(trial.candidate).dump(), candidate ? to_json(*candidate).dump() : "none"));
     }
+    replay_answer(trial);
+  }
+
+  void replay_answer(const Trial& trial) {
     Slot& slot = add_slot(trial);
     if (trial.is_complete()) finish(slot, trial);
   }
@@ -287,6 +298,8 @@ class DriveLoop {
       slot.costs = costs_of(*slot.design);
     } catch (const Interrupted&) {
       throw;
+    } catch (const DeviceError&) {
+      throw;  // says nothing about the network: the trial stays open
     } catch (const std::exception& error) {
       return fail(slot, std::string("the network cannot be costed: ") + error.what());
     }
@@ -352,22 +365,35 @@ class DriveLoop {
     return costs;
   }
 
-  // Alone on the machine: our evaluations are paused, other studies' measurements and evaluations kept away.
+  // Alone on the device, and when that is this machine: our evaluations are paused, other studies' measurements and
+  // evaluations kept away.
   Cost measure(const CostQuestion& question, const Design& design) {
     const std::string device = question.target->device();
+    question.target->set_interruption(parts_.interrupted);
+    if (!question.target->uses_this_machine()) return measure_alone(question, design, device);
     parts_.executor.pause();
     training_lock_.reset();
     try {
-      const DeviceLock lock(device, FileLock::Mode::exclusive, parts_.interrupted);
-      const std::optional<DeviceLease> lease =
-          parts_.store.lease_device(device, "the driving process", settings_.lease.duration_s);
-      NACRE_CHECK(lease.has_value(), "the device is leased while its lock is free");
-      Cost cost = question.target->cost(design, question.deployment, {});
-      parts_.store.release_device(*lease);
+      Cost cost = measure_alone(question, design, device);
       parts_.executor.resume();
       return cost;
     } catch (...) {
       parts_.executor.resume();
+      throw;
+    }
+  }
+
+  Cost measure_alone(const CostQuestion& question, const Design& design, const std::string& device) {
+    const DeviceLock lock(device, FileLock::Mode::exclusive, parts_.interrupted);
+    std::optional<DeviceLease> lease =
+        parts_.store.lease_device(device, "the driving process", settings_.lease.duration_s);
+    NACRE_CHECK(lease.has_value(), "the device is leased while its lock is free");
+    try {
+      Cost cost = question.target->cost(design, question.deployment, {});
+      parts_.store.release_device(*lease);
+      return cost;
+    } catch (...) {
+      parts_.store.release_device(*lease);
       throw;
     }
   }
@@ -410,6 +436,7 @@ class DriveLoop {
     for (const auto& [name, metric] : slot.costs) result.metrics.insert_or_assign(name, metric);
     // Here infeasible means rejected by costs, at no evaluation; an evaluator's own verdict is a failure with a reason.
     if (result.status == TrialStatus::infeasible) result.status = TrialStatus::failed;
+    if (result.status == TrialStatus::failed) log_warning("trial {} failed: {}", outcome.number, result.reason);
     parts_.store.transaction([&] {
       for (Artifact& artifact : outcome.artifacts) {
         artifact.trial = outcome.number;

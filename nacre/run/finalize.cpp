@@ -13,9 +13,10 @@
 #include "nacre/ir/rewrite.hpp"
 #include "nacre/ir/weights_file.hpp"
 #include "nacre/nn/trained_evaluator.hpp"
+#include "nacre/run/command_evaluator.hpp"
+#include "nacre/run/device_cost.hpp"
 #include "nacre/run/output_folder.hpp"
 #include "nacre/space/trace.hpp"
-#include "nacre/study/file_lock.hpp"
 
 namespace nacre {
 namespace {
@@ -51,7 +52,7 @@ class Finalizer {
  private:
   bool needs_training(const Trial& trial) const {
     const std::string& mode = plan_.final_settings.train;
-    if (mode == "always" || trial.weights.empty()) return true;
+    if (mode == "always" || (trial.weights.empty() && plan_.evaluator.trains_here())) return true;
     if (mode == "never") return false;
     const Fidelity& fidelity = trial.request.fidelity;
     return (fidelity.epochs > 0 && fidelity.epochs < plan_.recipe.epochs) || fidelity.data_share < 1 ||
@@ -83,7 +84,9 @@ class Finalizer {
     std::map<int64_t, FinalTraining> open;
     for (FinalTraining& training : planned) {
       const auto done = parts_.store.followup(training.name);
-      if (done.has_value() && parts_.artifacts.contains(done->body.at("weights").get<std::string>())) {
+      const std::string weights = done.has_value() ? done->body.at("weights").get<std::string>() : "";
+      const bool kept = weights.empty() ? !plan_.evaluator.trains_here() : parts_.artifacts.contains(weights);
+      if (done.has_value() && kept) {
         keep(training, trial_from_json(done->body));
       } else {
         open.emplace(training.trial.number, std::move(training));
@@ -161,8 +164,7 @@ class Finalizer {
 
   Graph trained_graph(size_t member, const Trial& source) const {
     const Design design = plan_.space->build(members_[member].candidate.decisions);
-    Graph graph = design.graph();
-    apply_weights(graph, read_weights_bytes(parts_.artifacts.get(source.weights), source.weights));
+    Graph graph = trained_network(design.graph(), parts_.artifacts.get(source.weights), source.weights);
     simplify_for_deployment(graph);
     return graph;
   }
@@ -181,6 +183,7 @@ class Finalizer {
 
   // Quality of the file as it will be read elsewhere; the test split is read here and nowhere before.
   void evaluate_exported(const Graph& graph, Metrics& metrics) const {
+    if (plan_.task->size(Split::validation) == 0) return;  // the data are with the evaluator's program
     const Metrics validation = evaluate_model(graph, *plan_.task, Split::validation, parts_.numerics);
     for (const auto& [name, metric] : validation) metrics["exported_" + name] = metric;
     if (!plan_.final_settings.test || plan_.task->size(Split::test) == 0) return;
@@ -192,9 +195,23 @@ class Finalizer {
     Design design;
     design.graphs.emplace(plan_.task->name(), graph);
     design.recipe = plan_.recipe;
-    if (!plan_.target->measures()) return plan_.target->cost(design, plan_.deployment, {});
-    const DeviceLock alone(plan_.target->device(), FileLock::Mode::exclusive, parts_.interrupted);
-    return plan_.target->cost(design, plan_.deployment, {});
+    Cost cost = cost_on_device(*plan_.target, design, plan_.deployment, parts_.interrupted);
+    add_measured(design, cost);
+    return cost;
+  }
+
+  // Beside every cost that was looked up or predicted: what the device says of this very network.
+  void add_measured(const Design& design, Cost& cost) const {
+    const std::shared_ptr<Target> device = plan_.target->measured();
+    if (device == nullptr) return;
+    try {
+      const Cost measured = cost_on_device(*device, design, plan_.deployment, parts_.interrupted);
+      for (const auto& [name, metric] : measured.totals) {
+        if (metric.origin == Origin::measured) cost.totals["measured_" + name] = metric;
+      }
+    } catch (const DeviceError& error) {
+      log_warning("the front is not measured again: {}", error.what());
+    }
   }
 
   // The spread of the test metric over seeds needs each seed's own network.

@@ -3,8 +3,9 @@
 #include <algorithm>
 
 #include "nacre/base/count.hpp"
-#include "nacre/hw/target_registry.hpp"
 #include "nacre/run/configuration.hpp"
+#include "nacre/run/evaluator_registry.hpp"
+#include "nacre/run/target_section.hpp"
 #include "nacre/space/trace.hpp"
 #include "nacre/tasks/task_registry.hpp"
 
@@ -42,6 +43,7 @@ class Planner {
     read_target();
     read_limits();
     read_search();
+    read_evaluator();
     read_final();
     read_output_dir();
     return std::move(plan_);
@@ -92,19 +94,25 @@ class Planner {
   }
 
   void read_target() {
-    const bool given = root_.find("target") != nullptr;
-    const KindedSection target =
-        given ? kinded_section(root_, "target") : KindedSection{.kind = "macs", .position = {}, .node = {}};
-    const auto& entry = target_registry().get(target.kind, target.position);
-    std::vector<std::string> others = names_of(deployment_parameters());
-    others.push_back("kind");
-    const Options own = resolve_options(target.node, entry.parameters, "target " + target.kind, others);
-    others = names_of(entry.parameters);
-    others.push_back("kind");
-    const Options deployment = resolve_options(target.node, deployment_parameters(), "target", others);
-    plan_.target = entry.make(own);
-    plan_.deployment = deployment_from_options(deployment);
-    plan_.resolved["target"] = resolved_section("kind", target.kind, {&deployment, &own});
+    TargetSection target = read_target_section(section("target"), plan_.base_folder);
+    plan_.target = target.target;
+    plan_.deployment = target.deployment;
+    plan_.resolved["target"] = std::move(target.resolved);
+  }
+
+  void read_evaluator() {
+    const bool given = root_.find("evaluator") != nullptr;
+    const KindedSection evaluator =
+        given ? kinded_section(root_, "evaluator") : KindedSection{.kind = "trained", .position = {}, .node = {}};
+    const auto& entry = evaluator_registry().get(evaluator.kind, evaluator.position);
+    plan_.evaluator.kind = evaluator.kind;
+    plan_.evaluator.options =
+        resolve_options(evaluator.node, entry.parameters, "evaluator " + evaluator.kind, {"kind"});
+    plan_.resolved["evaluator"] = resolved_section("kind", evaluator.kind, {&plan_.evaluator.options});
+    if (plan_.evaluator.trains_here() && plan_.task->size(Split::train) == 0) {
+      throw UserError(evaluator.position, "task " + plan_.task->name() +
+                                              " has no data to train on; it needs evaluator: {kind: command, ...}");
+    }
   }
 
   void read_limits() {
@@ -201,8 +209,8 @@ std::optional<MetricSpec> Plan::metric(std::string_view name) const {
   return std::nullopt;
 }
 
-std::unique_ptr<Strategy> Plan::make_strategy() const {
-  const StrategyContext context{space->trace(), objectives, search.trials};
+std::unique_ptr<Strategy> Plan::make_strategy(std::function<bool()> interrupted) const {
+  const StrategyContext context{space->trace(), objectives, search.trials, base_folder, std::move(interrupted)};
   return strategy_registry().get(search.strategy).make(search.strategy_options, context);
 }
 

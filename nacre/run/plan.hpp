@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -30,6 +31,13 @@ struct SearchSettings {
   Fidelity fidelity;  // of a trial
 };
 
+struct EvaluatorSettings {
+  std::string kind = "trained";
+  Options options;
+
+  bool trains_here() const { return kind == "trained"; }  // on this machine by nacre itself
+};
+
 struct FinalSettings {
   int64_t networks = 8;
   std::string train = "auto";  // auto, never, always
@@ -47,6 +55,7 @@ struct Plan {
   Deployment deployment;
   ObjectiveSet objectives;  // with the limits
   SearchSettings search;
+  EvaluatorSettings evaluator;
   Recipe recipe;
   std::string precision;  // auto, fp32, bf16
   std::string device;     // auto, cpu, cuda
@@ -55,7 +64,7 @@ struct Plan {
   // All metrics that a trial may carry: the task's, the target's, and those every evaluation has.
   std::vector<MetricSpec> metrics() const;
   std::optional<MetricSpec> metric(std::string_view name) const;
-  std::unique_ptr<Strategy> make_strategy() const;
+  std::unique_ptr<Strategy> make_strategy(std::function<bool()> interrupted = {}) const;
 };
 
 struct PlanOptions {

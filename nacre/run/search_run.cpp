@@ -13,8 +13,9 @@
 #include "nacre/ir/statistics.hpp"
 #include "nacre/nn/throughput_probe.hpp"
 #include "nacre/nn/torch_compat.hpp"
-#include "nacre/nn/trained_evaluator.hpp"
 #include "nacre/nn/trainer.hpp"
+#include "nacre/run/device_cost.hpp"
+#include "nacre/run/evaluator_registry.hpp"
 #include "nacre/run/output_folder.hpp"
 #include "nacre/run/worker_process.hpp"
 #include "nacre/space/trace.hpp"
@@ -25,7 +26,10 @@ namespace nacre {
 namespace {
 
 // Keys that may change between sittings: they say how long and with how many hands, not what is searched.
-const std::vector<std::string> kFreeKeys = {"output_dir", "search.trials", "search.time_s", "search.workers", "final"};
+const std::vector<std::string> kFreeKeys = {"output_dir",          "search.trials",     "search.time_s",
+                                            "search.workers",      "search.timeout_s",  "search.resume",
+                                            "target.timeout_s",    "target.retries",    "target.failures_in_a_row",
+                                            "evaluator.timeout_s", "evaluator.retries", "final"};
 
 // The first key whose values differ, "" when all agree; `path` is the key of the two maps.
 std::string first_difference(const Json& stored, const Json& given, const std::string& path) {
@@ -58,7 +62,8 @@ const Json& at_path(const Json& json, const std::string& path) {
   return *node;
 }
 
-void check_same_configuration(const Json& stored, const Plan& plan) {
+void check_same_configuration(Json stored, const Plan& plan) {
+  if (!stored.contains("evaluator")) stored["evaluator"] = {{"kind", "trained"}};  // made before there was a choice
   const std::string key = first_difference(stored, plan.resolved, "");
   if (key.empty()) return;
   throw UserError(
@@ -175,7 +180,7 @@ class SearchRun {
 
   DriveParts drive_parts(TrialExecutor& executor) const {
     DriveParts parts{*store_,
-                     [this] { return plan_.make_strategy(); },
+                     [this] { return plan_.make_strategy(options_.interrupted); },
                      nullptr,
                      nullptr,
                      {},
@@ -220,6 +225,13 @@ bool final_training_expected(const Plan& plan) {
 SearchRunResult run_search(const Plan& plan, const SearchRunOptions& options) { return SearchRun(plan, options).run(); }
 
 ComputeDecision decide_compute(const Plan& plan) {
+  if (!plan.evaluator.trains_here()) {
+    const auto processors = read_machine_facts().logical_cpus;
+    const int64_t workers = plan.search.workers > 0 ? plan.search.workers : 1;
+    Numerics numerics;
+    numerics.threads = static_cast<int>(std::max<int64_t>(1, processors / workers));
+    return {numerics, workers, "evaluator " + plan.evaluator.kind + ": search.workers, or one, with all processors"};
+  }
   // A network of middle size stands for all.
   Random random = Random::stream(plan.search.seed, "probe");
   std::vector<std::pair<int64_t, Design>> designs;
@@ -251,7 +263,7 @@ Forecast forecast(const Plan& plan) {
   std::map<std::string, std::vector<double>> values;
   for (int i = 0; i < kDrawn; ++i) {
     Design design = plan.space->build(plan.space->trace().sample(random));
-    const Metrics totals = plan.target->cost(design, plan.deployment, {}).totals;
+    const Metrics totals = cost_on_device(*plan.target, design, plan.deployment).totals;
     ObjectiveSet cost_limits = plan.objectives;
     std::erase_if(cost_limits.limits, [&](const Limit& limit) { return !totals.contains(limit.metric); });
     ++outlook.drawn;
@@ -270,6 +282,7 @@ Forecast forecast(const Plan& plan) {
   }
   std::ranges::sort(designs, {}, [](const auto& entry) { return entry.first; });
   const Graph& median = designs[designs.size() / 2].second.graph();
+  if (!plan.evaluator.trains_here()) return outlook;  // nobody knows how long the program takes
   const double trial_epochs = plan.search.fidelity.epochs > 0 ? plan.search.fidelity.epochs : plan.recipe.epochs;
   outlook.seconds_per_trial =
       training_seconds(plan, median, outlook.compute.numerics, trial_epochs, plan.search.fidelity.data_share);
@@ -298,10 +311,9 @@ StoredStudy read_stored_study(Store& store, const std::filesystem::path& output_
 }
 
 std::unique_ptr<Evaluator> make_evaluator(const Plan& plan, const Numerics& numerics) {
-  TrainedEvaluatorOptions options;
-  options.numerics = numerics;
-  options.teacher_folder = plan.base_folder;
-  return std::make_unique<TrainedEvaluator>(plan.task, options);
+  return evaluator_registry()
+      .get(plan.evaluator.kind)
+      .make(plan.evaluator.options, {plan.task, numerics, plan.base_folder});
 }
 
 int run_worker() {
@@ -316,7 +328,8 @@ int run_worker() {
       const Design design = plan->space->build(trial.candidate.decisions);
       evaluator->evaluate(design, result.trial, context);
       if (!result.trial.weights.empty()) {
-        result.artifacts.push_back({result.trial.weights, "weights", trial.number,
+        const char* kind = result.trial.weights.ends_with(".onnx") ? "model" : "weights";
+        result.artifacts.push_back({result.trial.weights, kind, trial.number,
                                     static_cast<uint64_t>(std::filesystem::file_size(folder / result.trial.weights))});
       }
       return result;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -19,9 +20,11 @@
 namespace nacre {
 
 struct StrategyContext {
-  const Trace& trace;       // must outlive the strategy
-  ObjectiveSet objectives;  // what is optimized and the limits
-  int64_t trials = 0;       // planned, 0: until time is up
+  const Trace& trace;                      // must outlive the strategy
+  ObjectiveSet objectives;                 // what is optimized and the limits
+  int64_t trials = 0;                      // planned, 0: until time is up
+  std::filesystem::path base_folder = {};  // of the configuration: programs and files of a strategy start here
+  std::function<bool()> interrupted = {};  // asked while a strategy waits for others; true: it throws Interrupted
 };
 
 class Strategy {
@@ -33,6 +36,9 @@ class Strategy {
   virtual std::optional<Candidate> ask(int64_t number, Random& random) = 0;
   // A finished trial (any status). Called once per ask, in the order of ask numbers.
   virtual void tell(const Trial& trial) = 0;
+  // True: a resumed study does not ask again for what is recorded but hands it over by replay(), in the place of ask().
+  virtual bool takes_record() const { return false; }
+  virtual void replay(int64_t /*number*/, Random& /*random*/, const Candidate& /*candidate*/) {}
   // Counters for the report and progress lines: proposals drawn again because they were known ("repeats_avoided"),
   // restarts, generations.
   virtual Json statistics() const { return Json::object(); }

@@ -7,6 +7,7 @@ const TaskRegistry& task_registry() {
     TaskRegistry list("task", "tasks");
     register_classification(list);
     register_regression(list);
+    register_external(list);
     return list;
   }();
   return registry;

@@ -20,5 +20,6 @@ const TaskRegistry& task_registry();
 // Called by register.cpp only.
 void register_classification(TaskRegistry& registry);
 void register_regression(TaskRegistry& registry);
+void register_external(TaskRegistry& registry);
 
 }  // namespace nacre

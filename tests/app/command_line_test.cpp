@@ -100,8 +100,8 @@ INSTANTIATE_TEST_SUITE_P(
 TEST(CommandLine, ReferenceCoversEverySection) {
   const Outcome outcome = run_program("reference");
   ASSERT_EQ(outcome.exit_code, 0);
-  for (const char* section :
-       {"## task", "## space", "## target", "## limits", "## search", "## train", "## final", "## output_dir"}) {
+  for (const char* section : {"## task", "## space", "## target", "## limits", "## search", "## train", "## evaluator",
+                              "## final", "## output_dir"}) {
     EXPECT_THAT(outcome.out, HasSubstr(section));
   }
 }

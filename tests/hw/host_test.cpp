@@ -25,7 +25,7 @@ Design network(int64_t channels, int64_t pixels) {
 
 std::unique_ptr<Target> target(const char* name) {
   const auto& entry = target_registry().get(name);
-  return entry.make(default_options(entry.parameters, "target"));
+  return entry.make(default_options(entry.parameters, "target"), {});
 }
 
 class Host : public testing::Test {

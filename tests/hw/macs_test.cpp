@@ -33,7 +33,7 @@ Design design_of(Graph graph) {
 
 std::unique_ptr<Target> make_macs() {
   const auto& entry = target_registry().get("macs");
-  return entry.make(default_options(entry.parameters, "target"));
+  return entry.make(default_options(entry.parameters, "target"), {});
 }
 
 double total(const Cost& cost, std::string_view name) { return metric_value(cost.totals, name).value(); }

@@ -11,6 +11,7 @@
 #include "nacre/ir/onnx_io.hpp"
 #include "nacre/nn/torch_compat.hpp"
 #include "nacre/nn/trained_evaluator.hpp"
+#include "nacre/run/device_cost.hpp"
 #include "nacre/run/plan.hpp"
 #include "nacre/run/recording_task.hpp"
 #include "nacre/run/search_run.hpp"
@@ -52,7 +53,8 @@ void evaluate(const EvaluateOptions& options, const Session& session) {
   if (options.cost) {
     Design design;
     design.graphs.emplace(plan.task->name(), graph);
-    for (const auto& [name, metric] : plan.target->cost(design, plan.deployment, {}).totals) metrics[name] = metric;
+    for (const auto& [name, metric] : cost_on_device(*plan.target, design, plan.deployment).totals)
+      metrics[name] = metric;
   }
   if (session.json) {
     std::cout << Json{{"model", options.model},

@@ -53,6 +53,9 @@ void print_reference() {
   print_section("search", "How it is searched: these keys and those of the strategy.", search_parameters());
   print_kinds("search");
   print_section("train", "How weights are trained.", train_parameters());
+  print_section("evaluator",
+                "Who says how good a network is. Left out: `trained`. `kind` and the keys of that evaluator.", {});
+  print_kinds("evaluator");
   print_section("final", "What happens to the front.", final_parameters());
   print_section("output_dir", "Folder of the study, the models and the report; relative to where the program runs.",
                 {});

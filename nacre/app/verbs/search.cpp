@@ -126,6 +126,10 @@ void print_plan(const Plan& plan, const Session& session) {
   }
   std::cout << fmt::format("costs of {} random networks, {} of them within the limits:\n{}", outlook.drawn,
                            outlook.within_limits, table.text());
+  if (!plan.evaluator.trains_here()) {
+    std::cout << fmt::format("one trial  not known: evaluator {} takes its own time\n", plan.evaluator.kind);
+    return;
+  }
   std::cout << fmt::format("one trial  about {}\n", duration_text(outlook.seconds_per_trial));
   std::cout << fmt::format("search     about {}\n", duration_text(outlook.search_s));
   if (outlook.final_s > 0)

@@ -1,0 +1,253 @@
+#include "nacre/hw/table_builder.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "nacre/base/error.hpp"
+#include "nacre/base/log.hpp"
+#include "nacre/hw/counted_cost.hpp"
+#include "nacre/hw/single_node.hpp"
+#include "nacre/ir/graph_builder.hpp"
+#include "nacre/ir/hash.hpp"
+
+namespace nacre {
+namespace {
+
+constexpr double kFusedShare = 0.5;  // of the cheaper of the two, saved by running them together (nn-Meter's alpha)
+constexpr size_t kPlacesOfAPair = 2;
+constexpr double kSaveEveryS = 10;
+constexpr const char* kCallKey = "one call";  // of a network that does next to nothing
+
+using Values = std::map<std::string, double, std::less<>>;
+
+// A graph to measure and how the table calls it.
+struct Piece {
+  Probe probe;
+  Graph graph;
+};
+
+// Two neighbours somewhere, and the two alone.
+struct PairPlace {
+  Piece producer, consumer, both;
+};
+
+class Builder {
+ public:
+  Builder(CostTable& table, const TableWork& work) : table_(table), work_(work) {}
+
+  void build() {
+    table_.complete = false;
+    try {
+      measure_call();
+      find_fused_pairs();
+      measure_groups();
+      measure_networks();
+    } catch (...) {
+      work_.save(table_);
+      throw;
+    }
+    fit();
+    table_.complete = true;
+    work_.save(table_);
+  }
+
+ private:
+  // Measured now, or before.
+  const Values& measured(const Piece& piece) {
+    const auto known = table_.entries.find(piece.probe.key);
+    if (known != table_.entries.end()) return known->second.values;
+    TableEntry& entry = table_.entries[piece.probe.key];
+    entry.probe = piece.probe;
+    try {
+      entry.values = costs(work_.probe_target, piece.graph);
+    } catch (...) {
+      table_.entries.erase(piece.probe.key);
+      throw;
+    }
+    save_now_and_then();
+    return entry.values;
+  }
+
+  Values costs(Target& target, const Graph& graph) {
+    if (work_.interrupted()) throw Interrupted();
+    Design design;
+    design.graphs.emplace("network", graph);
+    const Cost cost = target.cost(design, table_.deployment, {});
+    Values values;
+    for (const std::string& metric : work_.metrics) {
+      const std::optional<double> value = metric_value(cost.totals, metric);
+      if (!value)
+        throw UserError(fmt::format("target {} gave no {}: a table needs it of every probe", target.name(), metric));
+      values[metric] = *value;
+    }
+    return values;
+  }
+
+  void save_now_and_then() {
+    const auto now = std::chrono::steady_clock::now();
+    if (std::chrono::duration<double>(now - saved_).count() < kSaveEveryS) return;
+    saved_ = now;
+    work_.save(table_);
+  }
+
+  // What every call carries whatever it runs: a ReLU of one number.
+  void measure_call() {
+    GraphBuilder builder("call");
+    const ValueId x = builder.input("x", ElementType::float32, {Dim(1)});
+    builder.output(builder.activation(x, Activation::relu), "y");
+    Piece piece{{kCallKey, "Relu of one number", kCallKey, 1, 8}, builder.take()};
+    call_ = measured(piece);
+  }
+
+  double call(const std::string& metric) const { return call_.at(metric); }
+
+  // --- fused pairs
+
+  void find_fused_pairs() {
+    std::map<std::pair<std::string, std::string>, std::vector<PairPlace>> pairs;
+    for (const Graph& network : work_.networks) collect_pairs(network, pairs);
+    table_.fused.clear();
+    int64_t done = 0;
+    const auto planned = static_cast<int64_t>(pairs.size());
+    for (auto& [names, places] : pairs) {
+      work_.progress({done++, planned, "operator pairs"});
+      std::ranges::sort(places, std::ranges::greater{}, [](const PairPlace& place) { return place.both.probe.flops; });
+      size_t fused = 0, asked = 0;
+      for (const PairPlace& place : places) {
+        if (asked == kPlacesOfAPair) break;
+        ++asked;
+        fused += is_fused(place);
+      }
+      if (2 * fused > asked) table_.fused.insert(names);
+    }
+    work_.progress({planned, planned, "operator pairs"});
+  }
+
+  void collect_pairs(const Graph& network,
+                     std::map<std::pair<std::string, std::string>, std::vector<PairPlace>>& pairs) {
+    const std::vector<std::vector<NodeId>> consumers = network.consumers();
+    for (NodeId id = 0; id < static_cast<NodeId>(network.nodes().size()); ++id) {
+      const Node& node = network.node(id);
+      if (node.dead || node.outputs.size() != 1) continue;
+      const std::vector<NodeId>& readers = consumers[static_cast<size_t>(node.outputs[0])];
+      if (readers.size() != 1 || std::ranges::find(network.outputs, node.outputs[0]) != network.outputs.end()) continue;
+      const Node& reader = network.node(readers[0]);
+      const std::optional<Graph> a = single_node_graph(network, id), b = single_node_graph(network, readers[0]);
+      const std::vector<NodeId> ids = {id, readers[0]};
+      const std::optional<Graph> both = node_group_graph(network, ids);
+      if (!a || !b || !both || a->inputs.empty() || b->inputs.empty()) continue;
+      Piece piece{describe_probe(*both, ops_text(network, ids)), *both};
+      std::vector<PairPlace>& places = pairs[{name_of(node), name_of(reader)}];
+      if (std::ranges::find(places, piece.probe.key, [](const PairPlace& p) { return p.both.probe.key; }) !=
+          places.end())
+        continue;
+      places.push_back({{describe_probe(*a, ops_text(network, {id})), *a},
+                        {describe_probe(*b, ops_text(network, {readers[0]})), *b},
+                        std::move(piece)});
+    }
+  }
+
+  static std::string name_of(const Node& node) { return node.domain.empty() ? node.op : node.domain + "." + node.op; }
+
+  bool is_fused(const PairPlace& place) {
+    const std::string& metric = work_.metrics.at(0);
+    const double fixed = call(metric);
+    const double a = std::max(0.0, measured(place.producer).at(metric) - fixed);
+    const double b = std::max(0.0, measured(place.consumer).at(metric) - fixed);
+    const double both = std::max(0.0, measured(place.both).at(metric) - fixed);
+    return a + b - both > kFusedShare * std::min(a, b);
+  }
+
+  // --- groups
+
+  void measure_groups() {
+    std::map<std::string, Piece> pieces;
+    for (const Graph& network : work_.networks) {
+      for (const std::vector<NodeId>& group : node_groups(network, table_.fused)) {
+        std::optional<Graph> alone = node_group_graph(network, group);
+        if (!alone || alone->inputs.empty()) continue;  // it makes constants
+        Probe probe = describe_probe(*alone, ops_text(network, group));
+        pieces.try_emplace(probe.key, Piece{probe, std::move(*alone)});
+      }
+    }
+    if (pieces.empty()) throw UserError("no operator of these networks can be measured alone");
+    int64_t done = 0;
+    const auto planned = static_cast<int64_t>(pieces.size());
+    for (const auto& [key, piece] : pieces) {
+      work_.progress({done++, planned, "groups"});
+      measured(piece);
+    }
+    work_.progress({planned, planned, "groups"});
+  }
+
+  // --- whole networks
+
+  void measure_networks() {
+    const int64_t planned = std::min<int64_t>(work_.whole, static_cast<int64_t>(work_.networks.size()));
+    for (int64_t i = 0; i < planned; ++i) {
+      work_.progress({i, planned, "networks"});
+      const Graph& network = work_.networks[static_cast<size_t>(i)];
+      const std::string key = structure_hash(network).hex();
+      if (table_.networks.contains(key)) continue;
+      table_.networks[key] = costs(work_.target, network);
+      save_now_and_then();
+    }
+    work_.progress({planned, planned, "networks"});
+  }
+
+  void fit() {
+    const int64_t whole = std::min<int64_t>(work_.whole, static_cast<int64_t>(work_.networks.size()));
+    const int64_t fitted = whole - work_.kept_aside;
+    for (const std::string& metric : work_.metrics) {
+      table_.residuals[metric] = {.call = call(metric)};  // so that estimates know the fixed part
+      std::vector<ResidualRow> rows;
+      std::vector<double> said, truth;
+      for (int64_t i = 0; i < whole; ++i) {
+        const Graph& network = work_.networks[static_cast<size_t>(i)];
+        const TableAnswer answer = look_up(table_, network);
+        const double cost = table_.networks.at(structure_hash(network).hex()).at(metric);
+        if (i < fitted) {
+          double sum = 0;
+          for (const TableAnswer::Group& group : answer.groups)
+            sum += group.values.count(metric) > 0 ? group.values.at(metric) : 0;
+          rows.push_back({sum, static_cast<double>(answer.groups.size()), answer.bytes, cost});
+          if (i + 1 == fitted) table_.residuals[metric] = fit_residual(rows, call(metric));
+        } else {
+          said.push_back(predicted(table_, answer, metric).value());
+          truth.push_back(cost);
+        }
+      }
+      if (!said.empty()) table_.errors[metric] = table_error(said, truth);
+    }
+  }
+
+  CostTable& table_;
+  const TableWork& work_;
+  Values call_;
+  std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace
+
+void build_cost_table(CostTable& table, const TableWork& work) {
+  if (work.metrics.empty())
+    throw UserError("target " + work.target.name() + " measures nothing that a table can add up");
+  if (work.whole - work.kept_aside < 4)
+    throw UserError("a table needs at least 4 networks measured whole beside those kept aside");
+  Builder(table, work).build();
+}
+
+std::vector<std::string> additive_metrics(const Target& target) {
+  std::vector<std::string> counted;
+  for (const MetricSpec& spec : counted_metric_specs()) counted.push_back(spec.name);
+  std::vector<std::string> names;
+  for (const MetricSpec& spec : target.metrics()) {
+    const bool additive = spec.name.ends_with("_j") || (spec.name.ends_with("_s") && !spec.name.ends_with("_per_s"));
+    if (additive && std::ranges::find(counted, spec.name) == counted.end()) names.push_back(spec.name);
+  }
+  return names;
+}
+
+}  // namespace nacre

@@ -1,0 +1,29 @@
+// The registry behind `evaluator.kind`: who says how good a design is.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+#include "nacre/base/registry.hpp"
+#include "nacre/design/evaluator.hpp"
+#include "nacre/nn/arithmetic.hpp"
+
+namespace nacre {
+
+struct EvaluatorContext {
+  std::shared_ptr<const Task> task;
+  Numerics numerics;
+  std::filesystem::path base_folder;  // of the configuration
+};
+
+using EvaluatorFactory =
+    std::function<std::unique_ptr<Evaluator>(const Options& options, const EvaluatorContext& context)>;
+using EvaluatorRegistry = Registry<EvaluatorFactory>;
+
+const EvaluatorRegistry& evaluator_registry();
+
+// Called by evaluator_registry.cpp only.
+void register_command_evaluator(EvaluatorRegistry& registry);
+
+}  // namespace nacre

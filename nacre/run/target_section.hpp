@@ -1,0 +1,27 @@
+// The section `target` of a configuration as objects: kind, how a network is deployed, and the keys of that target.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "nacre/base/config.hpp"
+#include "nacre/design/target.hpp"
+
+namespace nacre {
+
+struct TargetSection {
+  std::shared_ptr<Target> target;
+  Deployment deployment;
+  Json own;       // kind and the target's own keys: what makes it again
+  Json resolved;  // with batch, threads and symbols: as stored with a study
+};
+
+// `node` is the section: a word, or a map with `kind`; null: the default target, macs. UserError with position.
+TargetSection read_target_section(const ConfigNode& node, const std::filesystem::path& base_folder);
+
+// From the command line: a word ("host"), a map in YAML ("{kind: host, threads: 2}"), or a configuration file, whose section
+// `target` is taken and whose folder is where relative paths start.
+TargetSection target_from_argument(const std::string& argument);
+
+}  // namespace nacre
