@@ -210,6 +210,10 @@ int64_t ExperimentOutcome::count(GateState state) const {
   return std::ranges::count(gates, state, &GateOutcome::state);
 }
 
+ExperimentOutcome run_experiment(const Experiment& experiment, const ExperimentRunOptions& options) {
+  return Runner(experiment, options).run();
+}
+
 GateOutcome judge_gate(const Gate& gate, const std::vector<MeasuredRuns>& measurements) {
   GateOutcome outcome;
   outcome.gate = gate;

@@ -71,6 +71,10 @@ Json compare_table(const ConfigNode& node, const Space& space, const ProbeContex
       {.name = "network", .type = ParameterType::text, .description = "column with the network", .required = true},
       {.name = "params", .type = ParameterType::text, .description = "column"},
       {.name = "macs", .type = ParameterType::text, .description = "column"},
+      {.name = "macs_plus",
+       .type = ParameterType::integer,
+       .description = "what the table's MACs count beside convolutions and products, e.g. the classifier's bias",
+       .default_value = 0},
       {.name = "digits",
        .type = ParameterType::integer,
        .description = "significant digits of the table",
@@ -95,7 +99,8 @@ Json compare_table(const ConfigNode& node, const Space& space, const ProbeContex
       if (!options.has(metric)) continue;
       const double printed = table.number(row, table.column(options.text(metric))).value_or(NAN);
       const auto counted =
-          static_cast<double>(std::string_view(metric) == "params" ? statistics.parameters : statistics.macs);
+          static_cast<double>(std::string_view(metric) == "params" ? statistics.parameters
+                                                                   : statistics.macs + options.integer("macs_plus"));
       Json& entry = json[metric];
       if (equals_printed(counted, printed, options.integer("digits"))) {
         entry["equal"] = entry["equal"].get<int64_t>() + 1;
@@ -165,7 +170,7 @@ void add_networks_probe(Registry<ProbeFactory>& registry) {
              .type = ParameterType::any,
              .description =
                  "a published table whose networks are all built and counted: {file, network (column), params, "
-                 "macs (columns), digits, rows}"}},
+                 "macs (columns), macs_plus, digits, rows}"}},
        .example =
            "probe: networks\nspace: {kind: nasbench201}\ninput: [3, 32, 32]\nnetworks: {best: "
            "\"|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|\"}\n"},
