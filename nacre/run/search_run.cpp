@@ -26,10 +26,18 @@ namespace nacre {
 namespace {
 
 // Keys that may change between sittings: they say how long and with how many hands, not what is searched.
-const std::vector<std::string> kFreeKeys = {"output_dir",          "search.trials",     "search.time_s",
-                                            "search.workers",      "search.timeout_s",  "search.resume",
-                                            "target.timeout_s",    "target.retries",    "target.failures_in_a_row",
-                                            "evaluator.timeout_s", "evaluator.retries", "final",
+const std::vector<std::string> kFreeKeys = {"output_dir",
+                                            "search.trials",
+                                            "search.time_s",
+                                            "search.workers",
+                                            "search.timeout_s",
+                                            "search.resume",
+                                            "target.timeout_s",
+                                            "target.retries",
+                                            "target.failures_in_a_row",
+                                            "evaluator.timeout_s",
+                                            "evaluator.retries",
+                                            "final",
                                             "search.random_baseline"};
 
 // The first key whose values differ, "" when all agree; `path` is the key of the two maps.

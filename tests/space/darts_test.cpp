@@ -48,7 +48,8 @@ TEST(DartsSpaceTest, GenotypesNameExactlyWhatIsBuilt) {
   const auto space = make_space("darts", space_context({3, 32, 32}, 10), "cells: 3\nchannels: 4");
   const Decisions decisions = darts_decisions(*space, kPcDarts);
   EXPECT_TRUE(space->trace().is_complete(decisions));
-  EXPECT_THAT(space->trace().text(decisions), HasSubstr("normal/node1/inputs=0+1 normal/node1/from0/op=sep3"));
+  EXPECT_THAT(space->trace().text(decisions),
+              testing::AllOf(HasSubstr("normal/node1/inputs=0+1"), HasSubstr("normal/node1/from0/op=sep3")));
   EXPECT_THAT(space->trace().text(decisions), HasSubstr("reduction/node2/inputs=0+3"));
   EXPECT_EQ(decisions_from_text(*space, space->trace().text(decisions)), decisions);
 }
