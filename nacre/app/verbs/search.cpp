@@ -145,15 +145,7 @@ void run_plan(const Plan& plan, bool must_exist, bool allow_other_machine, Sessi
   options.interrupted = [] { return interrupt_requested(); };
   options.progress = [&](const Progress& progress) { line.show(progress); };
   options.final_progress = [&](const FinalProgress& progress) { line.show(progress); };
-  SearchRunResult result;
-  try {
-    result = run_search(plan, options);
-  } catch (const Interrupted&) {  // what was found by now can be looked at
-    line.finish();
-    if (std::filesystem::exists(study_file(plan.output_dir)))
-      log_info("report so far: {}", write_study_report(plan.output_dir).string());
-    throw;
-  }
+  const SearchRunResult result = run_search(plan, options);
   line.finish();
   write_study_report(plan.output_dir);
   print_outcome(plan, result, session);
