@@ -26,8 +26,8 @@ fs::path collection() {
          "onnx";
 }
 
-// Expected outputs of the collection that disagree with the specification and were corrected upstream later, and a test
-// whose input is an optional sequence, which no network has.
+// Three whose expected outputs differ from our reading of the specification (which side errs was not settled), and one whose
+// input is an optional sequence, which no network has.
 const std::vector<std::string>& known_exceptions() {
   static const std::vector<std::string> names = {
       "test_resize_downsample_scales_linear_align_corners", "test_resize_downsample_scales_cubic_align_corners",

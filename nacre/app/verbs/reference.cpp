@@ -65,7 +65,7 @@ void print_reference() {
 
 void add_reference(Command& program, Session&) {
   Command verb = program.add_verb("reference", "the configuration reference as Markdown");
-  verb.hide();  // hidden
+  verb.hide();
   verb.on_run([] { print_reference(); });
 }
 

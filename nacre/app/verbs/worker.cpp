@@ -5,7 +5,7 @@ namespace nacre {
 
 void add_worker(Command& program, Session& session) {
   Command verb = program.add_verb("worker", "evaluates trials for a parent process");
-  verb.hide();  // hidden: only useful to nacre itself
+  verb.hide();  // only useful to nacre itself
   verb.on_run([&session] { session.exit_code = run_worker(); });
 }
 
