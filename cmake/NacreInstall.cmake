@@ -23,7 +23,7 @@ if(TARGET nacre)
   install(TARGETS nacre RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
 endif()
 # Examples name their data relative to themselves (../data/digits), so both keep their places beside each other.
-foreach(folder examples data docs)
+foreach(folder examples data docs repro)
   if(EXISTS ${PROJECT_SOURCE_DIR}/${folder})
     install(DIRECTORY ${folder} DESTINATION ${CMAKE_INSTALL_DATADIR}/nacre COMPONENT program)
   endif()

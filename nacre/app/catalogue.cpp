@@ -1,10 +1,19 @@
 #include "nacre/app/catalogue.hpp"
 
+#include <algorithm>
+
+#include "nacre/app/verb.hpp"
 #include "nacre/base/error.hpp"
+#include "nacre/bench/probe.hpp"
+#include "nacre/data/data_format.hpp"
+#include "nacre/design/recipe.hpp"
 #include "nacre/hw/target_registry.hpp"
 #include "nacre/ir/rewrite.hpp"
 #include "nacre/ir/schema.hpp"
+#include "nacre/nn/register.hpp"
+#include "nacre/run/configuration.hpp"
 #include "nacre/run/evaluator_registry.hpp"
+#include "nacre/run/study_export.hpp"
 #include "nacre/search/strategy.hpp"
 #include "nacre/space/space.hpp"
 #include "nacre/tasks/task_registry.hpp"
@@ -15,6 +24,7 @@ namespace {
 template <class Factory>
 CatalogueKind kind_of(const Registry<Factory>& registry, std::string section) {
   CatalogueKind kind{registry.kind(), registry.plural(), std::move(section), {}};
+  std::ranges::replace(kind.kind, ' ', '_');  // one word on the command line
   for (const auto& entry : registry.entries()) kind.records.push_back(entry);
   return kind;
 }
@@ -52,6 +62,93 @@ CatalogueKind rewrites() {
   return kind;
 }
 
+// What targets and tasks measure, each once, with who gives it. Targets that need keys cannot be asked here.
+CatalogueKind metrics() {
+  CatalogueKind kind{"metric", "metrics", "", {}};
+  const auto add = [&](const MetricSpec& spec, const std::string& source) {
+    const auto found = std::ranges::find(kind.records, spec.name, &RegistryRecord::name);
+    if (found != kind.records.end()) {
+      if (found->source.find(source) == std::string::npos) found->source += ", " + source;
+      return;
+    }
+    std::string summary = spec.description.empty() ? spec.name : spec.description;
+    summary += spec.direction == Direction::maximize ? "; more is better" : "; less is better";
+    if (!spec.unit.empty()) summary += "; in " + spec.unit;
+    kind.records.push_back({.name = spec.name, .summary = summary, .source = source});
+  };
+  for (const auto& [task, specs] : task_metrics()) {
+    for (const MetricSpec& spec : specs) add(spec, "task " + task);
+  }
+  for (const auto& entry : target_registry().entries()) {
+    const bool needs_keys = std::ranges::any_of(entry.parameters, &Parameter::required);
+    if (needs_keys) continue;
+    try {
+      const auto target = entry.make(default_options(entry.parameters, "target " + entry.name), {});
+      for (const MetricSpec& spec : target->metrics()) add(spec, "target " + entry.name);
+    } catch (const UserError&) {  // lacks a device or a package here
+    }
+  }
+  add({"train_time_s", Direction::minimize, "s", "time of the training"}, "every training");
+  return kind;
+}
+
+// A parameter as a thing of its own: its accepted words, or itself.
+RegistryRecord record_of(const Parameter& parameter, const std::string& section) {
+  RegistryRecord record;
+  record.name = parameter.name;
+  record.summary = parameter.description;
+  record.parameters = {parameter};
+  if (!parameter.default_value.is_null())
+    record.example = section + ": {" + parameter.name + ": " + parameter.default_value.dump() + "}";
+  return record;
+}
+
+CatalogueKind recipe_fields() {
+  CatalogueKind kind{"recipe", "recipes", "", {}};
+  for (const Parameter& parameter : recipe_parameters()) kind.records.push_back(record_of(parameter, "train"));
+  return kind;
+}
+
+CatalogueKind precisions() {
+  CatalogueKind kind{"precision", "precisions", "", {}};
+  for (const Parameter& parameter : train_parameters()) {
+    if (parameter.name != "precision") continue;
+    for (const std::string& choice : parameter.choices) {
+      kind.records.push_back(
+          {.name = choice,
+           .summary = choice == "auto"   ? "bf16 with channels-last where a probe finds it faster, else fp32"
+                      : choice == "bf16" ? "convolutions and matrix products on bfloat16 inputs, fp32 "
+                                           "parameters and statistics"
+                                         : "arithmetic of training in " + choice,
+           .source = "",
+           .example = "train: {precision: " + choice + "}"});
+    }
+  }
+  return kind;
+}
+
+void add_verbs(const std::vector<VerbDescription>& verbs, const std::string& before, CatalogueKind& kind) {
+  for (const VerbDescription& verb : verbs) {
+    RegistryRecord record{.name = before + verb.name, .summary = verb.help, .source = ""};
+    for (const OptionDescription& option : verb.options) {
+      if (long_name(option) == "help") continue;
+      record.parameters.push_back({.name = option.names,
+                                   .type = option.takes_value ? ParameterType::text : ParameterType::boolean,
+                                   .description = option.help,
+                                   .required = option.required});
+    }
+    kind.records.push_back(std::move(record));
+    add_verbs(verb.verbs, before + verb.name + " ", kind);
+  }
+}
+
+CatalogueKind verbs() {
+  CatalogueKind kind{"verb", "verbs", "", {}};
+  Session session;  // of a program that only describes itself
+  add_verbs(make_program(session)->verbs(), "", kind);
+  return kind;
+}
+
 }  // namespace
 
 std::vector<CatalogueKind> catalogue() {
@@ -60,8 +157,17 @@ std::vector<CatalogueKind> catalogue() {
           kind_of(target_registry(), "target"),
           kind_of(strategy_registry(), "search"),
           kind_of(evaluator_registry(), "evaluator"),
+          kind_of(data_format_registry(), ""),
+          metrics(),
+          recipe_fields(),
+          precisions(),
+          kind_of(optimizer_registry(), ""),
+          kind_of(loss_registry(), ""),
           operators(),
-          rewrites()};
+          rewrites(),
+          kind_of(probe_registry(), ""),
+          kind_of(export_registry(), ""),
+          verbs()};
 }
 
 CatalogueKind catalogue_kind(std::string_view word) {

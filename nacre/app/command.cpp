@@ -18,7 +18,21 @@ std::vector<OptionDescription> described(const CLI::App& app) {
   return result;
 }
 
+std::vector<VerbDescription> verbs_of(const CLI::App& app) {
+  std::vector<VerbDescription> result;
+  for (const CLI::App* verb : app.get_subcommands([](const CLI::App* inner) { return !inner->get_group().empty(); })) {
+    result.push_back({verb->get_name(), verb->get_description(), described(*verb), verbs_of(*verb)});
+  }
+  return result;
+}
+
 }  // namespace
+
+std::string long_name(const OptionDescription& option) {
+  const size_t dashes = option.names.find("--");
+  if (option.by_position || dashes == std::string::npos) return "";
+  return option.names.substr(dashes + 2, option.names.find_first_of(", ", dashes) - dashes - 2);
+}
 
 CommandOption& CommandOption::required() {
   option_->required();
@@ -63,6 +77,11 @@ CommandOption Command::add_flag(const std::string& names, bool& value, const std
   return CommandOption(app_->add_flag(names, value, help));
 }
 
+void Command::require_verb() {
+  app_->require_subcommand(1);
+  app_->fallthrough();
+}
+
 void Command::hide() { app_->group(""); }
 
 void Command::on_run(std::function<void()> run) { app_->callback(std::move(run)); }
@@ -80,13 +99,7 @@ Command Program::command() { return Command(app_.get()); }
 
 void Program::on_parsed(std::function<void()> run) { app_->parse_complete_callback(std::move(run)); }
 
-std::vector<VerbDescription> Program::verbs() const {
-  std::vector<VerbDescription> result;
-  for (const CLI::App* verb : app_->get_subcommands([](const CLI::App* app) { return !app->get_group().empty(); })) {
-    result.push_back({verb->get_name(), verb->get_description(), described(*verb)});
-  }
-  return result;
-}
+std::vector<VerbDescription> Program::verbs() const { return verbs_of(*app_); }
 
 std::vector<OptionDescription> Program::options() const { return described(*app_); }
 

@@ -39,7 +39,8 @@ class Command {
   CommandOption add_option(const std::string& names, int64_t& value, const std::string& help);
   CommandOption add_option(const std::string& names, double& value, const std::string& help);
   CommandOption add_flag(const std::string& names, bool& value, const std::string& help);
-  void hide();  // from the help
+  void require_verb();  // of its own: nacre repro list
+  void hide();          // from the help
   void on_run(std::function<void()> run);
 
  private:
@@ -57,7 +58,10 @@ struct OptionDescription {
 struct VerbDescription {
   std::string name, help;
   std::vector<OptionDescription> options;
+  std::vector<VerbDescription> verbs;  // of its own
 };
+// The long name without dashes: "output" of "-o,--output"; "" for one by position.
+std::string long_name(const OptionDescription& option);
 
 class Program {
  public:

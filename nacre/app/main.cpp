@@ -10,11 +10,6 @@
 
 namespace {
 
-constexpr nacre::AddVerb kVerbs[] = {nacre::add_search,  nacre::add_resume,    nacre::add_train,   nacre::add_evaluate,
-                                     nacre::add_inspect, nacre::add_rewrite,   nacre::add_measure, nacre::add_cells,
-                                     nacre::add_list,    nacre::add_describe,  nacre::add_study,   nacre::add_report,
-                                     nacre::add_doctor,  nacre::add_reference, nacre::add_worker};
-
 std::string own_path(const char* argument) {
   std::error_code error;
   const auto path = std::filesystem::read_symlink("/proc/self/exe", error);
@@ -24,21 +19,8 @@ std::string own_path(const char* argument) {
 int run(int argc, char** argv) {
   nacre::Session session;
   session.program = own_path(argv[0]);
-  nacre::Program program("nacre",
-                         "nacre: searches networks (and, with them, accelerators) for a data set, a device and limits",
-                         std::string("nacre ") + NACRE_VERSION);
-  nacre::Command command = program.command();
-  command.add_flag("--json", session.json, "print results as JSON");
-  bool quiet = false;
-  bool verbose = false;
-  command.add_flag("-q,--quiet", quiet, "only warnings and errors on stderr");
-  command.add_flag("-v,--verbose", verbose, "more on stderr");
-  program.on_parsed([&] {
-    if (quiet) nacre::set_log_level(nacre::LogLevel::warning);
-    if (verbose) nacre::set_log_level(nacre::LogLevel::debug);
-  });
-  for (const nacre::AddVerb add : kVerbs) add(command, session);
-  if (program.parse(argc, argv) != 0) return nacre::kExitBadInput;
+  const auto program = nacre::make_program(session);
+  if (program->parse(argc, argv) != 0) return nacre::kExitBadInput;
   return session.exit_code;
 }
 

@@ -10,6 +10,8 @@
 #include "nacre/base/count.hpp"
 #include "nacre/base/file.hpp"
 #include "nacre/base/log.hpp"
+#include "nacre/hw/counted_cost.hpp"
+#include "nacre/ir/hash.hpp"
 #include "nacre/run/output_folder.hpp"
 #include "nacre/run/search_run.hpp"
 #include "nacre/space/trace.hpp"
@@ -17,6 +19,8 @@
 
 namespace nacre {
 namespace {
+
+constexpr size_t kDrawnTrials = 200;  // beside the front
 
 std::vector<ReportFact> machine_facts(const MachineFacts& machine) {
   std::vector<ReportFact> facts = {{"processor", machine.cpu_model},
@@ -44,6 +48,52 @@ ReportNetwork network_of(const Json& body, const Trial& trial) {
     network.facts.push_back({"limit missed by the exported model", final_network.binding});
   network.cost = final_network.cost;
   return network;
+}
+
+// A network that was searched and not exported (yet): what follows from its graph.
+ReportNetwork searched_network(const Plan& plan, const Trial& trial) {
+  ReportNetwork network;
+  network.trial = trial.number;
+  const Design design = plan.space->build(trial.candidate.decisions);
+  network.facts = {{"structure hash", structure_hash(design.graph()).hex()}};
+  network.cost = counted_cost(design, plan.deployment);
+  return network;
+}
+
+// Drawings of the front and of some other trials, evenly spread: what a mark shows when it is pointed at.
+void add_drawings(ReportData& data, const Plan& plan) {
+  std::vector<ReportTrial*> others;
+  const auto draw = [&](ReportTrial& row) {
+    row.drawing = draw_network(plan.space->build(row.trial.candidate.decisions).graph());
+  };
+  for (ReportTrial& row : data.trials) {
+    if (std::ranges::find(data.front, row.trial.number, &ReportNetwork::trial) != data.front.end()) {
+      draw(row);
+    } else if (row.trial.is_complete() && metric_value(row.trial.metrics, data.quality.name)) {
+      others.push_back(&row);
+    }
+  }
+  const size_t step = (others.size() + kDrawnTrials - 1) / kDrawnTrials;
+  for (size_t i = 0; i < others.size(); i += std::max<size_t>(1, step)) draw(*others[i]);
+}
+
+std::vector<Trial> baseline_trials(const std::filesystem::path& output_dir) {
+  std::vector<Trial> trials;
+  if (!std::filesystem::exists(baseline_file(output_dir))) return trials;
+  for (Trial& trial : open_sqlite_store(baseline_file(output_dir), StoreMode::read_only)->trials()) {
+    if (trial.is_complete()) trials.push_back(std::move(trial));
+  }
+  return trials;
+}
+
+// Why the search ended; or that it did not.
+std::string stop_sentence(Store& store) {
+  const std::vector<Sitting> sittings = store.sittings();
+  const bool stopped = sittings.empty() || !sittings.back().ended_s || sittings.back().reason == "interrupted" ||
+                       sittings.back().reason == "failed";
+  const auto reason = store.followup("stop reason");
+  if (stopped || !reason) return "The search was stopped before its end; nacre resume goes on with it.";
+  return reason->body.get<std::string>();
 }
 
 std::vector<MetricSpec> cost_specs(const Plan& plan) {
@@ -88,14 +138,14 @@ ReportData gather_report(const std::filesystem::path& output_dir) {
   data.limits_met = front.limits_met;
   data.binding = front.binding;
   for (const Trial& member : front.members) {
-    if (const auto followup = store->followup(fmt::format("network of trial {}", member.number))) {
-      data.front.push_back(network_of(followup->body, member));
-    }
+    const auto followup = store->followup(fmt::format("network of trial {}", member.number));
+    data.front.push_back(followup ? network_of(followup->body, member) : searched_network(plan, member));
   }
-  if (const auto reason = store->followup("stop reason")) data.stop_reason = reason->body.get<std::string>();
+  data.stop_reason = stop_sentence(*store);
   if (const auto statistics = store->followup("strategy statistics")) data.strategy_statistics = statistics->body;
   data.spent_s = store->spent_s();
-  data.random = leading_random_trials(data.trials);
+  data.random = baseline_trials(output_dir);
+  add_drawings(data, plan);
   data.configuration = stored.configuration;
   data.machine = machine_facts(stored.machine);
   data.versions = {{"nacre", store->study()->version}};

@@ -1,4 +1,4 @@
-// A verb of the command line: one file each under app/verbs, listed in app/main.cpp.
+// A verb of the command line: one file each under app/verbs, listed in app/program.cpp.
 //
 // stdout is data, stderr is progress and messages. Exit codes: 0 done, 2 bad input, 3 limits not met, 130 interrupted.
 #pragma once
@@ -18,9 +18,14 @@ inline constexpr int kExitInterrupted = 130;
 // What verbs share while the program runs.
 struct Session {
   bool json = false;  // --json: machine-readable output
+  bool quiet = false;
+  bool verbose = false;
   int exit_code = kExitDone;
   std::string program;  // path of this program, to start workers
 };
+
+// The program with every verb; `session` must outlive it.
+std::unique_ptr<Program> make_program(Session& session);
 
 // Adds the verb and its options to the program; what it runs does the work and may set session.exit_code.
 using AddVerb = void (*)(Command& program, Session& session);
@@ -37,7 +42,10 @@ void add_list(Command& program, Session& session);
 void add_describe(Command& program, Session& session);
 void add_study(Command& program, Session& session);
 void add_report(Command& program, Session& session);
+void add_export(Command& program, Session& session);
+void add_repro(Command& program, Session& session);
 void add_doctor(Command& program, Session& session);
+void add_completion(Command& program, Session& session);
 void add_reference(Command& program, Session& session);  // hidden: the configuration reference as Markdown
 void add_worker(Command& program, Session& session);     // hidden: evaluates trials for a parent process
 

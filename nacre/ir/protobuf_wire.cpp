@@ -182,6 +182,12 @@ void WireWriter::real(int field, float value) {
   buffer_.append(reinterpret_cast<const char*>(&word), sizeof word);
 }
 
+void WireWriter::real64(int field, double value) {
+  varint(static_cast<uint64_t>(field) << 3 | 1);
+  const auto word = std::bit_cast<uint64_t>(value);
+  buffer_.append(reinterpret_cast<const char*>(&word), sizeof word);
+}
+
 void WireWriter::bytes(int field, std::string_view value) {
   varint(static_cast<uint64_t>(field) << 3 | 2);
   varint(value.size());

@@ -75,6 +75,7 @@ class WireWriter {
  public:
   void integer(int field, int64_t value);
   void real(int field, float value);
+  void real64(int field, double value);
   void bytes(int field, std::string_view value);
   void message(int field, const WireWriter& value) { bytes(field, value.buffer_); }
 

@@ -4,6 +4,7 @@
 #include <array>
 #include <map>
 
+#include "nacre/nn/control_flow.hpp"
 #include "nacre/nn/fused_norm.hpp"
 #include "nacre/nn/fusion.hpp"
 #include "nacre/nn/operators/node_context.hpp"
@@ -34,6 +35,17 @@ struct ExecutorStep {
 };
 
 namespace {
+
+// Constants of types that libtorch does not hold, in the next wider one: their numbers are what counts.
+Tensor held_by_torch(const Tensor& tensor) {
+  switch (tensor.type()) {
+    case ElementType::uint4: return tensor.cast(ElementType::uint8);
+    case ElementType::int4: return tensor.cast(ElementType::int8);
+    case ElementType::uint16: return tensor.cast(ElementType::int32);
+    case ElementType::uint32: return tensor.cast(ElementType::int64);
+    default: return tensor;
+  }
+}
 
 // Turns nodes into steps; collects everything that cannot be run before it complains.
 class Compiler {
@@ -95,7 +107,7 @@ class Compiler {
     } else {
       if (initializer->data == nullptr) throw UserError("constant '" + value_text(graph_, id) + "' has no data");
       input.kind = StepInput::Kind::constant;
-      input.constant = copy_to_torch(*initializer->data);
+      input.constant = copy_to_torch(held_by_torch(*initializer->data));
     }
     return input;
   }
@@ -114,6 +126,7 @@ class Compiler {
 
   void add_plain(NodeId id) {
     const Node& node = graph_.node(id);
+    if (is_control_flow(node)) return add_control_flow(id);
     const TorchOperator* record = torch_operators::find_torch_operator(node.op, node.domain);
     if (record == nullptr || !node.bodies.empty()) {
       refused_.push_back(node_text(graph_, id));
@@ -133,6 +146,22 @@ class Compiler {
           all_constant && std::ranges::find(record->constant_inputs, i) != record->constant_inputs.end();
       step.inputs.push_back(read_already ? StepInput() : input_of(node.inputs[i]));
     }
+    for (const ValueId output : node.outputs) step.outputs.push_back(output == kNone ? -1 : slot_of(output));
+    steps.push_back(std::move(step));
+  }
+
+  void add_control_flow(NodeId id) {
+    const Node& node = graph_.node(id);
+    ExecutorStep step;
+    step.node = id;
+    step.text = node_text(graph_, id);
+    try {
+      step.kernel = make_control_flow(graph_, id, numerics_);
+    } catch (const UserError& error) {
+      refused_.push_back(step.text + " (" + error.what() + ")");
+      return;
+    }
+    for (const ValueId input : control_flow_inputs(node)) step.inputs.push_back(input_of(input));
     for (const ValueId output : node.outputs) step.outputs.push_back(output == kNone ? -1 : slot_of(output));
     steps.push_back(std::move(step));
   }
@@ -277,6 +306,7 @@ std::vector<std::string> torch_operator_names() {
   for (const TorchOperator& record : torch_operators::all_torch_operators()) {
     names.push_back(record.domain.empty() ? record.name : record.domain + "." + record.name);
   }
+  names.insert(names.end(), {"If", "Loop", "Scan"});
   return names;
 }
 

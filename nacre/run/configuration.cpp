@@ -81,7 +81,13 @@ const std::vector<Parameter>& search_parameters() {
        .description = "share of the training split that a trial uses",
        .default_value = 1.0,
        .minimum = 0.0001,
-       .maximum = 1}};
+       .maximum = 1},
+      {.name = "random_baseline",
+       .type = ParameterType::boolean,
+       .description =
+           "afterwards evaluate as many networks drawn at random, in the same way, for a comparison at equal "
+           "cost in the report; doubles the time of the search",
+       .default_value = false}};
   return kParameters;
 }
 

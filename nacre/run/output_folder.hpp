@@ -2,6 +2,7 @@
 //
 //   output_dir/
 //     study.sqlite         the record: configuration, trials, costs, events
+//     random_baseline.sqlite   the random search beside it, where search.random_baseline asks for one
 //     configuration.yaml   the resolved configuration, every key with its value
 //     artifacts/           trained weights by content hash
 //     front.csv, front.json
@@ -14,6 +15,9 @@
 namespace nacre {
 
 inline std::filesystem::path study_file(const std::filesystem::path& output_dir) { return output_dir / "study.sqlite"; }
+inline std::filesystem::path baseline_file(const std::filesystem::path& output_dir) {
+  return output_dir / "random_baseline.sqlite";
+}
 inline std::filesystem::path configuration_file(const std::filesystem::path& output_dir) {
   return output_dir / "configuration.yaml";
 }

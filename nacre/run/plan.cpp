@@ -145,6 +145,7 @@ class Planner {
     search.strict_order = options.text("order") == "strict";
     search.fidelity.epochs = options.has("epochs") ? options.real("epochs") : 0;
     search.fidelity.data_share = options.real("data_share");
+    search.random_baseline = options.boolean("random_baseline");
     if (search.fidelity.epochs > plan_.recipe.epochs) {
       throw UserError(options.position("epochs"),
                       "search.epochs is larger than train.epochs; expected a shorter training in trials");

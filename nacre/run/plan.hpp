@@ -29,6 +29,7 @@ struct SearchSettings {
   int64_t lookahead = 8;
   bool strict_order = true;
   Fidelity fidelity;  // of a trial
+  bool random_baseline = false;
 };
 
 struct EvaluatorSettings {

@@ -26,10 +26,19 @@ namespace nacre {
 namespace {
 
 // Keys that may change between sittings: they say how long and with how many hands, not what is searched.
-const std::vector<std::string> kFreeKeys = {"output_dir",          "search.trials",     "search.time_s",
-                                            "search.workers",      "search.timeout_s",  "search.resume",
-                                            "target.timeout_s",    "target.retries",    "target.failures_in_a_row",
-                                            "evaluator.timeout_s", "evaluator.retries", "final"};
+const std::vector<std::string> kFreeKeys = {"output_dir",
+                                            "search.trials",
+                                            "search.time_s",
+                                            "search.workers",
+                                            "search.timeout_s",
+                                            "search.resume",
+                                            "target.timeout_s",
+                                            "target.retries",
+                                            "target.failures_in_a_row",
+                                            "evaluator.timeout_s",
+                                            "evaluator.retries",
+                                            "final",
+                                            "search.random_baseline"};
 
 // The first key whose values differ, "" when all agree; `path` is the key of the two maps.
 std::string first_difference(const Json& stored, const Json& given, const std::string& path) {
@@ -116,10 +125,54 @@ class SearchRun {
           {fmt::format("network of trial {}", network.trial.number), network.trial.number, to_json(network)});
     }
     store_->flush();
+    if (plan_.search.random_baseline) run_baseline(result.drive.progress.evaluated, *executor);
     return result;
   }
 
  private:
+  // Random search of as many evaluations, beside the study: same space, limits, recipe and seeds of training; streams of its
+  // own. Its trials tell the study nothing.
+  void run_baseline(int64_t evaluations, TrialExecutor& executor) {
+    if (evaluations < 1) return;
+    const auto baseline = open_sqlite_store(baseline_file(plan_.output_dir), StoreMode::open_or_create);
+    if (!baseline->study()) {
+      const Json config = {{"configuration", plan_.resolved},
+                           {"base_folder", std::filesystem::absolute(plan_.base_folder).string()}};
+      baseline->create_study({config, to_json(machine_), NACRE_VERSION, 0});
+    }
+    log_info("random search of {} evaluations, for comparison", evaluations);
+    DriveSettings settings = drive_settings();
+    settings.seed = mix_seed(settings.seed, 0x72616e646f6dULL);
+    settings.trials = evaluations;
+    settings.time_s = 0;
+    DriveParts parts = drive_parts(executor);
+    const DriveParts random_parts{*baseline,
+                                  [this] {
+                                    const auto& entry = strategy_registry().get("random");
+                                    return entry.make(default_options(entry.parameters, "strategy random"),
+                                                      {plan_.space->trace(), plan_.objectives, plan_.search.trials});
+                                  },
+                                  parts.complete,
+                                  parts.build,
+                                  parts.costs,
+                                  executor,
+                                  parts.interrupted,
+                                  parts.progress,
+                                  parts.machine};
+    if (drive(settings, random_parts).reason == StopReason::interrupted) throw Interrupted();
+    drop_weights_of(*baseline);
+  }
+
+  // Nobody trains, exports or inherits from the baseline's networks: their weights go, but for those the study has too.
+  void drop_weights_of(Store& baseline) const {
+    const std::vector<Artifact> kept = store_->artifacts();
+    for (const Artifact& artifact : baseline.artifacts()) {
+      if (std::ranges::find(kept, artifact.name, &Artifact::name) != kept.end()) continue;
+      std::error_code ignored;
+      std::filesystem::remove(artifacts_folder(plan_.output_dir) / artifact.name, ignored);
+    }
+  }
+
   // New: measures how to compute and records it. Resumed: checks that configuration and machine are those of before.
   void settle() {
     if (const auto study = store_->study()) {
@@ -291,6 +344,7 @@ Forecast forecast(const Plan& plan) {
                          ? static_cast<double>(plan.search.trials) * outlook.seconds_per_trial / workers
                          : plan.search.time_s;
   if (plan.search.time_s > 0) outlook.search_s = std::min(outlook.search_s, plan.search.time_s);
+  if (plan.search.random_baseline) outlook.search_s *= 2;
   if (final_training_expected(plan)) {
     const double full = outlook.seconds_per_trial * plan.recipe.epochs / trial_epochs / plan.search.fidelity.data_share;
     outlook.final_s = full * static_cast<double>(plan.final_settings.networks * plan.final_settings.seeds) / workers;

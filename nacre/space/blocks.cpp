@@ -11,7 +11,7 @@ ValueId inverted_residual(Chooser& choose, GraphBuilder& builder, ValueId x, con
   const Choice middle = make_divisible(in_channels * options.expansion, 8);
   const ElasticConvolution pointwise = {.kernel = 1, .groups = options.groups, .bias = options.bias};
   ValueId y = x;
-  if (middle.elastic() != in_channels.elastic()) {
+  if (options.always_expand || middle.elastic() != in_channels.elastic()) {
     y = layers.convolution_norm_activation("expand", y, middle, pointwise, options.activation);
     if (options.groups > 1) y = layers.same_channels(y, builder.channel_shuffle(y, options.groups));
   }

@@ -9,7 +9,7 @@ namespace nacre {
 
 // Inverted residual (Sandler et al., arXiv 1801.04381) in the form of FBNet (arXiv 1812.03443, section 3.1): 1x1 expansion,
 // depthwise k x k, 1x1 projection, each with batch-norm; the input is added where shapes agree. The expansion is left out
-// where it would not widen; with groups it is followed by a channel shuffle.
+// where it would not widen (unless always_expand); with groups it is followed by a channel shuffle.
 struct InvertedResidual {
   Choice kernel = 3;
   Choice expansion = 6;
@@ -18,6 +18,7 @@ struct InvertedResidual {
   bool bias = false;  // of the convolutions, as in FBNet's released networks
   Activation activation = Activation::relu;
   bool squeeze_excite = false;  // on the middle channels, reduced to a quarter
+  bool always_expand = false;   // the expansion stays where it would not widen, as in HW-NAS-Bench
 };
 ValueId inverted_residual(Chooser& choose, GraphBuilder& builder, ValueId x, const Choice& out_channels,
                           const InvertedResidual& options);

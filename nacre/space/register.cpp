@@ -1,4 +1,5 @@
 #include "nacre/space/space.hpp"
+#include "nacre/space/spaces/darts.hpp"
 #include "nacre/space/spaces/elastic_onnx.hpp"
 #include "nacre/space/spaces/mbconv.hpp"
 #include "nacre/space/spaces/mlp.hpp"
@@ -15,6 +16,7 @@ const Registry<SpaceFactory>& space_registry() {
     registry.add(resnet_record(), make_resnet_space);
     registry.add(mlp_record(), make_mlp_space);
     registry.add(nasbench201_record(), make_nasbench201_space);
+    registry.add(darts_record(), make_darts_space);
     registry.add(elastic_onnx_record(), make_elastic_onnx_space);
     registry.add(yaml_space_record(), make_yaml_space);
     return registry;

@@ -1,3 +1,4 @@
+#include "nacre/tasks/classification_metrics.hpp"
 #include "nacre/tasks/task_registry.hpp"
 
 namespace nacre {
@@ -11,6 +12,11 @@ const TaskRegistry& task_registry() {
     return list;
   }();
   return registry;
+}
+
+std::vector<std::pair<std::string, std::vector<MetricSpec>>> task_metrics() {
+  constexpr int64_t kManyClasses = 1000;  // so that all metrics make sense
+  return {{"classification", classification_metrics(kManyClasses)}, {"regression", regression_metrics()}};
 }
 
 }  // namespace nacre

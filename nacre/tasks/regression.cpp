@@ -98,11 +98,7 @@ class Regression : public DatasetTask {
         scale_(measure_targets(pool(), split().train, options.boolean("normalize_target"))) {
     signature_.outputs = {{"prediction", ElementType::float32, {pool().labels.extents()[1]}}};
     loss_ = {"mean_squared_error", "prediction", "target"};
-    set_metrics({{"rmse", Direction::minimize, "", "root of the mean squared error, in units of the target"},
-                 {"mae", Direction::minimize, "", "mean absolute error, in units of the target"},
-                 {"r2", Direction::maximize, "", "share of the variance explained"},
-                 {"loss", Direction::minimize, "", "mean squared error of scaled targets"}},
-                options);
+    set_metrics(regression_metrics(), options);
     for (const std::vector<double>* values : {&scale_.mean, &scale_.deviation}) {
       extend_identity(hash_bytes(values->data(), values->size() * sizeof(double)));
     }
@@ -132,6 +128,13 @@ class Regression : public DatasetTask {
 };
 
 }  // namespace
+
+std::vector<MetricSpec> regression_metrics() {
+  return {{"rmse", Direction::minimize, "", "root of the mean squared error, in units of the target"},
+          {"mae", Direction::minimize, "", "mean absolute error, in units of the target"},
+          {"r2", Direction::maximize, "", "share of the variance explained"},
+          {"loss", Direction::minimize, "", "mean squared error of scaled targets"}};
+}
 
 void register_regression(TaskRegistry& registry) {
   std::vector<Parameter> parameters = dataset_task_parameters();

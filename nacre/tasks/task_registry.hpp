@@ -4,6 +4,9 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "nacre/base/registry.hpp"
 #include "nacre/design/task.hpp"
@@ -16,6 +19,10 @@ using TaskFactory =
 using TaskRegistry = Registry<TaskFactory>;
 
 const TaskRegistry& task_registry();
+
+// Metrics that tasks of each kind may have, by the name of the kind.
+std::vector<std::pair<std::string, std::vector<MetricSpec>>> task_metrics();
+std::vector<MetricSpec> regression_metrics();
 
 // Called by register.cpp only.
 void register_classification(TaskRegistry& registry);

@@ -8,6 +8,7 @@
 #include "nacre/base/json.hpp"
 #include "nacre/ir/hash.hpp"
 #include "nacre/ir/onnx_io.hpp"
+#include "nacre/study/sqlite_database.hpp"
 #include "tests/app/program.hpp"
 
 namespace nacre {
@@ -25,7 +26,7 @@ std::string small_search(const std::filesystem::path& folder, const std::string&
          "search.trials=4 "
          "--set search.workers=2 --set search.lookahead=2 --set train.epochs=1 --set search.epochs=1 --set "
          "final.networks=2 "
-         "--set limits='{params: 60000}' --set output_dir='" +
+         "--set search.random_baseline=false --set limits='{params: 60000}' --set output_dir='" +
          folder.string() + "' " + more;
 }
 
@@ -107,6 +108,54 @@ TEST(EndToEnd, VerbsWorkOnWhatASearchLeft) {
   EXPECT_EQ(structure_hash(read_onnx(trained)), structure_hash(read_onnx(model)));
   EXPECT_EQ(run_program("study '" + folder.string() + "' --trial 0").exit_code, 0);
   EXPECT_EQ(run_program("report '" + folder.string() + "'").exit_code, 0);
+}
+
+TEST(EndToEnd, RandomSearchRunsBesideTheSearchAndTellsItNothing) {
+  const Scratch scratch;
+  const std::filesystem::path folder = scratch.path() / "study";
+  ASSERT_EQ(run_program(small_search(folder)).exit_code, 0);
+  EXPECT_THAT(file_text(folder / "report.html"), HasSubstr("With search.random_baseline: true"));
+  const std::string before = run_program("study '" + folder.string() + "' --json").out;
+  const Outcome outcome = run_program("resume '" + folder.string() + "' --set search.random_baseline=true");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(run_program("study '" + folder.string() + "' --json").out, before);
+  EXPECT_THAT(file_text(folder / "report.html"), HasSubstr("drawn uniformly at random"));
+  SqliteDatabase baseline(folder / "random_baseline.sqlite", SqliteDatabase::Mode::read_only, "baseline");
+  EXPECT_EQ(baseline.integer("SELECT count(*) FROM trials WHERE cached_from < 0 AND status = 'ok'"), 4);
+  EXPECT_EQ(baseline.integer("SELECT count(*) FROM trials WHERE made_by <> 'random'"), 0);
+}
+
+TEST(EndToEnd, ReportOfASearchThatWasStoppedShowsItsFront) {
+  const Scratch scratch;
+  const std::filesystem::path folder = scratch.path() / "study";
+  ASSERT_EQ(run_program(small_search(folder)).exit_code, 0);
+  const size_t networks = front_of(folder)["networks"].size();
+  {  // as a study is when the process ends before the front was trained and exported
+    SqliteDatabase study(folder / "study.sqlite", SqliteDatabase::Mode::read_write, "study");
+    study.execute("DELETE FROM followups");
+  }
+  ASSERT_EQ(run_program("report '" + folder.string() + "'").exit_code, 0);
+  const std::string report = file_text(folder / "report.html");
+  EXPECT_THAT(report, HasSubstr("The search was stopped before its end"));
+  EXPECT_THAT(report, HasSubstr("not trained in full and not exported"));
+  for (size_t i = 1; i <= networks; ++i) EXPECT_THAT(report, HasSubstr("<details id=network-" + std::to_string(i)));
+}
+
+TEST(EndToEnd, ExportsEveryFormat) {
+  const Scratch scratch;
+  const std::filesystem::path folder = scratch.path() / "study";
+  ASSERT_EQ(run_program(small_search(folder)).exit_code, 0);
+  const Outcome csv = run_program("export '" + folder.string() + "'");
+  ASSERT_EQ(csv.exit_code, 0) << csv.err;
+  EXPECT_THAT(file_text(folder / "trials.csv"), HasSubstr("trial,status,"));
+  for (const char* format : {"json", "optuna", "tensorboard"}) {
+    const Outcome outcome = run_program("export '" + folder.string() + "' --json --format " + format);
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    const Json json = parse_json(outcome.out, "stdout");
+    EXPECT_GE(json["trials"].get<int>(), 4);
+    EXPECT_TRUE(std::filesystem::exists(json["written"].get<std::string>()));
+  }
+  EXPECT_EQ(run_program("export '" + folder.string() + "' --format excel").exit_code, 2);
 }
 
 TEST(EndToEnd, DryRunForecastsAndLeavesNothing) {

@@ -217,15 +217,48 @@ TEST(Report, EmptyStudyIsSaid) {
 
 TEST(Report, SaysWhatRandomSearchItIsComparedWith) {
   ReportData data = example::study();
-  EXPECT_THAT(render_report(data), HasSubstr("The first 16 candidates of this search were drawn uniformly at random"));
-  data.random.kind = RandomComparison::Kind::separate;
   EXPECT_THAT(render_report(data),
-              HasSubstr("further networks were drawn uniformly at random and evaluated in the same way"));
-  data.random = {};
-  EXPECT_THAT(render_report(data), HasSubstr("there is no random search to compare with"));
-  for (ReportTrial& row : data.trials) row.trial.candidate.made_by = "random";
-  data.random = leading_random_trials(data.trials);
-  EXPECT_THAT(render_report(data), HasSubstr("it is random search itself"));
+              HasSubstr("drawn uniformly at random and evaluated in the same way, beside this search"));
+  data.random.clear();
+  EXPECT_THAT(render_report(data), HasSubstr("With search.random_baseline: true"));
+}
+
+TEST(Report, ShowsTheFrontOfAStudyThatWasStopped) {
+  ReportData data = example::study();
+  for (ReportNetwork& network : data.front) {
+    network.model_file.clear();
+    network.final_metrics.clear();
+    network.final_curve.clear();
+  }
+  const std::string page = render_report(data);
+  EXPECT_THAT(page, HasSubstr("Networks of the front, best first"));
+  EXPECT_THAT(page, HasSubstr("not trained in full and not exported"));
+  EXPECT_EQ(nesting_error(without_scripts_and_style(page)), "");
+}
+
+TEST(Report, NetworksAreDrawnFromEmbeddedLayers) {
+  const ReportData data = example::study();
+  const Json drawings = embedded_data(render_report(data)).at("drawings");
+  for (const ReportTrial& row : data.trials) {
+    const std::string number = std::to_string(row.trial.number);
+    ASSERT_EQ(drawings.contains(number), !row.drawing.empty());
+    if (!row.drawing.empty()) {
+      EXPECT_EQ(drawings[number].at("layers").size(), row.drawing.layers.size());
+    }
+  }
+  const Json& one = drawings.at("0");
+  EXPECT_EQ(one.at("from").at("4"), Json({0, 3})) << "a bow over the block";
+  EXPECT_FALSE(one.at("from").contains("1")) << "read from the layer before";
+}
+
+TEST(Report, TrialsCarryWhatFiltersAskFor) {
+  ReportData data = example::study();
+  const std::string page = render_report(data);
+  EXPECT_THAT(page, HasSubstr("<tr data-status=infeasible data-beyond=\"params"));
+  EXPECT_THAT(page, HasSubstr("<tr data-status=failed data-beyond=\""));
+  const Json embedded = embedded_data(page);
+  EXPECT_EQ(embedded.at("limits").size(), data.objectives.limits.size());
+  for (const Json& point : embedded.at("points")) EXPECT_EQ(point.at("beyond") == "", point.at("feasible"));
 }
 
 TEST(Report, DuplicatesAndWhatTheySaved) {
@@ -247,21 +280,6 @@ TEST(Report, StaysSmallForALargeStudy) {
 }
 
 // --- analysis -----------------------------------------------------------------------------------------------------
-
-TEST(ReportAnalysis, LeadingRandomTrialsEndAtTheFirstOther) {
-  std::vector<ReportTrial> trials(5);
-  for (size_t i = 0; i < 5; ++i) {
-    trials[i].trial.number = static_cast<int64_t>(i);
-    trials[i].trial.status = i == 1 ? TrialStatus::running : TrialStatus::ok;
-    trials[i].trial.candidate.made_by = i == 3 ? "mutation of 0" : "random";
-  }
-  const RandomComparison random = leading_random_trials(trials);
-  EXPECT_EQ(random.kind, RandomComparison::Kind::own_trials);
-  ASSERT_EQ(random.trials.size(), 2u);
-  EXPECT_EQ(random.trials[1].number, 2);
-  trials[0].trial.candidate.made_by = "grid index 0";
-  EXPECT_EQ(leading_random_trials(trials).kind, RandomComparison::Kind::none);
-}
 
 TEST(ReportAnalysis, CountsOnlyWhatWasPaidFor) {
   const ReportData data = example::study();
@@ -303,10 +321,9 @@ TEST(ReportAnalysis, RandomComparisonIsTheExactExpectation) {
   const Json curve = plot_data(data).at("random").at("curve");
   ASSERT_EQ(curve.size(), draws.size());
   EXPECT_NEAR(curve[0][2].get<double>(), sum / static_cast<double>(usable), 1e-12) << "one draw finds the mean";
-  const auto progress = progress_of(data.trials, data.objectives);
-  EXPECT_NEAR(curve.back()[2].get<double>(), *best_after_evaluations(progress, static_cast<int64_t>(draws.size())),
-              1e-12)
-      << "all of them find what the search had found with them";
+  double best = 0;
+  for (const RandomResult& draw : draws) best = std::max(best, draw.value.value_or(0));
+  EXPECT_NEAR(curve.back()[2].get<double>(), best, 1e-12) << "all of them find the best of all";
 }
 
 TEST(ReportAnalysis, TheCurveOfTheSearchIsNoFinalTraining) {

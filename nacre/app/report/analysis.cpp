@@ -5,16 +5,6 @@
 
 namespace nacre {
 
-RandomComparison leading_random_trials(const std::vector<ReportTrial>& trials) {
-  RandomComparison random;
-  for (const ReportTrial& row : trials) {
-    if (row.trial.candidate.made_by != "random") break;
-    if (row.trial.is_complete()) random.trials.push_back(row.trial);
-  }
-  if (!random.trials.empty()) random.kind = RandomComparison::Kind::own_trials;
-  return random;
-}
-
 bool is_evaluation(const Trial& trial, const std::string& quality) {
   if (!trial.is_complete() || trial.cached_from >= 0) return false;
   return trial.status != TrialStatus::infeasible || metric_value(trial.metrics, quality).has_value();
@@ -45,9 +35,9 @@ std::vector<ProgressPoint> progress_of(const std::vector<ReportTrial>& trials, c
   return points;
 }
 
-std::vector<RandomResult> random_results(const RandomComparison& random, const ObjectiveSet& objectives) {
+std::vector<RandomResult> random_results(const std::vector<Trial>& random, const ObjectiveSet& objectives) {
   std::vector<RandomResult> results;
-  for (const Trial& trial : random.trials) {
+  for (const Trial& trial : random) {
     if (!is_evaluation(trial, objectives.objectives.front().metric)) continue;
     results.push_back({counted_quality(trial, objectives), trial.time_s});
   }

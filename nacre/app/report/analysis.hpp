@@ -28,7 +28,7 @@ struct ProgressPoint {
 std::vector<ProgressPoint> progress_of(const std::vector<ReportTrial>& trials, const ObjectiveSet& objectives);
 
 // Random trials as draws for expected_best(): one for each evaluation.
-std::vector<RandomResult> random_results(const RandomComparison& random, const ObjectiveSet& objectives);
+std::vector<RandomResult> random_results(const std::vector<Trial>& random, const ObjectiveSet& objectives);
 
 std::optional<double> best_after_evaluations(const std::vector<ProgressPoint>& progress, int64_t evaluations);
 std::optional<double> best_after_cost(const std::vector<ProgressPoint>& progress, double cost_s);

@@ -127,13 +127,21 @@ std::string relative_link(std::string_view path, std::string_view text) {
   return element("a", "href=\"" + target + "\"", escape(text));
 }
 
+namespace {
+
+std::string cell_class(const Column& column) {
+  if (column.number && column.minor) return "class=\"number minor\"";
+  return column.number ? "class=number" : column.minor ? "class=minor" : "";
+}
+
+}  // namespace
+
 void Table::add(const std::vector<std::string>& cells, std::string_view row_attributes) {
   NACRE_CHECK(cells.size() == columns_.size(), "a row of another width: " + caption_);
   std::string row;
   for (size_t i = 0; i < cells.size(); ++i) {
-    const std::string_view type = columns_[i].number ? "class=number" : "";
-    row +=
-        i == 0 ? element("th", std::string("scope=row ") + std::string(type), cells[i]) : element("td", type, cells[i]);
+    const std::string type = cell_class(columns_[i]);
+    row += i == 0 ? element("th", "scope=row " + type, cells[i]) : element("td", type, cells[i]);
   }
   rows_ += element("tr", row_attributes, row) + "\n";
 }
@@ -141,7 +149,7 @@ void Table::add(const std::vector<std::string>& cells, std::string_view row_attr
 std::string Table::text(std::string_view table_attributes) const {
   std::string headers;
   for (const Column& column : columns_) {
-    headers += element("th", column.number ? "scope=col class=number" : "scope=col", column.header);
+    headers += element("th", "scope=col " + cell_class(column), column.header);
   }
   const std::string table =
       element("caption", escape(caption_)) + element("thead", element("tr", headers)) + "\n" + element("tbody", rows_);

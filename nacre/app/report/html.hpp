@@ -38,6 +38,7 @@ std::string relative_link(std::string_view path, std::string_view text);
 struct Column {
   std::string header;  // HTML
   bool number = false;
+  bool minor = false;  // left out on narrow screens; the same numbers stand elsewhere
 };
 
 // A table that scrolls sideways in itself when it is wider than the page. Cells are HTML; the first of a row is its header.

@@ -43,6 +43,13 @@ std::vector<MetricSpec> ordered_metrics(const ReportData& data, const std::set<s
   return specs;
 }
 
+// An objective or a limit: shown however narrow the page is.
+bool matters(const ReportData& data, const std::string& metric) {
+  return std::ranges::find(data.objectives.objectives, metric, &Objective::metric) !=
+             data.objectives.objectives.end() ||
+         std::ranges::find(data.objectives.limits, metric, &Limit::metric) != data.objectives.limits.end();
+}
+
 std::string front_table(const ReportData& data) {
   // Quality after final training; the exported model's costs stand among each network's numbers.
   std::set<std::string> final_names;
@@ -52,11 +59,12 @@ std::string front_table(const ReportData& data) {
   for (const MetricSpec& cost : data.costs) final_names.erase(cost.name);
   const std::vector<MetricSpec> final_specs = ordered_metrics(data, final_names);
   std::vector<html::Column> columns = {{"network"}, {metric_header(data.quality), true}};
-  for (const MetricSpec& cost : data.costs) columns.push_back({metric_header(cost), true});
+  for (const MetricSpec& cost : data.costs) columns.push_back({metric_header(cost), true, !matters(data, cost.name)});
   for (const MetricSpec& spec : final_specs) {
-    columns.push_back({metric_header(spec) + element("span", "class=sub", "final training"), true});
+    const bool minor = spec.name != "test_" + data.quality.name;
+    columns.push_back({metric_header(spec) + element("span", "class=sub", "final training"), true, minor});
   }
-  columns.insert(columns.end(), {{"trial", true}, {"model"}});
+  columns.insert(columns.end(), {{"trial", true, true}, {"model", false, true}});
   html::Table table(data.limits_met ? "Networks of the front, best first" : "Nearest networks, nearest first", columns);
   for (size_t i = 0; i < data.front.size(); ++i) {
     const ReportNetwork& network = data.front[i];
@@ -146,8 +154,15 @@ std::string network_part(const ReportData& data, size_t rank) {
   }
   for (const ReportFact& item : network.facts) fact(item.name, item.value);
   if (row != nullptr) fact("decisions", row->text);
-  const std::string content =
-      element("dl", "class=facts", facts) + "\n" + numbers_table(network, metrics) + layer_table(data, network, rank);
+  const std::string drawing = row != nullptr && !row->drawing.empty()
+                                  ? element("div",
+                                            fmt::format("class=drawing data-trial={} role=img aria-label=\"{} layers\"",
+                                                        network.trial, row->drawing.layers.size()),
+                                            "") +
+                                        "\n"
+                                  : "";
+  const std::string content = element("dl", "class=facts", facts) + "\n" + drawing + numbers_table(network, metrics) +
+                              layer_table(data, network, rank);
   return element("details", fmt::format("id=network-{} class=network", rank + 1),
                  element("summary", heading) + "\n" + content) +
          "\n";
@@ -162,7 +177,18 @@ struct OriginRow {
 
 std::string networks_section(const ReportData& data) {
   if (data.front.empty()) return "";
-  std::string text = front_table(data);
+  const auto left =
+      std::ranges::count_if(data.front, [](const ReportNetwork& network) { return network.model_file.empty(); });
+  std::string text;
+  if (left > 0) {
+    text +=
+        element("p", "class=warning",
+                counted(left, "network is", "networks are") +
+                    " shown as searched: not trained in full and not exported, because the search was stopped before "
+                    "that or final.networks leaves them out.") +
+        "\n";
+  }
+  text += front_table(data);
   for (size_t i = 0; i < data.front.size(); ++i) text += network_part(data, i);
   return element("section", "id=networks", element("h2", "Networks") + "\n" + text);
 }
@@ -175,9 +201,7 @@ std::string origins_section(const ReportData& data) {
     }
   };
   for (const ReportTrial& row : data.trials) add(row.trial.metrics);
-  for (const Trial& trial :
-       data.random.kind == RandomComparison::Kind::separate ? data.random.trials : std::vector<Trial>{})
-    add(trial.metrics);
+  for (const Trial& trial : data.random) add(trial.metrics);
   for (const ReportNetwork& network : data.front) add(network.final_metrics);
   if (rows.empty()) return "";
   html::Table table("Origins", {{"metric"}, {"origin"}, {"with what"}, {"unit"}, {"numbers", true}});

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "nacre/app/report/analysis.hpp"
+#include "nacre/app/report/sections.hpp"
 #include "nacre/app/table.hpp"
 #include "nacre/search/pareto.hpp"
 
@@ -47,17 +48,14 @@ Json point_json(const ReportData& data, const Trial& trial, const std::string& t
                {"feasible", data.objectives.feasible(trial.metrics)},
                {"made_by", trial.candidate.made_by},
                {"text", text},
+               {"beyond", broken_limits(data, trial)},
                {"metrics", metrics_json(data, trial.metrics)}};
   if (const auto rank = front_rank(data, trial.number)) json["network"] = *rank + 1;
   return json;
 }
 
-// All trials with a known quality: the front first in importance, random ones marked, the rest thinned when there are many.
+// All trials with a known quality, thinned when there are many (the front never); then the random ones beside the search.
 Json points_json(const ReportData& data) {
-  std::set<int64_t> random;
-  if (data.random.kind == RandomComparison::Kind::own_trials) {
-    for (const Trial& trial : data.random.trials) random.insert(trial.number);
-  }
   Json points = Json::array();
   const size_t step = thinning(data.trials.size(), kPointLimit);
   size_t position = 0;
@@ -65,16 +63,11 @@ Json points_json(const ReportData& data) {
     const bool on_front = front_rank(data, row.trial.number).has_value();
     const bool drawn = position++ % step == 0 || on_front;
     if (!drawn || !row.trial.is_complete() || !metric_value(row.trial.metrics, data.quality.name)) continue;
-    const char* kind = on_front ? "front" : random.contains(row.trial.number) ? "random" : "trial";
-    Json point = point_json(data, row.trial, row.text, kind);
-    point["also_random"] = random.contains(row.trial.number);
-    points.push_back(std::move(point));
+    points.push_back(point_json(data, row.trial, row.text, on_front ? "front" : "trial"));
   }
-  if (data.random.kind == RandomComparison::Kind::separate) {
-    for (const Trial& trial : data.random.trials) {
-      if (trial.is_complete() && metric_value(trial.metrics, data.quality.name))
-        points.push_back(point_json(data, trial, "", "random"));
-    }
+  for (const Trial& trial : data.random) {
+    if (trial.is_complete() && metric_value(trial.metrics, data.quality.name))
+      points.push_back(point_json(data, trial, "", "random"));
   }
   return points;
 }
@@ -139,7 +132,7 @@ Json random_json(const ReportData& data) {
        expected_best_curve(random_results(data.random, data.objectives), data.quality.direction, 100)) {
     curve.push_back({point.draws, point.cost, known(point.mean), point.worse, point.better});
   }
-  return {{"own", data.random.kind == RandomComparison::Kind::own_trials}, {"curve", curve}};
+  return {{"curve", curve}};
 }
 
 Json curve_json(const std::vector<CurvePoint>& curve, const std::string& label, bool on_front, bool final_training) {
@@ -175,6 +168,21 @@ Json curves_json(const ReportData& data) {
   return curves;
 }
 
+// By trial number.
+Json drawings_json(const ReportData& data) {
+  Json drawings = Json::object();
+  for (const ReportTrial& row : data.trials) {
+    if (!row.drawing.empty()) drawings[std::to_string(row.trial.number)] = to_json(row.drawing);
+  }
+  return drawings;
+}
+
+Json limits_json(const ReportData& data) {
+  Json limits = Json::array();
+  for (const Limit& limit : data.objectives.limits) limits.push_back({{"name", limit.metric}, {"text", limit.text()}});
+  return limits;
+}
+
 Json notes_json(const ReportData& data) {
   size_t with_curve = 0;
   for (const ReportTrial& row : data.trials)
@@ -196,7 +204,7 @@ Json notes_json(const ReportData& data) {
 Json plot_data(const ReportData& data) {
   return {{"quality", spec_json(data.quality)}, {"costs", costs_json(data)},   {"points", points_json(data)},
           {"progress", progress_json(data)},    {"random", random_json(data)}, {"curves", curves_json(data)},
-          {"notes", notes_json(data)}};
+          {"drawings", drawings_json(data)},    {"limits", limits_json(data)}, {"notes", notes_json(data)}};
 }
 
 }  // namespace nacre

@@ -41,26 +41,13 @@ std::vector<int64_t> doubling(int64_t last) {
   return steps;
 }
 
-std::string random_explanation(const ReportData& data, size_t draws) {
-  const std::string exactly =
-      " What random search finds with k evaluations follows exactly: the expected best of k of these, drawn without "
-      "replacement. "
-      "In parentheses and as a band: the range of 80 % of cases. Its cost is k times their mean evaluation time.";
-  if (data.random.kind == RandomComparison::Kind::separate) {
-    return element("p", counted(static_cast<int64_t>(draws), "further network was", "further networks were") +
-                            " drawn uniformly at random and evaluated in the same way, for this comparison only." +
-                            exactly);
-  }
-  const bool all_random =
-      std::ranges::all_of(data.trials, [](const ReportTrial& row) { return row.trial.candidate.made_by == "random"; });
-  if (all_random)
-    return element(
-        "p", "All candidates of this search were drawn uniformly at random: it is random search itself." + exactly);
-  return element(
-      "p", "The first " + counted(static_cast<int64_t>(data.random.trials.size()), "candidate", "candidates") +
-               " of this search were drawn uniformly at random, before it had learned anything; " +
-               std::to_string(draws) + " of them were evaluated and serve as random search." + exactly +
-               " Nothing is said of random search beyond that number; the search itself goes on from the same trials.");
+std::string random_explanation(size_t draws) {
+  return element("p",
+                 counted(static_cast<int64_t>(draws), "network was", "networks were") +
+                     " drawn uniformly at random and evaluated in the same way, beside this search and for this "
+                     "comparison only. What random search finds with k evaluations follows exactly: the expected best "
+                     "of k of these, drawn without replacement. In parentheses and as a band: the range of 80 % of "
+                     "cases. Its cost is k times their mean evaluation time.");
 }
 
 // The sentence above the table: both at the end, and at equal cost where random search went as far.
@@ -124,7 +111,7 @@ std::string front_plots_section(const ReportData& data) {
       "line joins the "
       "networks that none beats in the two quantities drawn. Point at a mark, tap it or step through the circles with "
       "the tab key to see "
-      "what it is; the numbers stand in the table below.</p>\n<div class=plots id=front-plots></div>\n"
+      "the network and its layers; the numbers stand in the table below.</p>\n<div class=plots id=front-plots></div>\n"
       "<noscript><p class=muted>Plots need JavaScript; all numbers are in the tables.</p></noscript>\n";
   return element("section", "id=front", element("h2", escape(data.quality.name) + " against cost") + "\n" + text);
 }
@@ -138,11 +125,13 @@ std::string progress_section(const ReportData& data) {
       "Best " + escape(data.quality.name) +
           " so far among networks within the limits. Time is evaluation time summed over trials, whatever ran side "
           "by side.");
-  text += draws.empty()
-              ? element("p", "class=muted",
-                        "This search began with no random samples, so that there is no random search to compare with.")
-              : comparison_sentence(data, progress, draws) + random_explanation(data, draws.size()) +
-                    random_table(data, progress, draws);
+  text +=
+      draws.empty()
+          ? element("p", "class=muted",
+                    "No random search was run beside this search. With search.random_baseline: true as many networks "
+                    "are drawn at random and evaluated in the same way, for a comparison at equal cost.")
+          : comparison_sentence(data, progress, draws) + random_explanation(draws.size()) +
+                random_table(data, progress, draws);
   return element("section", "id=progress", element("h2", "Progress beside random search") + "\n" + text);
 }
 
@@ -202,8 +191,8 @@ std::string duplicates_section(const ReportData& data) {
 std::string trials_section(const ReportData& data) {
   if (data.trials.empty()) return "";
   std::vector<html::Column> columns = {{"trial", true}, {"status"}, {escape(data.quality.name), true}};
-  for (const MetricSpec& cost : data.costs) columns.push_back({escape(cost.name), true});
-  columns.insert(columns.end(), {{"time", true}, {"made by"}, {"network or reason"}});
+  for (const MetricSpec& cost : data.costs) columns.push_back({escape(cost.name), true, &cost != &data.costs.front()});
+  columns.insert(columns.end(), {{"time", true, true}, {"made by", false, true}, {"network or reason"}});
   html::Table table("Trials", columns);
   const size_t first = data.trials.size() > kTrialRows ? data.trials.size() - kTrialRows : 0;
   for (size_t i = first; i < data.trials.size(); ++i) {
@@ -218,7 +207,10 @@ std::string trials_section(const ReportData& data) {
     std::string text = element("span", "class=decisions", escape(data.trials[i].text));
     if (!trial.reason.empty()) text = element("span", "class=reason", escape(trial.reason)) + " " + text;
     cells.push_back(text);
-    table.add(cells, front_rank(data, trial.number) ? "class=on-front" : "");
+    const std::string attributes =
+        fmt::format("data-status={} data-beyond=\"{}\"{}", trial_status_name(trial.status),
+                    escape(broken_limits(data, trial)), front_rank(data, trial.number) ? " class=on-front" : "");
+    table.add(cells, attributes);
   }
   std::string note = first == 0 ? ""
                                 : element("p", "class=muted",
@@ -227,7 +219,7 @@ std::string trials_section(const ReportData& data) {
       "section", "id=trials",
       element("h2", "All trials") + "\n" +
           element("details", element("summary", counted(static_cast<int64_t>(data.trials.size()), "trial", "trials")) +
-                                 note + table.text("class=compact data-sortable")));
+                                 note + table.text("class=compact data-sortable data-filtered")));
 }
 
 }  // namespace nacre

@@ -174,13 +174,14 @@
     return { show, hide };
   }
 
-  function describe(tip, title, rows, text) {
+  function describe(tip, title, rows, text, drawing = null) {
     make("strong", {}, title, tip);
     const list = make("dl", {}, null, tip);
     for (const [name, value] of rows) {
       make("dt", {}, name, list);
       make("dd", {}, value, list);
     }
+    if (drawing) drawNetwork(drawing, tip, 300, 74, false);
     if (text) make("p", { class: "decisions" }, text, tip);
   }
 
@@ -200,27 +201,184 @@
 
   // --- quality against each cost -------------------------------------------------------------------------------------
 
+  // --- networks as drawings ------------------------------------------------------------------------------------------
+
+  // data.drawings[trial]: {layers: [[kind, kernel, stride, channels, side, macs, params], ...], from, places, ops}; see
+  // network_drawing.hpp. A box is a layer, its height its channels, a bow a connection that passes layers by.
+  const kinds = ["convolution", "depthwise", "pointwise", "linear", "pool", "join", "other"];
+  const kindWords = { convolution: "convolution", depthwise: "depthwise convolution", pointwise: "1×1 convolution", linear: "linear layer", pool: "pooling", join: "joined paths", other: "other" };
+
+  function layerText(drawing, i) {
+    const [kind, kernel, stride, channels, side, macs, params] = drawing.layers[i], word = kinds[kind];
+    const parts = [kernel > 1 ? `${kernel}×${kernel} ` : "", word === "other" || word === "join" || word === "pool" ? drawing.ops[i] || kindWords[word] : kindWords[word]];
+    const facts = [channels ? `${channels} channels` : "", side ? `${side}×${side}` : "", stride > 1 ? `stride ${stride}` : "", macs ? `${numberText({ name: "", unit: "" }, macs)} MACs` : "", params ? `${numberText({ name: "", unit: "" }, params)} parameters` : ""];
+    const place = drawing.places[i] ? `${drawing.places[i]}: ` : "";
+    return `${place}${parts.join("")}; ${facts.filter(Boolean).join(", ")}`;
+  }
+
+  function drawNetwork(drawing, parent, width, height, titles) {
+    const count = drawing.layers.length, step = Math.min(26, (width - 12) / count), left = (width - step * count) / 2;
+    const top = 18, bottom = height - 13, middle = (top + bottom) / 2;
+    const svg = draw("svg", { class: titles ? "net" : "net drawing-small", viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" }, parent);
+    if (titles) { svg.setAttribute("width", width); svg.setAttribute("height", height); }
+    const at = (i) => left + step * (i + 0.5), widest = Math.max(2, ...drawing.layers.map((layer) => layer[3]));
+    const size = (i) => (kinds[drawing.layers[i][0]] === "join" ? 5 : 6 + (bottom - top - 6) * Math.log2(1 + drawing.layers[i][3]) / Math.log2(1 + widest));
+    for (let i = 0; i < count; ++i) {
+      for (const from of drawing.from[i] || [i - 1]) {
+        const x = from < 0 ? Math.max(0, left - 4) : at(from);
+        if (i - from <= 1) { draw("path", { class: "net-line", d: `M${x} ${middle}H${at(i)}` }, svg); continue; }
+        const rise = Math.min(12, 4 + 1.5 * (i - from)), high = top - 2;
+        const start = from < 0 ? middle : middle - size(from) / 2, end = middle - size(i) / 2;
+        draw("path", { class: "net-line", d: `M${x} ${start}C${x} ${high - rise} ${at(i)} ${high - rise} ${at(i)} ${end}` }, svg);
+      }
+    }
+    let side = -1, free = -Infinity;
+    for (let i = 0; i < count; ++i) {
+      const word = kinds[drawing.layers[i][0]], h = size(i), w = Math.max(1.5, step * 0.68);
+      const node = word === "join" ? draw("circle", { class: "net-join", cx: at(i), cy: middle, r: Math.min(2.5, Math.max(1.2, step / 2)) }, svg)
+        : draw("rect", { class: `net-${word}`, x: at(i) - w / 2, y: middle - h / 2, width: w, height: h, rx: Math.min(2, w / 4) }, svg);
+      if (titles) draw("title", {}, node, layerText(drawing, i));
+      const own = drawing.layers[i][4];
+      if (own && own !== side && word !== "join") {
+        side = own;
+        const text = `${own}×${own}`;
+        if (at(i) - w / 2 < free) continue;
+        draw("text", { x: Math.min(at(i) - w / 2, width - text.length * 5), y: height - 2 }, svg, text);
+        free = at(i) - w / 2 + text.length * 5 + 4;
+      }
+    }
+    return svg;
+  }
+
+  for (const holder of document.querySelectorAll(".drawing[data-trial]")) {
+    const drawing = data.drawings[holder.dataset.trial];
+    if (!drawing) continue;
+    const list = make("ul", { class: "legend" }, null, holder);
+    for (const kind of kinds.filter((word, k) => drawing.layers.some((layer) => layer[0] === k))) {
+      const item = make("li", {}, null, list);
+      make("span", { class: `net-${kind}` }, null, item);
+      item.append(kindWords[kind]);
+    }
+    drawNetwork(drawing, holder, Math.max(320, Math.min(1060, drawing.layers.length * 24 + 20)), 96, true);
+    make("p", { class: "muted" }, "A box is a layer, as high as it has channels; a bow passes layers by; sizes are those of the image. Point at a box for its numbers.", holder);
+  }
+
+  // --- what is shown: by state, by limit, by metric ------------------------------------------------------------------
+
+  const filter = { states: null, limits: {}, ranges: {} };  // states: null for all; ranges: {metric: [low, high]}
+  const onFilter = [];
+
+  // `row`: {status, beyond: [names], value(metric): number or null}.
+  function passes(row) {
+    if (filter.states && !filter.states.has(row.status)) return false;
+    for (const [name, wanted] of Object.entries(filter.limits)) {
+      if (wanted !== "all" && row.beyond.includes(name) !== (wanted === "beyond")) return false;
+    }
+    for (const [name, [low, high]] of Object.entries(filter.ranges)) {
+      const value = row.value(name);
+      if ((low !== null || high !== null) && value === null) return false;
+      if ((low !== null && value < low) || (high !== null && value > high)) return false;
+    }
+    return true;
+  }
+
+  const rowOfPoint = (p) => ({ status: p.status, beyond: p.beyond ? p.beyond.split(" ") : [], value: (name) => (p.metrics[name] ? p.metrics[name][0] : null) });
+
+  function makeFilters(before) {
+    const states = [...new Set([...data.points.map((p) => p.status), ...[...document.querySelectorAll("tr[data-status]")].map((row) => row.dataset.status)])];
+    const bar = make("form", { class: "filters", "aria-label": "What is shown" });
+    bar.addEventListener("submit", (event) => event.preventDefault());
+    const changed = () => onFilter.forEach((act) => act());
+    const resets = [];
+    if (states.length > 1) {
+      const group = make("fieldset", {}, null, bar);
+      make("legend", {}, "state", group);
+      const boxes = states.map((state) => {
+        const label = make("label", {}, null, group);
+        const box = make("input", { type: "checkbox", checked: "" }, null, label);
+        label.append(state);
+        box.addEventListener("change", () => {
+          const chosen = states.filter((_, i) => boxes[i].checked);
+          filter.states = chosen.length === states.length ? null : new Set(chosen);
+          changed();
+        });
+        return box;
+      });
+      resets.push(() => { filter.states = null; boxes.forEach((box) => { box.checked = true; }); });
+    }
+    for (const limit of data.limits) {
+      const label = make("label", {}, null, bar);
+      label.append(limit.text);
+      const select = make("select", { "aria-label": limit.text }, null, label);
+      for (const [value, text] of [["all", "kept or not"], ["kept", "kept"], ["beyond", "not kept"]]) make("option", { value }, text, select);
+      select.addEventListener("change", () => { filter.limits[limit.name] = select.value; changed(); });
+      resets.push(() => { filter.limits = {}; select.value = "all"; });
+    }
+    const specs = [quality, ...data.costs], group = make("fieldset", {}, null, bar);
+    make("legend", {}, "from … to", group);
+    const choice = make("select", { "aria-label": "metric" }, null, group), inputs = [];
+    const units = specs.map((spec) => {
+      const values = data.points.map((p) => p.metrics[spec.name]).filter(Boolean).map((entry) => Math.abs(entry[0]));
+      return unitFor(spec, Math.max(0, ...values));
+    });
+    specs.forEach((spec, i) => make("option", { value: String(i) }, units[i][1] ? `${spec.name} (${units[i][1]})` : spec.name, choice));
+    for (const word of ["least", "most"]) inputs.push(make("input", { type: "number", step: "any", "aria-label": word, placeholder: word }, null, group));
+    const read = (input, scale) => (input.value === "" ? null : Number(input.value) * scale);
+    const apply = () => {
+      const i = Number(choice.value), range = inputs.map((input) => read(input, units[i][0]));
+      filter.ranges = range.some((bound) => bound !== null) ? { [specs[i].name]: range } : {};
+      changed();
+    };
+    choice.addEventListener("change", () => { inputs.forEach((input) => { input.value = ""; }); apply(); });
+    inputs.forEach((input) => input.addEventListener("input", apply));
+    resets.push(() => { filter.ranges = {}; inputs.forEach((input) => { input.value = ""; }); });
+    const reset = make("button", { type: "button" }, "show all", bar);
+    reset.addEventListener("click", () => { resets.forEach((act) => act()); changed(); });
+    const count = make("output", {}, "", bar);
+    const tell = () => {
+      const shown = data.points.filter((p) => passes(rowOfPoint(p))).length;
+      count.textContent = `${shown} of ${data.points.length} networks drawn`;
+    };
+    onFilter.push(tell);
+    tell();
+    before.before(bar);
+  }
+
+  // Rows of the table of trials follow the same filter.
+  for (const table of document.querySelectorAll("table[data-filtered]")) {
+    const names = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
+    onFilter.push(() => {
+      for (const row of table.tBodies[0].rows) {
+        const value = (name) => {
+          const cell = row.cells[names.indexOf(name)], entry = cell && cell.querySelector("data");
+          return entry ? Number(entry.value) : null;
+        };
+        row.hidden = !passes({ status: row.dataset.status, beyond: row.dataset.beyond ? row.dataset.beyond.split(" ") : [], value });
+      }
+    });
+  }
+
   function pointTitle(point) {
-    const name = point.network ? `network ${point.network}, trial ${point.trial}` : point.kind === "random" && !data.random.own ? `random network ${point.trial}` : `trial ${point.trial}`;
+    const name = point.network ? `network ${point.network}, trial ${point.trial}` : point.kind === "random" ? `random network ${point.trial}` : `trial ${point.trial}`;
     return point.feasible ? name : `${name} (beyond a limit)`;
   }
 
   function pointRows(point) {
     const rows = [quality, ...data.costs].filter((spec) => point.metrics[spec.name]).map((spec) => [spec.name, point.metrics[spec.name][1]]);
     if (point.made_by) rows.push(["made by", point.made_by]);
-    if (point.also_random && point.kind === "front") rows.push(["random search", "found it too"]);
     return rows;
   }
 
   function paintFront(holder, cost) {
-    const points = data.points.filter((p) => p.metrics[cost.name] && p.metrics[quality.name]);
+    const points = data.points.filter((p) => p.metrics[cost.name] && p.metrics[quality.name] && passes(rowOfPoint(p)));
     const valueX = (p) => p.metrics[cost.name][0], valueY = (p) => p.metrics[quality.name][0];
     make("h3", {}, `${quality.name} against ${cost.name}`, holder);
     const entries = [["front", "network of the front"], ["faint", "not beaten in these two"]];
-    if (points.some((p) => p.kind === "random" || p.also_random)) entries.push(["random", "random search"]);
+    if (points.some((p) => p.kind === "random")) entries.push(["random", "random search"]);
     if (points.some((p) => p.kind === "trial")) entries.push(["trial", "other trial"]);
     if (cost.limit !== undefined) entries.push(["limit", "limit"]);
     legend(holder, entries);
+    if (!points.length) { make("p", { class: "muted" }, "No network passes the filter.", holder); return; }
 
     // Few bad networks should not squeeze the others: the axis begins at a low quantile, those behind it lie on the border.
     const ys = points.map(valueY), front = points.filter((p) => p.kind === "front").map(valueY);
@@ -250,10 +408,9 @@
     for (const point of [...points].sort((p, q) => order[p.kind] - order[q.kind])) {
       const outside = quality.maximize ? valueY(point) < border : valueY(point) > border;
       const px = x.map(valueX(point)), py = outside ? (quality.maximize ? box.bottom : box.top) : y.map(valueY(point));
-      if (point.kind === "front" && point.also_random) symbol("random", px, py, layer, 9);
       const node = symbol(point.kind, px, py, layer);
       if (!point.feasible) node.classList.add("infeasible");
-      const mark = { x: px, y: py, weight: point.kind === "front" ? 60 : 0, fill: (box) => describe(box, pointTitle(point), pointRows(point), point.text) };
+      const mark = { x: px, y: py, weight: point.kind === "front" ? 60 : 0, fill: (box) => describe(box, pointTitle(point), pointRows(point), point.text, point.kind === "random" ? null : data.drawings[point.trial]) };
       marks.push(mark);
       if (point.kind !== "front") continue;
       mark.node = node;
@@ -276,8 +433,9 @@
     for (const cost of data.costs) {
       if (!data.points.some((p) => p.metrics[cost.name])) continue;
       const figure = make("figure", {}, null, frontHolder);
-      responsive(make("div", { class: "plot" }, null, figure), (holder) => paintFront(holder, cost));
+      onFilter.push(responsive(make("div", { class: "plot" }, null, figure), (holder) => paintFront(holder, cost)));
     }
+    if (data.points.length > 1) makeFilters(frontHolder);
   }
 
   // --- progress beside random search ---------------------------------------------------------------------------------

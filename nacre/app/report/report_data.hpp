@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "nacre/app/report/network_drawing.hpp"
 #include "nacre/base/json.hpp"
 #include "nacre/design/cost.hpp"
 #include "nacre/design/trial.hpp"
@@ -19,7 +20,8 @@ struct ReportFact {
 
 struct ReportTrial {
   Trial trial;
-  std::string text;  // the candidate for people: decisions with labels
+  std::string text;             // the candidate for people: decisions with labels
+  NetworkDrawing drawing = {};  // empty where none is wanted: of a large study only some have one
 };
 
 // A network of the front, or one of the nearest when no candidate keeps the limits.
@@ -31,20 +33,6 @@ struct ReportNetwork {
   Cost cost;                            // totals and the share of each layer; items may be empty
   std::vector<ReportFact> facts;        // structure hash, number of nodes, ...
 };
-
-// Random search to compare with.
-struct RandomComparison {
-  enum class Kind {
-    none,
-    own_trials,  // the uniform samples with which the search began
-    separate,    // further uniform samples, evaluated for this comparison
-  };
-  Kind kind = Kind::none;
-  std::vector<Trial> trials;
-};
-
-// The uniform samples that a search asked first, before it learned anything; none when it did not begin with any.
-RandomComparison leading_random_trials(const std::vector<ReportTrial>& trials);
 
 struct ReportData {
   std::string study;                          // name
@@ -64,7 +52,7 @@ struct ReportData {
   std::string stop_reason;  // a sentence: why the search ended
   double spent_s = 0;       // wall clock of all sittings
   Json strategy_statistics = Json::object();
-  RandomComparison random;
+  std::vector<Trial> random;  // uniform samples evaluated beside the search for comparison; empty: none were
 
   Json configuration;  // resolved, every key
   std::vector<ReportFact> machine;

@@ -20,5 +20,7 @@ std::string configuration_section(const ReportData& data);
 // "3 networks", "1 network".
 std::string counted(int64_t count, const std::string& singular, const std::string& plural);
 std::string network_name(size_t rank);  // "network 1" for rank 0
+// Names of the limits that a trial breaks or whose metric it does not know, with a space between.
+std::string broken_limits(const ReportData& data, const Trial& trial);
 
 }  // namespace nacre

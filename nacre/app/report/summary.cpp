@@ -69,9 +69,12 @@ int64_t trials_stopped_by(const ReportData& data, const Limit& limit) {
 
 std::string limits_table(const ReportData& data, const Metrics& best) {
   if (data.objectives.limits.empty()) return element("p", "No limits were set.");
-  html::Table table(
-      "Limits",
-      {{"limit"}, {"bound", true}, {"best network", true}, {"used", true}, {"kept"}, {"trials beyond", true}});
+  html::Table table("Limits", {{"limit"},
+                               {"bound", true},
+                               {"best network", true},
+                               {"used", true, true},
+                               {"kept"},
+                               {"trials beyond", true, true}});
   const Limit* binding = tightest_limit(data, best);
   for (const Limit& limit : data.objectives.limits) {
     const std::optional<double> value = metric_value(best, limit.metric);
@@ -161,6 +164,14 @@ std::string counted(int64_t count, const std::string& singular, const std::strin
 }
 
 std::string network_name(size_t rank) { return "network " + std::to_string(rank + 1); }
+
+std::string broken_limits(const ReportData& data, const Trial& trial) {
+  std::string names;
+  for (const Limit& limit : data.objectives.limits) {
+    if (limit.relative_excess(trial.metrics) > 0) names += (names.empty() ? "" : " ") + limit.metric;
+  }
+  return names;
+}
 
 std::string summary_section(const ReportData& data) {
   const TrialCounts counts = count_trials(data);

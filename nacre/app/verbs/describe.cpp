@@ -74,14 +74,15 @@ void describe_configuration(const std::string& path, const Session& session) {
 
 void describe(const std::vector<std::string>& words, const Session& session) {
   if (words.size() == 1 && std::filesystem::exists(words[0])) return describe_configuration(words[0], session);
-  if (words.size() == 2) {
+  if (words.size() >= 2) {
+    const std::string name = words.size() == 2 ? words[1] : words[1] + " " + words[2];  // verb repro run
     const CatalogueKind kind = catalogue_kind(words[0]);
     std::vector<std::string> names;
     for (const RegistryRecord& record : kind.records) {
-      if (record.name == words[1]) return describe_record(kind, record, session);
+      if (record.name == name) return describe_record(kind, record, session);
       names.push_back(record.name);
     }
-    throw UserError(unknown_name_message(kind.kind, words[1], names, "nacre list " + kind.plural));
+    throw UserError(unknown_name_message(kind.kind, name, names, "nacre list " + kind.plural));
   }
   std::vector<std::string> names;
   bool found = false;
@@ -103,7 +104,7 @@ void add_describe(Command& program, Session& session) {
   Command verb =
       program.add_verb("describe", "one thing in full: keys, defaults, example; or the space of a configuration file");
   auto words = std::make_shared<std::vector<std::string>>();
-  verb.add_option("what", *words, "[kind] name, e.g. space mbconv; or a configuration file").required().expected(1, 2);
+  verb.add_option("what", *words, "[kind] name, e.g. space mbconv; or a configuration file").required().expected(1, 3);
   verb.on_run([words, &session] { describe(*words, session); });
 }
 

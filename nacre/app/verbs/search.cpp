@@ -145,7 +145,15 @@ void run_plan(const Plan& plan, bool must_exist, bool allow_other_machine, Sessi
   options.interrupted = [] { return interrupt_requested(); };
   options.progress = [&](const Progress& progress) { line.show(progress); };
   options.final_progress = [&](const FinalProgress& progress) { line.show(progress); };
-  const SearchRunResult result = run_search(plan, options);
+  SearchRunResult result;
+  try {
+    result = run_search(plan, options);
+  } catch (const Interrupted&) {  // what was found by now can be looked at
+    line.finish();
+    if (std::filesystem::exists(study_file(plan.output_dir)))
+      log_info("report so far: {}", write_study_report(plan.output_dir).string());
+    throw;
+  }
   line.finish();
   write_study_report(plan.output_dir);
   print_outcome(plan, result, session);

@@ -85,6 +85,15 @@ TorchKernel make_thresholded_relu(const NodeContext& context) {
   return [=](NodeRun& run) { run.out(0, at::threshold(run.in(0), alpha, 0)); };
 }
 
+TorchKernel make_shrink(const NodeContext& context) {
+  const double bias = context.attributes().real("bias", 0), lambda = context.attributes().real("lambd", 0.5F);
+  return [=](NodeRun& run) {
+    const at::Tensor& x = run.in(0);
+    const at::Tensor zero = at::zeros_like(x);
+    run.out(0, at::where(x < -lambda, x + bias, at::where(x > lambda, x - bias, zero)));
+  };
+}
+
 at::Tensor softplus(const at::Tensor& x) { return at::softplus(x, 1, /*threshold=*/30); }
 at::Tensor softsign(const at::Tensor& x) { return x / (at::abs(x) + 1); }
 
@@ -106,6 +115,7 @@ std::vector<TorchOperator> activation_operators() {
           {.name = "Gelu", .make = make_gelu},
           {.name = "Softplus", .precision = Precision::wide, .make = make_unary<softplus>},
           {.name = "Softsign", .make = make_unary<softsign>},
+          {.name = "Shrink", .make = make_shrink},
           {.name = "ThresholdedRelu", .make = make_thresholded_relu},
           {.name = "Erf", .make = make_unary<at::erf>},
           {.name = "Exp", .precision = Precision::wide, .make = make_unary<at::exp>},

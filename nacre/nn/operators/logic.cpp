@@ -36,6 +36,13 @@ TorchKernel make_is_inf(const NodeContext& context) {
   };
 }
 
+TorchKernel make_bit_shift(const NodeContext& context) {
+  const bool left = context.attributes().text("direction", "LEFT") == "LEFT";
+  return [=](NodeRun& run) {
+    run.out(0, left ? at::bitwise_left_shift(run.in(0), run.in(1)) : at::bitwise_right_shift(run.in(0), run.in(1)));
+  };
+}
+
 }  // namespace
 
 std::vector<TorchOperator> logic_operators() {
@@ -50,7 +57,12 @@ std::vector<TorchOperator> logic_operators() {
           {.name = "Not", .make = make_unary<at::logical_not>},
           {.name = "Where", .make = make_where},
           {.name = "IsNaN", .make = make_unary<at::isnan>},
-          {.name = "IsInf", .make = make_is_inf}};
+          {.name = "IsInf", .make = make_is_inf},
+          {.name = "BitwiseAnd", .make = make_pairwise<at::bitwise_and>},
+          {.name = "BitwiseOr", .make = make_pairwise<at::bitwise_or>},
+          {.name = "BitwiseXor", .make = make_pairwise<at::bitwise_xor>},
+          {.name = "BitwiseNot", .make = make_unary<at::bitwise_not>},
+          {.name = "BitShift", .make = make_bit_shift}};
 }
 
 }  // namespace nacre::torch_operators

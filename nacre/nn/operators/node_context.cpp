@@ -51,12 +51,13 @@ std::vector<int64_t> host_integers(const at::Tensor& tensor) {
 const std::vector<TorchOperator>& all_torch_operators() {
   using Family = std::vector<TorchOperator> (*)();
   static const std::vector<TorchOperator> kAll = [] {
-    // The families of nacre/ir/operators, in the same order; control flow is refused by name.
+    // The families of nacre/ir/operators, in the same order; control flow is in nn/control_flow.hpp.
     constexpr Family kFamilies[] = {
-        convolution_operators, pooling_operators,  normalization_operators,  activation_operators,
-        arithmetic_operators,  logic_operators,    matrix_product_operators, softmax_operators,
-        reduction_operators,   ordering_operators, layout_operators,         slicing_operators,
-        gather_operators,      resize_operators,   creation_operators,
+        convolution_operators, pooling_operators,      normalization_operators,  activation_operators,
+        arithmetic_operators,  logic_operators,        matrix_product_operators, softmax_operators,
+        reduction_operators,   ordering_operators,     layout_operators,         slicing_operators,
+        gather_operators,      resize_operators,       creation_operators,       selection_operators,
+        recurrent_operators,   quantization_operators,
     };
     std::vector<TorchOperator> all;
     for (const Family family : kFamilies) {

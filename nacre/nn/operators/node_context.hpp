@@ -82,6 +82,9 @@ std::vector<TorchOperator> slicing_operators();
 std::vector<TorchOperator> gather_operators();
 std::vector<TorchOperator> resize_operators();
 std::vector<TorchOperator> creation_operators();
+std::vector<TorchOperator> selection_operators();
+std::vector<TorchOperator> recurrent_operators();
+std::vector<TorchOperator> quantization_operators();
 
 // Null when there is none.
 const TorchOperator* find_torch_operator(std::string_view op, std::string_view domain);

@@ -124,6 +124,7 @@ class MbconvSpace : public NetworkSpace {
     if (width_percent_.empty()) throw UserError(options.position("width"), "space.width: expected at least one");
     squeeze_excite_ = options.text("squeeze_excite");
     bias_ = options.boolean("bias");
+    always_expand_ = options.boolean("always_expand");
     activation_ = activation_from_name(options.text("activation"), options.position("activation"));
   }
 
@@ -175,7 +176,8 @@ class MbconvSpace : public NetworkSpace {
                              .stride = stride,
                              .bias = bias_,
                              .activation = activation_,
-                             .squeeze_excite = squeeze_excite_ == "all"};
+                             .squeeze_excite = squeeze_excite_ == "all",
+                             .always_expand = always_expand_};
     if (squeeze_excite_ != "choose") return inverted_residual(choose, b, x, channels, options);
     const auto with = [&](bool squeeze_excite) {
       return [options, squeeze_excite, &choose, &channels](GraphBuilder& b2, ValueId y) {
@@ -192,6 +194,7 @@ class MbconvSpace : public NetworkSpace {
   std::vector<int64_t> width_percent_;
   std::string squeeze_excite_;
   bool bias_ = false;
+  bool always_expand_ = false;
   Activation activation_ = Activation::relu;
 };
 
@@ -250,6 +253,11 @@ RegistryRecord mbconv_record() {
                {.name = "bias",
                 .type = ParameterType::boolean,
                 .description = "bias in the convolutions of blocks, as in FBNet's released networks",
+                .default_value = false},
+               {.name = "always_expand",
+                .type = ParameterType::boolean,
+                .description = "the first 1x1 convolution of a block stays where it changes no channels, as in "
+                               "HW-NAS-Bench",
                 .default_value = false}}),
           .example =
               "space:\n  kind: mbconv\n  candidates: [k3_e1, k3_e3, k5_e3, skip]\n  width: [0.5, 1.0]\n  recipe: "

@@ -1,0 +1,36 @@
+#include "nacre/bench/probe.hpp"
+
+namespace nacre {
+
+const Registry<ProbeFactory>& probe_registry() {
+  static const Registry<ProbeFactory> registry = [] {
+    Registry<ProbeFactory> list("probe", "probes");
+    add_networks_probe(list);
+    add_table_probe(list);
+    add_verb_probe(list);
+    return list;
+  }();
+  return registry;
+}
+
+std::string with_places(const std::string& text, const std::map<std::string, std::string>& places) {
+  std::string result;
+  size_t at = 0;
+  for (;;) {
+    const size_t open = text.find('{', at);
+    result += text.substr(at, open - at);
+    if (open == std::string::npos) return result;
+    const size_t close = text.find('}', open);
+    const std::string word = text.substr(open + 1, close == std::string::npos ? close : close - open - 1);
+    const auto found = places.find(word);
+    if (close == std::string::npos || found == places.end()) {
+      std::vector<std::string> names;
+      for (const auto& [name, value] : places) names.push_back(name);
+      throw UserError("'" + text + "': " + unknown_name_message("place", word, names));
+    }
+    result += found->second;
+    at = close + 1;
+  }
+}
+
+}  // namespace nacre

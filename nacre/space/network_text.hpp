@@ -1,0 +1,20 @@
+// A network of a space as people write it.
+//
+//   labels      "stage1/0/op=k3_e1 stage2/0/op=skip ..."    what Trace::text prints; any order
+//   indices     "7_8_1_8"                                   of the alternatives, in the order of the space's decisions
+//   notation    mbconv: "3/1 | 3/6 - 3/1g2 | ..."           tables of FBNet (mbconv.hpp)
+//               nasbench201: "012340", "|none~0|+|...|"     code or string of the benchmark (nasbench201.hpp)
+//               darts: "sep3 1, skip 0 | ... / ..."         genotype: normal / reduction cell (darts.hpp)
+#pragma once
+
+#include <string>
+
+#include "nacre/space/space.hpp"
+
+namespace nacre {
+
+// Complete decisions of `space`. UserError when the text is none of these, names what the space does not have, or leaves
+// a decision open.
+Decisions decisions_from_text(const Space& space, const std::string& text);
+
+}  // namespace nacre
