@@ -7,6 +7,7 @@
 
 #include "nacre/ir/graph_builder.hpp"
 #include "nacre/ir/reference_executor.hpp"
+#include "nacre/ir/schema.hpp"
 #include "tests/ir/onnx_file.hpp"
 #include "tests/ir/operator_case.hpp"
 
