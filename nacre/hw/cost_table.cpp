@@ -109,6 +109,14 @@ Probe describe_probe(const Graph& group, const std::string& ops) {
   return probe;
 }
 
+void MeasuredValues::add(const std::map<std::string, double, std::less<>>& pass) {
+  for (const auto& [metric, value] : pass) {
+    const auto known = values.try_emplace(metric, value).first;
+    known->second = std::min(known->second, value);
+  }
+  ++passes;
+}
+
 double Residual::apply(double sum_of_groups, double group_count, double total_bytes) const {
   return std::max(0.0,
                   sum * (sum_of_groups - call * group_count) + groups * group_count + bytes * total_bytes + constant);
@@ -128,7 +136,7 @@ TableAnswer look_up(const CostTable& table, const Graph& deployed) {
     const auto found = table.entries.find(group.probe.key);
     if (found != table.entries.end()) {
       group.known = true;
-      group.values = found->second.values;
+      group.values = found->second.measured.values;
     } else {
       // The entry of the same operators that is nearest in work and traffic, scaled by both.
       const TableEntry* nearest = nullptr;
@@ -143,7 +151,7 @@ TableAnswer look_up(const CostTable& table, const Graph& deployed) {
       } else {
         const double scale = std::sqrt((group.probe.flops + 1) / (nearest->probe.flops + 1) * (group.probe.bytes + 1) /
                                        (nearest->probe.bytes + 1));
-        for (const auto& [metric, value] : nearest->values) {
+        for (const auto& [metric, value] : nearest->measured.values) {
           const auto residual = table.residuals.find(metric);
           const double call = residual == table.residuals.end() ? 0 : std::min(residual->second.call, value);
           group.values[metric] = call + (value - call) * scale;

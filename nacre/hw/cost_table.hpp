@@ -43,9 +43,18 @@ struct Probe {
 Probe describe_probe(const Graph& group, const std::string& ops);
 std::string ops_text(const Graph& graph, const std::vector<NodeId>& group);
 
+// What was measured of one group or network: by metric (latency_s, energy_j, ...) the lowest of several passes.
+struct MeasuredValues {
+  std::map<std::string, double, std::less<>> values;
+  int64_t passes = 0;
+
+  // One more pass. A neighbour on the machine or a slower clock only ever adds: the lower value stays.
+  void add(const std::map<std::string, double, std::less<>>& pass);
+};
+
 struct TableEntry {
   Probe probe;
-  std::map<std::string, double, std::less<>> values;  // by metric: latency_s, energy_j, ...
+  MeasuredValues measured;
 };
 
 // cost = a * sum of groups (without the fixed part of a call) + b * groups + c * bytes + d, all but a often 0.
@@ -76,10 +85,10 @@ struct CostTable {
   bool complete = false;    // building was finished
   std::vector<std::string> metrics;
   FusedPairs fused;
-  std::map<std::string, TableEntry> entries;                                   // by key
-  std::map<std::string, std::map<std::string, double, std::less<>>> networks;  // measured whole: by structure hash
-  std::map<std::string, Residual, std::less<>> residuals;                      // by metric
-  std::map<std::string, TableError, std::less<>> errors;                       // by metric
+  std::map<std::string, TableEntry> entries;               // by key
+  std::map<std::string, MeasuredValues> networks;          // whole: by structure hash
+  std::map<std::string, Residual, std::less<>> residuals;  // by metric
+  std::map<std::string, TableError, std::less<>> errors;   // by metric
 };
 
 // UserError for a file that is no table of this form.

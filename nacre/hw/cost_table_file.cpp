@@ -6,7 +6,7 @@
 namespace nacre {
 namespace {
 
-constexpr int kForm = 1;
+constexpr int kForm = 2;
 constexpr const char* kKind = "nacre cost table";
 
 Json to_json(const Residual& residual) {
@@ -48,6 +48,16 @@ Values values_from_json(const Json& json) {
   return values;
 }
 
+// The values with the number of passes beside them.
+void write_measured(Json& json, const MeasuredValues& measured) {
+  json["values"] = to_json(measured.values);
+  json["passes"] = measured.passes;
+}
+
+MeasuredValues measured_from_json(const Json& json) {
+  return {values_from_json(json.at("values")), json.at("passes").get<int64_t>()};
+}
+
 CostTable table_from_json(const Json& json) {
   CostTable table;
   table.target = json.at("target");
@@ -66,10 +76,10 @@ CostTable table_from_json(const Json& json) {
     TableEntry entry;
     entry.probe = {row.at("key").get<std::string>(), row.at("text").get<std::string>(),
                    row.at("ops").get<std::string>(), row.at("flops").get<double>(), row.at("bytes").get<double>()};
-    entry.values = values_from_json(row.at("values"));
+    entry.measured = measured_from_json(row);
     table.entries.emplace(entry.probe.key, std::move(entry));
   }
-  for (const auto& [key, values] : json.at("networks").items()) table.networks[key] = values_from_json(values);
+  for (const auto& [key, row] : json.at("networks").items()) table.networks[key] = measured_from_json(row);
   for (const auto& [metric, residual] : json.at("residuals").items())
     table.residuals[metric] = residual_from_json(residual);
   for (const auto& [metric, error] : json.at("errors").items()) table.errors[metric] = error_from_json(error);
@@ -114,13 +124,13 @@ void write_cost_table(const CostTable& table, const std::filesystem::path& path)
   Json& entries = json["entries"] = Json::array();
   for (const auto& [key, entry] : table.entries) {
     entries.push_back({{"text", entry.probe.text},
-                       {"values", to_json(entry.values)},
                        {"ops", entry.probe.ops},
                        {"flops", entry.probe.flops},
                        {"bytes", entry.probe.bytes},
                        {"key", key}});
+    write_measured(entries.back(), entry.measured);
   }
-  for (const auto& [key, values] : table.networks) json["networks"][key] = to_json(values);
+  for (const auto& [key, measured] : table.networks) write_measured(json["networks"][key], measured);
   write_file_atomically(path, json.dump(1) + "\n");
 }
 

@@ -33,6 +33,9 @@ struct PairPlace {
   Piece producer, consumer, both;
 };
 
+// Where two neighbours stand, by their names.
+using PairPlaces = std::map<std::pair<std::string, std::string>, std::vector<PairPlace>>;
+
 class Builder {
  public:
   Builder(CostTable& table, const TableWork& work) : table_(table), work_(work) {}
@@ -40,10 +43,14 @@ class Builder {
   void build() {
     table_.complete = false;
     try {
-      measure_call();
-      find_fused_pairs();
-      measure_groups();
-      measure_networks();
+      const PairPlaces pairs = pairs_of_networks();
+      for (pass_ = 1; pass_ <= work_.passes; ++pass_) measure_pairs(pairs);
+      find_fused_pairs(pairs);
+      const std::map<std::string, Piece> groups = groups_of_networks();
+      for (pass_ = 1; pass_ <= work_.passes; ++pass_) {
+        measure_groups(groups);
+        measure_networks();
+      }
     } catch (...) {
       work_.save(table_);
       throw;
@@ -54,20 +61,19 @@ class Builder {
   }
 
  private:
-  // Measured now, or before.
-  const Values& measured(const Piece& piece) {
+  // Measured in this pass, now or before.
+  void measure(const Piece& piece) {
     const auto known = table_.entries.find(piece.probe.key);
-    if (known != table_.entries.end()) return known->second.values;
+    if (known != table_.entries.end() && known->second.measured.passes >= pass_) return;
+    const Values values = costs(work_.probe_target, piece.graph);
     TableEntry& entry = table_.entries[piece.probe.key];
     entry.probe = piece.probe;
-    try {
-      entry.values = costs(work_.probe_target, piece.graph);
-    } catch (...) {
-      table_.entries.erase(piece.probe.key);
-      throw;
-    }
+    entry.measured.add(values);
     save_now_and_then();
-    return entry.values;
+  }
+
+  double value_of(const Piece& piece, const std::string& metric) const {
+    return table_.entries.at(piece.probe.key).measured.values.at(metric);
   }
 
   Values costs(Target& target, const Graph& graph) {
@@ -93,40 +99,55 @@ class Builder {
   }
 
   // What every call carries whatever it runs: a ReLU of one number.
-  void measure_call() {
+  static Piece call_piece() {
     GraphBuilder builder("call");
     const ValueId x = builder.input("x", ElementType::float32, {Dim(1)});
     builder.output(builder.activation(x, Activation::relu), "y");
-    Piece piece{{kCallKey, "Relu of one number", kCallKey, 1, 8}, builder.take()};
-    call_ = measured(piece);
+    return {{kCallKey, "Relu of one number", kCallKey, 1, 8}, builder.take()};
   }
 
-  double call(const std::string& metric) const { return call_.at(metric); }
+  double call(const std::string& metric) const { return table_.entries.at(kCallKey).measured.values.at(metric); }
+
+  void show(int64_t done, int64_t planned, const std::string& what) const {
+    const std::string pass = work_.passes > 1 ? fmt::format(", pass {} of {}", pass_, work_.passes) : "";
+    work_.progress({done, planned, what + pass});
+  }
 
   // --- fused pairs
 
-  void find_fused_pairs() {
-    std::map<std::pair<std::string, std::string>, std::vector<PairPlace>> pairs;
+  // The largest places of each pair.
+  PairPlaces pairs_of_networks() const {
+    PairPlaces pairs;
     for (const Graph& network : work_.networks) collect_pairs(network, pairs);
-    table_.fused.clear();
-    int64_t done = 0;
-    const auto planned = static_cast<int64_t>(pairs.size());
     for (auto& [names, places] : pairs) {
-      work_.progress({done++, planned, "operator pairs"});
       std::ranges::sort(places, std::ranges::greater{}, [](const PairPlace& place) { return place.both.probe.flops; });
-      size_t fused = 0, asked = 0;
-      for (const PairPlace& place : places) {
-        if (asked == kPlacesOfAPair) break;
-        ++asked;
-        fused += is_fused(place);
-      }
-      if (2 * fused > asked) table_.fused.insert(names);
+      if (places.size() > kPlacesOfAPair) places.erase(places.begin() + kPlacesOfAPair, places.end());
     }
-    work_.progress({planned, planned, "operator pairs"});
+    return pairs;
   }
 
-  void collect_pairs(const Graph& network,
-                     std::map<std::pair<std::string, std::string>, std::vector<PairPlace>>& pairs) {
+  void measure_pairs(const PairPlaces& pairs) {
+    measure(call_piece());
+    int64_t done = 0;
+    const auto planned = static_cast<int64_t>(pairs.size());
+    for (const auto& [names, places] : pairs) {
+      show(done++, planned, "operator pairs");
+      for (const PairPlace& place : places) {
+        for (const Piece* piece : {&place.producer, &place.consumer, &place.both}) measure(*piece);
+      }
+    }
+    show(planned, planned, "operator pairs");
+  }
+
+  void find_fused_pairs(const PairPlaces& pairs) {
+    table_.fused.clear();
+    for (const auto& [names, places] : pairs) {
+      const auto fused = std::ranges::count_if(places, [this](const PairPlace& place) { return is_fused(place); });
+      if (2 * fused > std::ssize(places)) table_.fused.insert(names);
+    }
+  }
+
+  static void collect_pairs(const Graph& network, PairPlaces& pairs) {
     const std::vector<std::vector<NodeId>> consumers = network.consumers();
     for (NodeId id = 0; id < static_cast<NodeId>(network.nodes().size()); ++id) {
       const Node& node = network.node(id);
@@ -151,18 +172,18 @@ class Builder {
 
   static std::string name_of(const Node& node) { return node.domain.empty() ? node.op : node.domain + "." + node.op; }
 
-  bool is_fused(const PairPlace& place) {
+  bool is_fused(const PairPlace& place) const {
     const std::string& metric = work_.metrics.at(0);
     const double fixed = call(metric);
-    const double a = std::max(0.0, measured(place.producer).at(metric) - fixed);
-    const double b = std::max(0.0, measured(place.consumer).at(metric) - fixed);
-    const double both = std::max(0.0, measured(place.both).at(metric) - fixed);
+    const double a = std::max(0.0, value_of(place.producer, metric) - fixed);
+    const double b = std::max(0.0, value_of(place.consumer, metric) - fixed);
+    const double both = std::max(0.0, value_of(place.both, metric) - fixed);
     return a + b - both > kFusedShare * std::min(a, b);
   }
 
   // --- groups
 
-  void measure_groups() {
+  std::map<std::string, Piece> groups_of_networks() const {
     std::map<std::string, Piece> pieces;
     for (const Graph& network : work_.networks) {
       for (const std::vector<NodeId>& group : node_groups(network, table_.fused)) {
@@ -173,13 +194,17 @@ class Builder {
       }
     }
     if (pieces.empty()) throw UserError("no operator of these networks can be measured alone");
+    return pieces;
+  }
+
+  void measure_groups(const std::map<std::string, Piece>& pieces) {
     int64_t done = 0;
     const auto planned = static_cast<int64_t>(pieces.size());
     for (const auto& [key, piece] : pieces) {
-      work_.progress({done++, planned, "groups"});
-      measured(piece);
+      show(done++, planned, "groups");
+      measure(piece);
     }
-    work_.progress({planned, planned, "groups"});
+    show(planned, planned, "groups");
   }
 
   // --- whole networks
@@ -187,14 +212,16 @@ class Builder {
   void measure_networks() {
     const int64_t planned = std::min<int64_t>(work_.whole, static_cast<int64_t>(work_.networks.size()));
     for (int64_t i = 0; i < planned; ++i) {
-      work_.progress({i, planned, "networks"});
+      show(i, planned, "networks");
       const Graph& network = work_.networks[static_cast<size_t>(i)];
       const std::string key = structure_hash(network).hex();
-      if (table_.networks.contains(key)) continue;
-      table_.networks[key] = costs(work_.target, network);
+      const auto known = table_.networks.find(key);
+      if (known != table_.networks.end() && known->second.passes >= pass_) continue;
+      const Values values = costs(work_.target, network);
+      table_.networks[key].add(values);
       save_now_and_then();
     }
-    work_.progress({planned, planned, "networks"});
+    show(planned, planned, "networks");
   }
 
   void fit() {
@@ -207,7 +234,7 @@ class Builder {
       for (int64_t i = 0; i < whole; ++i) {
         const Graph& network = work_.networks[static_cast<size_t>(i)];
         const TableAnswer answer = look_up(table_, network);
-        const double cost = table_.networks.at(structure_hash(network).hex()).at(metric);
+        const double cost = table_.networks.at(structure_hash(network).hex()).values.at(metric);
         if (i < fitted) {
           double sum = 0;
           for (const TableAnswer::Group& group : answer.groups)
@@ -225,7 +252,7 @@ class Builder {
 
   CostTable& table_;
   const TableWork& work_;
-  Values call_;
+  int64_t pass_ = 1;
   std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();
 };
 

@@ -5,6 +5,9 @@
 //   groups   every distinct group of all networks, alone
 //   whole    some of the networks end to end: most for the residual, the rest kept aside for the error
 //
+// Each is measured once per pass, and the passes lie apart in time: where a machine is slower for some seconds (other
+// tenants, its clock), another pass finds it undisturbed, and the lowest value is kept.
+//
 // All of it is kept in the table as it is measured, so that building goes on where it was stopped.
 #pragma once
 
@@ -32,6 +35,7 @@ struct TableWork {
   std::vector<Graph> networks;
   int64_t whole = 0;
   int64_t kept_aside = 0;
+  int64_t passes = 1;
   std::function<void(const CostTable&)> save = [](const CostTable&) {};  // now and then, and at the end
   std::function<bool()> interrupted = [] { return false; };
   std::function<void(const TableProgress&)> progress = [](const TableProgress&) {};

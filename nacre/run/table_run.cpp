@@ -51,6 +51,7 @@ class TableRun {
                       "aside (--kept-aside {})",
                       options_.networks, options_.kept_aside));
     }
+    if (options_.passes < 1) throw UserError("--passes: expected at least 1");
     if (has_parameter(kind_, "per_node")) section_["per_node"] = false;
     std::shared_ptr<Target> target = make_target(section_, options_.base_folder);
     if (!target->measures()) {
@@ -69,6 +70,7 @@ class TableRun {
                              .networks = networks_,
                              .whole = options_.networks,
                              .kept_aside = options_.kept_aside,
+                             .passes = options_.passes,
                              .save = [this](const CostTable& t) { write_cost_table(t, options_.output); },
                              .interrupted = options_.interrupted,
                              .progress = options_.progress});

@@ -17,6 +17,7 @@ struct TableRunOptions {
   std::filesystem::path output;  // the table's file; what it holds is not measured again
   int64_t networks = 36;         // measured whole
   int64_t kept_aside = 12;       // of them
+  int64_t passes = 3;            // measurements of each, apart in time; the lowest counts
   int64_t sampled = 200;         // networks whose operators are measured, at least; every alternative is among them
   uint64_t seed = 0;
   std::function<bool()> interrupted = [] { return false; };

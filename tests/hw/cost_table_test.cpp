@@ -179,6 +179,7 @@ class LawfulTarget : public Target {
                         graph.node(graph.value(node.inputs[0]).producer).op == "Conv";
       if (!free) time_s += time_of(graph, id);
     }
+    if (slow_from <= calls && calls < slow_until) time_s *= 1.7;
     Cost cost;
     cost.totals["latency_s"] = {.value = time_s, .unit = "s", .origin = Origin::measured};
     cost.totals["energy_j"] = {.value = 3 * time_s, .unit = "J", .origin = Origin::measured};
@@ -187,6 +188,7 @@ class LawfulTarget : public Target {
 
   int calls = 0;
   int fail_after = 0;
+  int slow_from = 0, slow_until = 0;  // calls during which the device is slower
 
  private:
   static double time_of(const Graph& graph, NodeId id) {
@@ -241,6 +243,32 @@ TEST(TableBuilder, FindsFusionAndPredictsNetworksItNeverMeasured) {
     EXPECT_NEAR(predicted(table, answer, "latency_s").value(), truth, (estimated ? 0.3 : 0.02) * truth);
   }
   EXPECT_FALSE(predicted(table, look_up(table, deployed_chain(4, 1)), "area_mm2").has_value());
+}
+
+TEST(TableBuilder, ASlowPeriodOfTheDeviceIsForgottenInTheNextPass) {
+  const auto build = [](int slow_from, int slow_until, int64_t passes) {
+    LawfulTarget target;
+    target.slow_from = slow_from;
+    target.slow_until = slow_until;
+    CostTable table = head(target);
+    build_cost_table(table, {.target = target,
+                             .probe_target = target,
+                             .metrics = table.metrics,
+                             .networks = chains(),
+                             .whole = 16,
+                             .kept_aside = 5,
+                             .passes = passes});
+    return std::pair(table, target.calls);
+  };
+  const auto [steady, calls] = build(0, 0, 1);
+  EXPECT_GT(build(calls - 20, calls - 10, 1).first.errors.at("latency_s").mean_relative, 0.1);
+  const auto [twice, twice_calls] = build(calls - 20, calls - 10, 2);
+  EXPECT_EQ(twice_calls, 2 * calls);
+  EXPECT_EQ(twice.fused, steady.fused);
+  ASSERT_EQ(twice.entries.size(), steady.entries.size());
+  for (const auto& [key, entry] : steady.entries)
+    EXPECT_EQ(twice.entries.at(key).measured.values, entry.measured.values);
+  for (const auto& [key, network] : steady.networks) EXPECT_EQ(twice.networks.at(key).values, network.values);
 }
 
 TEST(TableBuilder, GoesOnWhereItWasStopped) {
@@ -301,7 +329,7 @@ TEST(CostTableFile, IsReadBackEqual) {
   EXPECT_THROW(read_cost_table(first), UserError);
   write_file_atomically(first, "{\"kind\": \"nacre cost table\", \"form\": 99}");
   EXPECT_THROW(read_cost_table(first), UserError);
-  write_file_atomically(first, "{\"kind\": \"nacre cost table\", \"form\": 1, \"target\": 3}");
+  write_file_atomically(first, "{\"kind\": \"nacre cost table\", \"form\": 2, \"target\": 3}");
   EXPECT_THROW(read_cost_table(first), UserError);
 }
 
@@ -322,7 +350,7 @@ class TableTargetTest : public testing::Test {
     const Graph network = deployed_chain(4, 1);
     for (const std::vector<NodeId>& group : node_groups(network, {})) {
       TableEntry entry{describe_probe(*node_group_graph(network, group), ops_text(network, group)),
-                       {{"latency_s", 1e-4}}};
+                       {.values = {{"latency_s", 1e-4}}, .passes = 1}};
       table_.entries.emplace(entry.probe.key, entry);
     }
     table_.residuals["latency_s"] = {};

@@ -241,6 +241,9 @@ void add_measure(Command& program, Session& session) {
   verb.add_option("-o,--output", options->output, "the table's file; what it holds is not measured again");
   verb.add_option("--networks", options->table.networks, "networks that are measured whole").non_negative();
   verb.add_option("--kept-aside", options->table.kept_aside, "of them, for the error that is stated").non_negative();
+  verb.add_option("--passes", options->table.passes,
+                  "measurements of each operator and network, apart in time; the lowest counts")
+      .non_negative();
   verb.add_option("--sampled", options->table.sampled, "networks whose operators are measured, at least")
       .non_negative();
   verb.add_option("--seed", options->seed, "of the drawing").non_negative();
