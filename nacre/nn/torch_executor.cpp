@@ -32,19 +32,23 @@ struct ExecutorStep {
   TorchKernel kernel;
   std::vector<StepInput> inputs;
   std::vector<int32_t> outputs;  // slots, -1 for one that nobody reads
+  std::vector<int64_t> masks;  // the bits of outputs that are carried in a wider type, 0 for others; empty when none is
 };
 
 namespace {
 
-// Constants of types that libtorch does not hold, in the next wider one: their numbers are what counts.
+// Constants of 4 bits in 8: their numbers are what counts.
 Tensor held_by_torch(const Tensor& tensor) {
   switch (tensor.type()) {
     case ElementType::uint4: return tensor.cast(ElementType::uint8);
     case ElementType::int4: return tensor.cast(ElementType::int8);
-    case ElementType::uint16: return tensor.cast(ElementType::int32);
-    case ElementType::uint32: return tensor.cast(ElementType::int64);
     default: return tensor;
   }
+}
+
+// uint16 and uint32 are carried in wider types (torch_types.hpp): these bits of a result are what a wrap-around leaves.
+int64_t mask_of(ElementType type) {
+  return type == ElementType::uint16 ? 0xFFFF : type == ElementType::uint32 ? 0xFFFFFFFF : 0;
 }
 
 // Turns nodes into steps; collects everything that cannot be run before it complains.
@@ -146,7 +150,11 @@ class Compiler {
           all_constant && std::ranges::find(record->constant_inputs, i) != record->constant_inputs.end();
       step.inputs.push_back(read_already ? StepInput() : input_of(node.inputs[i]));
     }
-    for (const ValueId output : node.outputs) step.outputs.push_back(output == kNone ? -1 : slot_of(output));
+    for (const ValueId output : node.outputs) {
+      step.outputs.push_back(output == kNone ? -1 : slot_of(output));
+      step.masks.push_back(output == kNone ? 0 : mask_of(graph_.value(output).type));
+    }
+    if (std::ranges::all_of(step.masks, [](int64_t mask) { return mask == 0; })) step.masks.clear();
     steps.push_back(std::move(step));
   }
 
@@ -284,6 +292,9 @@ std::vector<at::Tensor> TorchExecutor::run(std::span<const at::Tensor> inputs, P
       step.kernel(run);
     } catch (const c10::Error& error) {
       throw UserError(step.text + ": " + error.what_without_backtrace());
+    }
+    for (size_t i = 0; i < step.masks.size(); ++i) {
+      if (step.masks[i] != 0 && results[i].defined()) results[i] = at::bitwise_and(results[i], step.masks[i]);
     }
     for (size_t i = 0; i < step.outputs.size(); ++i) {
       if (step.outputs[i] >= 0) slots[static_cast<size_t>(step.outputs[i])] = std::move(results[i]);

@@ -14,6 +14,8 @@ at::ScalarType torch_type(ElementType type) {
     case ElementType::int32: return at::kInt;
     case ElementType::int64: return at::kLong;
     case ElementType::boolean: return at::kBool;
+    case ElementType::uint16: return at::kInt;
+    case ElementType::uint32: return at::kLong;
     default:
       throw UserError("tensors of type " + std::string(element_type_name(type)) +
                       " cannot be run by the torch executor");
@@ -41,10 +43,10 @@ at::Device torch_device(Device device) { return device == Device::cpu ? at::Devi
 at::ScalarType storage_type(Arithmetic arithmetic) { return arithmetic == Arithmetic::fp64 ? at::kDouble : at::kFloat; }
 
 at::Tensor share_with_torch(const Tensor& tensor) {
-  auto keeper = std::make_shared<Tensor>(tensor);
+  const at::ScalarType type = torch_type(tensor.type());
+  auto keeper = std::make_shared<Tensor>(tensor.cast(element_type(type)));
   // libtorch has no tensors of constant bytes; the contract above stands for it.
   void* bytes = const_cast<std::byte*>(keeper->data());
-  const at::ScalarType type = torch_type(tensor.type());
   const std::vector<int64_t> extents = tensor.extents();
   if (tensor.empty()) return at::empty(extents, at::TensorOptions(type));
   return at::from_blob(

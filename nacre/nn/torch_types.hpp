@@ -7,14 +7,14 @@
 
 namespace nacre {
 
-// UserError for types that libtorch cannot hold (int4, uint16, ...); 8-bit floats where this libtorch has them not.
+// uint16 and uint32 are carried in int32 and int64. UserError for what libtorch cannot hold (int4, uint64, 8-bit floats, text).
 at::ScalarType torch_type(ElementType type);
 ElementType element_type(at::ScalarType type);
 at::Device torch_device(Device device);
 // float, double of a Numerics: what parameters and inputs are kept in (bf16 keeps fp32).
 at::ScalarType storage_type(Arithmetic arithmetic);
 
-// Shares the bytes of `tensor` (which the result keeps alive) and must only be read.
+// Shares the bytes of `tensor` (which the result keeps alive) unless carried, and must only be read.
 at::Tensor share_with_torch(const Tensor& tensor);
 // A copy that libtorch owns.
 at::Tensor copy_to_torch(const Tensor& tensor);

@@ -1,18 +1,13 @@
 // The operator tests of the ONNX project (542 single operators, 41 small graphs), straight from their archives: read, run by
-// the reference executor, compared with the outputs that came with them; written, read again, same structure. Where
-// NACRE_ONNX_TABLE names a file, the table of what passes (docs/onnx_operators.md, by scripts/onnx_operators).
+// the reference executor, compared with the outputs that came with them; written, read again, same structure.
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstdlib>
-#include <map>
 
-#include "nacre/base/file.hpp"
 #include "nacre/ir/hash.hpp"
 #include "nacre/ir/onnx_io.hpp"
 #include "nacre/ir/onnx_test_data.hpp"
-#include "nacre/ir/schema.hpp"
-#include "tests/ir/operator_cases.hpp"
 
 namespace nacre {
 namespace {
@@ -62,45 +57,6 @@ TEST_P(OnnxOperatorData, ReadRunWriteAgree) {
   RecordProperty("passed", passed);
   std::printf("%s: %d official tests pass on the reference executor\n", GetParam(), passed);
   EXPECT_GT(passed, 0);
-}
-
-struct Row {
-  int tests = 0, passed = 0;
-};
-
-// One line an operator, by the operator that a test's last node has.
-TEST(OnnxOperatorTable, IsMadeByRunning) {
-  const char* path = std::getenv("NACRE_ONNX_TABLE");
-  if (path == nullptr) GTEST_SKIP() << "NACRE_ONNX_TABLE names no file (scripts/onnx_operators sets it)";
-  std::map<std::string, Row> rows;
-  for (const char* archive : {"op_tests_node.tar.gz", "op_tests_simple_pytorch_operator.tar.gz"}) {
-    for (const OnnxTestCase& test : read_onnx_test_cases(collection() / archive)) {
-      OnnxReadOptions options;
-      options.infer = false;
-      std::string subject = "Constant";
-      try {
-        const Graph graph = read_onnx_bytes(test.model, test.name, options);
-        if (!graph.nodes().empty()) subject = graph.nodes().back().op;
-      } catch (const UserError&) {
-        continue;  // an optional sequence
-      }
-      ++rows[subject].tests;
-      if (run_onnx_test(test).outcome == OnnxTestResult::Outcome::passed) ++rows[subject].passed;
-    }
-  }
-  std::string text;
-  for (const OperatorSchema* schema : all_operators()) {
-    if (!schema->domain.empty()) continue;
-    const Row row = rows[schema->name];
-    const bool has_bodies = schema->name == "If" || schema->name == "Loop" || schema->name == "Scan";
-    text += "| " + schema->name + " | " + (schema->reference != nullptr || has_bodies ? "yes" : "no") + " | " +
-            (row.tests == 0 ? "-" : std::to_string(row.passed) + " of " + std::to_string(row.tests)) + " | " +
-            (testing::case_makers().contains(schema->name) ? "yes"
-             : has_bodies                                  ? "networks"
-                                                           : "no") +
-            " |\n";
-  }
-  write_file_atomically(path, text);
 }
 
 INSTANTIATE_TEST_SUITE_P(Archives, OnnxOperatorData,

@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include "executor_check.hpp"
+#include "nacre/ir/schema.hpp"
+#include "nacre/ir/text_form.hpp"
 #include "nacre/nn/fused_norm.hpp"
 #include "nacre/nn/fusion.hpp"
 
@@ -239,6 +241,50 @@ TEST(Executor, DropoutKeepsTheMeanAndFollowsItsGenerator) {
   EXPECT_NEAR(at::mean(at::eq(run(1), 0).to(at::kFloat)).item<double>(), 0.25, 0.02);
   EXPECT_TRUE(at::equal(run(1), run(1)));
   EXPECT_FALSE(at::equal(run(1), run(2)));
+}
+
+TEST(Executor, DropoutGivesItsMask) {
+  Graph graph = parse_graph(
+      "graph(x: float32[1,5000]) { r: float32[] = frozen [0.25]; y, mask = Dropout(x, r); return y, mask }");
+  infer_shapes(graph);
+  const Numerics numerics = numerics_under_test();
+  PlainStore store(graph, 0, numerics);
+  const TorchExecutor executor(graph, numerics);
+  const std::vector<at::Tensor> inputs = {at::ones({1, 5000})};
+  std::vector<at::Tensor> outputs = executor.run(inputs, store, {});
+  EXPECT_TRUE(outputs[1].all().item<bool>());
+  EXPECT_EQ(outputs[1].scalar_type(), at::kBool);
+  at::Generator generator = numerics.device == Device::cpu ? at::make_generator<at::CPUGeneratorImpl>(7)
+                                                           : at::globalContext().defaultGenerator(at::kCUDA).clone();
+  outputs = executor.run(inputs, store, {.training = true, .generator = generator});
+  EXPECT_TRUE(at::allclose(outputs[0], outputs[1].to(outputs[0].scalar_type()) / 0.75));
+  EXPECT_NEAR(outputs[1].to(at::kFloat).mean().item<double>(), 0.75, 0.03);
+}
+
+// libtorch has no uint16 and uint32: sums and products wrap around as those of the types would.
+TEST(Executor, CarriedTypesWrapAround) {
+  for (const ElementType type : {ElementType::uint16, ElementType::uint32}) {
+    const std::string name(element_type_name(type));
+    Graph graph = parse_graph("graph(a: " + name + "[4], b: " + name +
+                              "[4]) { s = Add(a, b); d = Sub(a, b); p = Mul(a, b); return s, d, p }");
+    infer_shapes(graph);
+    const uint64_t modulus = type == ElementType::uint16 ? uint64_t{1} << 16 : uint64_t{1} << 32;
+    const std::vector<uint64_t> a = {0, 1, modulus - 1, modulus / 2 + 3}, b = {1, 2, modulus - 1, modulus / 2 + 5};
+    NamedTensors inputs = {{"a", Tensor(type, {4})}, {"b", Tensor(type, {4})}};
+    for (int64_t i = 0; i < 4; ++i) {
+      inputs.at("a").set_number_at(i, static_cast<double>(a[static_cast<size_t>(i)]));
+      inputs.at("b").set_number_at(i, static_cast<double>(b[static_cast<size_t>(i)]));
+    }
+    const Numerics numerics = numerics_under_test();
+    PlainStore store(graph, 0, numerics);
+    const std::vector<at::Tensor> outputs = run_torch(graph, inputs, store, numerics);
+    for (size_t i = 0; i < 4; ++i) {
+      const auto found = [&](size_t output) { return from_torch(outputs[output]).integers()[i]; };
+      EXPECT_EQ(found(0), static_cast<int64_t>((a[i] + b[i]) % modulus)) << name;
+      EXPECT_EQ(found(1), static_cast<int64_t>((a[i] - b[i]) % modulus)) << name;
+      EXPECT_EQ(found(2), static_cast<int64_t>((a[i] * b[i]) % modulus)) << name;
+    }
+  }
 }
 
 TEST(Executor, RefusesByName) {

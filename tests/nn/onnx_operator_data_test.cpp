@@ -40,8 +40,10 @@ NamedTensors run_by_torch(const Graph& graph, const NamedTensors& inputs) {
   for (size_t i = 0; i < outputs.size(); ++i) {
     const Value& value = graph.value(graph.outputs[i]);
     const bool real = is_floating(value.type) && at::isFloatingType(outputs[i].scalar_type());
-    named.emplace(value_text(graph, graph.outputs[i]),
-                  from_torch(real ? outputs[i].to(torch_type(value.type)) : outputs[i]));
+    Tensor tensor = from_torch(real ? outputs[i].to(torch_type(value.type)) : outputs[i]);
+    // Types that libtorch lacks are carried in wider ones.
+    if (value.type == ElementType::uint16 || value.type == ElementType::uint32) tensor = tensor.cast(value.type);
+    named.emplace(value_text(graph, graph.outputs[i]), std::move(tensor));
   }
   return named;
 }
@@ -50,14 +52,18 @@ struct Row {
   int tests = 0, reference = 0, torch = 0;
 };
 
-// The operator a test is about: that of its last node.
+// The operator a test is about: that of its last node; none where it cannot be read.
 std::string subject(const OnnxTestCase& test) {
   OnnxReadOptions options;
   options.infer = false;
-  const Graph graph = read_onnx_bytes(test.model, test.name, options);
-  if (graph.nodes().empty()) return "Constant";
-  const Node& node = graph.nodes().back();
-  return node.domain.empty() ? node.op : node.domain + "." + node.op;
+  try {
+    const Graph graph = read_onnx_bytes(test.model, test.name, options);
+    if (graph.nodes().empty()) return "Constant";
+    const Node& node = graph.nodes().back();
+    return node.domain.empty() ? node.op : node.domain + "." + node.op;
+  } catch (const UserError&) {
+    return "";  // an optional sequence
+  }
 }
 
 std::string table(const std::map<std::string, Row>& rows) {
@@ -75,12 +81,15 @@ std::string table(const std::map<std::string, Row>& rows) {
     const bool on_torch = std::ranges::find(torch, schema->name) != torch.end();
     text += "| " + schema->name + " | " + (runs ? "yes" : "no") + " | " + count(row.reference) + " | " +
             (on_torch ? "yes" : "no") + " | " + count(row.torch) + " | " +
-            (testing::case_makers().contains(schema->name) ? "yes" : "-") + " |\n";
+            (testing::case_makers().contains(schema->name) ? "yes"
+             : has_bodies                                  ? "networks"
+                                                           : "no") +
+            " |\n";
   }
   return text;
 }
 
-// Expected outputs that disagree with the specification and were corrected upstream later, and an optional sequence.
+// As in tests/ir/onnx_operator_data_test.cpp.
 const std::set<std::string>& known_exceptions() {
   static const std::set<std::string> names = {
       "test_resize_downsample_scales_linear_align_corners", "test_resize_downsample_scales_cubic_align_corners",
@@ -95,9 +104,9 @@ TEST(OnnxOperatorDataOnTorch, AgreesWhereItDoesNotRefuse) {
   std::string refused;
   for (const char* archive : {"op_tests_node.tar.gz", "op_tests_simple_pytorch_operator.tar.gz"}) {
     for (const OnnxTestCase& test : read_onnx_test_cases(collection() / archive)) {
-      if (known_exceptions().contains(test.name)) continue;
       Row& row = rows[subject(test)];
       ++row.tests;
+      if (known_exceptions().contains(test.name)) continue;
       row.reference += run_onnx_test(test).outcome == Outcome::passed ? 1 : 0;
       const OnnxTestResult result = run_onnx_test(test, run_by_torch, {.relative = 1e-3, .absolute = 1e-5});
       EXPECT_NE(result.outcome, Outcome::differs) << test.name << ": " << result.message;
@@ -110,7 +119,8 @@ TEST(OnnxOperatorDataOnTorch, AgreesWhereItDoesNotRefuse) {
     }
   }
   std::printf("official tests that pass on libtorch: %d; refused:\n%s", passed, refused.c_str());
-  EXPECT_GT(passed, 500);
+  // All 579 but nine: 8-bit floats (5) and uint64 (4), which this libtorch has not.
+  EXPECT_GE(passed, 570);
   if (const char* path = std::getenv("NACRE_ONNX_TABLE")) write_file_atomically(path, table(rows));
 }
 

@@ -46,10 +46,15 @@ TorchKernel make_constant_of_shape(const NodeContext& context) {
   };
 }
 
-TorchKernel make_range(const NodeContext&) {
-  return [](NodeRun& run) {
+TorchKernel make_range(const NodeContext& context) {
+  const std::string place = node_text(context.graph(), context.id());
+  return [=](NodeRun& run) {
     const at::Tensor& start = run.in(0);
-    run.out(0, at::arange(start.item(), run.in(1).item(), run.in(2).item(), start.options()));
+    const at::Scalar first = start.item(), limit = run.in(1).item(), delta = run.in(2).item();
+    if (delta.toDouble() == 0) throw UserError(place + ": the step of Range is 0");
+    // libtorch refuses a step that leads away from the limit; ONNX has nothing then.
+    const bool away = (limit.toDouble() - first.toDouble()) / delta.toDouble() <= 0;
+    run.out(0, away ? at::empty({0}, start.options()) : at::arange(first, limit, delta, start.options()));
   };
 }
 

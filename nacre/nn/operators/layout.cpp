@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <functional>
 
-#include "nacre/nn/operators/node_context.hpp"
+#include "nacre/nn/operators/late_input.hpp"
 #include "nacre/nn/torch_types.hpp"
 
 namespace nacre::torch_operators {
@@ -17,11 +17,8 @@ at::Tensor reshape(const at::Tensor& x, std::vector<int64_t> target, bool allow_
 
 TorchKernel make_reshape(const NodeContext& context) {
   const bool allow_zero = context.attributes().integer("allowzero", 0) != 0;
-  if (context.constant_input(1) == nullptr) {
-    return [=](NodeRun& run) { run.out(0, reshape(run.in(0), host_integers(run.in(1)), allow_zero)); };
-  }
-  const std::vector<int64_t> target = context.constant_integers(1);
-  return [=](NodeRun& run) { run.out(0, reshape(run.in(0), target, allow_zero)); };
+  const LateIntegers target(context, 1);
+  return [=](NodeRun& run) { run.out(0, reshape(run.in(0), target.of(run), allow_zero)); };
 }
 
 TorchKernel make_flatten(const NodeContext& context) {
@@ -48,10 +45,12 @@ TorchKernel make_transpose(const NodeContext& context) {
 
 // libtorch squeezes one axis at a time: from the last, so that the numbers of the others hold.
 TorchKernel make_squeeze(const NodeContext& context) {
-  const std::vector<int64_t> axes = context.constant_integers(1);
+  const bool all = !context.has_input(1);  // an empty list of axes is none
+  const LateIntegers given(context, 1);
   return [=](NodeRun& run) {
     at::Tensor y = run.in(0);
-    if (axes.empty()) return run.out(0, y.squeeze());
+    const std::vector<int64_t> axes = given.of(run);
+    if (all) return run.out(0, y.squeeze());
     std::vector<int64_t> order;
     for (const int64_t axis : axes) order.push_back(axis < 0 ? axis + y.dim() : axis);
     std::ranges::sort(order, std::greater<>());
@@ -61,9 +60,10 @@ TorchKernel make_squeeze(const NodeContext& context) {
 }
 
 TorchKernel make_unsqueeze(const NodeContext& context) {
-  const std::vector<int64_t> axes = context.constant_integers(1);
+  const LateIntegers given(context, 1);
   return [=](NodeRun& run) {
     at::Tensor y = run.in(0);
+    const std::vector<int64_t> axes = given.of(run);
     std::vector<int64_t> order;
     const int64_t rank = y.dim() + static_cast<int64_t>(axes.size());
     for (const int64_t axis : axes) order.push_back(axis < 0 ? axis + rank : axis);
@@ -78,16 +78,23 @@ TorchKernel make_identity(const NodeContext&) {
 }
 
 TorchKernel make_dropout(const NodeContext& context) {
-  if (context.output_count() > 1) context.fail("the mask of Dropout cannot be computed by the torch executor");
-  const std::vector<double> ratio = context.constant_numbers(1);
-  const double p = ratio.empty() ? 0.5 : ratio[0];
-  if (!(p >= 0 && p < 1)) context.fail("the ratio of Dropout is " + std::to_string(p) + ", expected 0 to 1");
+  const LateNumbers given(context, 1);
+  const std::string place = node_text(context.graph(), context.id());
   return [=](NodeRun& run) {
-    if (!run.mode().training || p == 0) return run.out(0, run.in(0));
+    const at::Tensor& x = run.in(0);
+    const std::vector<double> ratio = given.of(run);
+    const double p = ratio.empty() ? 0.5 : ratio[0];
+    if (!(p >= 0 && p < 1))
+      throw UserError(place + ": the ratio of Dropout is " + std::to_string(p) + ", expected 0 to 1");
+    if (!run.mode().training || p == 0) {
+      if (run.output_count() > 1) run.out(1, at::ones_like(x, x.options().dtype(at::kBool)));
+      return run.out(0, x);
+    }
     NACRE_CHECK(run.mode().generator.has_value(), "training with dropout needs a generator");
-    at::Tensor mask = at::empty_like(run.in(0).detach());
-    mask.bernoulli_(1 - p, *run.mode().generator).div_(1 - p);
-    run.out(0, run.in(0) * mask);
+    at::Tensor mask = at::empty_like(x.detach());
+    mask.bernoulli_(1 - p, *run.mode().generator);
+    if (run.output_count() > 1) run.out(1, mask.to(at::kBool));
+    run.out(0, x * mask.div_(1 - p));
   };
 }
 

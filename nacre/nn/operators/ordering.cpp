@@ -1,5 +1,5 @@
 // Extremes, order and running sums on libtorch.
-#include "nacre/nn/operators/node_context.hpp"
+#include "nacre/nn/operators/late_input.hpp"
 
 namespace nacre::torch_operators {
 namespace {
@@ -25,23 +25,24 @@ TorchKernel make_arg_extreme(const NodeContext& context) {
 TorchKernel make_top_k(const NodeContext& context) {
   const int64_t axis = context.attributes().integer("axis", -1);
   const bool largest = context.attributes().integer("largest", 1) != 0;
-  const std::vector<int64_t> k = context.constant_integers(1);
-  if (k.size() != 1) context.fail("K of TopK must be one integer");
+  const LateIntegers given(context, 1);
+  const std::string place = node_text(context.graph(), context.id()) + ": K of TopK";
   return [=](NodeRun& run) {
+    const int64_t k = single(given.of(run), place);
     // A stable sort settles ties as ONNX does: the lower index first.
     auto [values, indices] = at::sort(run.in(0), /*stable=*/true, axis, /*descending=*/largest);
-    run.out(0, values.narrow(axis, 0, k[0]));
-    if (run.output_count() > 1) run.out(1, indices.narrow(axis, 0, k[0]));
+    run.out(0, values.narrow(axis, 0, k));
+    if (run.output_count() > 1) run.out(1, indices.narrow(axis, 0, k));
   };
 }
 
 TorchKernel make_cumulative_sum(const NodeContext& context) {
-  const std::vector<int64_t> axes = context.constant_integers(1);
-  if (axes.size() != 1) context.fail("the axis of CumSum must be one integer");
-  const int64_t axis = axes[0];
+  const LateIntegers given(context, 1);
+  const std::string place = node_text(context.graph(), context.id()) + ": the axis of CumSum";
   const bool exclusive = context.attributes().integer("exclusive", 0) != 0;
   const bool reverse = context.attributes().integer("reverse", 0) != 0;
   return [=](NodeRun& run) {
+    const int64_t axis = single(given.of(run), place);
     at::Tensor x = run.in(0);
     if (reverse) x = at::flip(x, axis);
     at::Tensor y = at::cumsum(x, axis).to(x.scalar_type());

@@ -34,20 +34,23 @@ at::Tensor spread(const at::Tensor& scale, const at::Tensor& x, int64_t axis, in
   return scale.reshape(shape);
 }
 
-at::Tensor saturated(const at::Tensor& real, at::ScalarType type) {
-  const Range range = range_of(type);
+at::Tensor saturated(const at::Tensor& real, at::ScalarType type, const Range& range) {
   return at::clamp(real, range.low, range.high).to(type);
 }
 
+at::Tensor saturated(const at::Tensor& real, at::ScalarType type) { return saturated(real, type, range_of(type)); }
+
 TorchKernel make_quantize(const NodeContext& context) {
   const int64_t axis = context.attributes().integer("axis", 1), block = context.attributes().integer("block_size", 0);
-  const at::ScalarType type = torch_type(context.graph().value(context.node().outputs[0]).type);
+  const ElementType declared = context.graph().value(context.node().outputs[0]).type;
+  const at::ScalarType type = torch_type(declared);
+  const Range range = declared == ElementType::uint16 ? Range{0, 65535} : range_of(type);
   if (at::isFloatingType(type)) context.fail("quantizing to a floating-point type cannot be run by the torch executor");
   return [=](NodeRun& run) {
     const at::Tensor x = run.in(0).to(wide_type(run.in(0)));
     at::Tensor y = at::round(x / spread(run.in(1).to(x.scalar_type()), x, axis, block));
     if (run.has(2)) y = y + spread(run.in(2).to(x.options()), x, axis, block);
-    run.out(0, saturated(y, type));
+    run.out(0, saturated(y, type, range));
   };
 }
 

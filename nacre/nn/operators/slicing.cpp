@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "nacre/nn/operators/node_context.hpp"
+#include "nacre/nn/operators/late_input.hpp"
 
 namespace nacre::torch_operators {
 namespace {
@@ -20,11 +20,16 @@ TorchKernel make_concat(const NodeContext& context) {
 
 TorchKernel make_split(const NodeContext& context) {
   const int64_t axis = context.attributes().integer("axis", 0);
-  const std::vector<int64_t> sizes = context.constant_integers(1);
+  const LateIntegers given(context, 1);
   const auto parts = static_cast<int64_t>(context.output_count());
+  const std::string place = node_text(context.graph(), context.id());
   return [=](NodeRun& run) {
+    const std::vector<int64_t> sizes = given.of(run);
     const int64_t extent = run.in(0).size(axis);
     const int64_t equal = (extent + parts - 1) / parts;
+    if (!sizes.empty() && sizes.size() != run.output_count())
+      throw UserError(place + ": split has " + std::to_string(sizes.size()) + " entries for " + std::to_string(parts) +
+                      " outputs");
     int64_t start = 0;
     for (size_t i = 0; i < run.output_count(); ++i) {
       const int64_t size = sizes.empty() ? std::min(equal, extent - start) : sizes[i];
@@ -57,6 +62,9 @@ at::Tensor slice(const at::Tensor& x, const SliceRange& range) {
 
 at::Tensor slice_all(const at::Tensor& x, const std::vector<int64_t>& starts, const std::vector<int64_t>& ends,
                      const std::vector<int64_t>& axes, const std::vector<int64_t>& steps) {
+  const auto fits = [&](const std::vector<int64_t>& list) { return list.empty() || list.size() == starts.size(); };
+  if (ends.size() != starts.size() || !fits(axes) || !fits(steps))
+    throw UserError("starts, ends, axes and steps of a Slice must have the same number of entries");
   at::Tensor y = x;
   for (size_t i = 0; i < starts.size(); ++i) {
     const int64_t axis = axes.empty() ? static_cast<int64_t>(i) : axes[i];
@@ -66,18 +74,10 @@ at::Tensor slice_all(const at::Tensor& x, const std::vector<int64_t>& starts, co
 }
 
 TorchKernel make_slice(const NodeContext& context) {
-  bool constant = true;
-  for (size_t i = 1; i < context.input_count(); ++i)
-    constant = constant && (!context.has_input(i) || context.constant_input(i) != nullptr);
-  if (!constant) {
-    return [](NodeRun& run) {
-      const auto optional = [&](size_t i) { return run.has(i) ? host_integers(run.in(i)) : std::vector<int64_t>(); };
-      run.out(0, slice_all(run.in(0), optional(1), optional(2), optional(3), optional(4)));
-    };
-  }
-  const std::vector<int64_t> starts = context.constant_integers(1), ends = context.constant_integers(2),
-                             axes = context.constant_integers(3), steps = context.constant_integers(4);
-  return [=](NodeRun& run) { run.out(0, slice_all(run.in(0), starts, ends, axes, steps)); };
+  const LateIntegers starts(context, 1), ends(context, 2), axes(context, 3), steps(context, 4);
+  return [=](NodeRun& run) {
+    run.out(0, slice_all(run.in(0), starts.of(run), ends.of(run), axes.of(run), steps.of(run)));
+  };
 }
 
 // Any border but a constant one: an index per axis says which element stands where.
@@ -100,17 +100,21 @@ at::Tensor pad_by_index(const at::Tensor& x, int64_t axis, int64_t begin, int64_
 
 TorchKernel make_pad(const NodeContext& context) {
   const std::string mode(context.attributes().text("mode", "constant"));
-  const std::vector<int64_t> pads = context.constant_integers(1);
-  const std::vector<double> values = context.constant_numbers(2);
-  const double value = values.empty() ? 0 : values[0];
-  std::vector<int64_t> axes = context.constant_integers(3);
-  if (axes.empty()) {
-    for (size_t i = 0; i < pads.size() / 2; ++i) axes.push_back(static_cast<int64_t>(i));
-  }
-  if (pads.size() != 2 * axes.size())
-    context.fail("pads has " + std::to_string(pads.size()) + " entries for " + std::to_string(axes.size()) + " axes");
+  const LateIntegers given_pads(context, 1), given_axes(context, 3);
+  const LateNumbers given_value(context, 2);
+  const std::string place = node_text(context.graph(), context.id());
   return [=](NodeRun& run) {
     const at::Tensor& x = run.in(0);
+    const std::vector<int64_t> pads = given_pads.of(run);
+    const std::vector<double> values = given_value.of(run);
+    const double value = values.empty() ? 0 : values[0];
+    std::vector<int64_t> axes = given_axes.of(run);
+    if (axes.empty()) {
+      for (int64_t i = 0; i < x.dim(); ++i) axes.push_back(i);
+    }
+    if (pads.size() != 2 * axes.size())
+      throw UserError(place + ": pads has " + std::to_string(pads.size()) + " entries for " +
+                      std::to_string(axes.size()) + " axes");
     std::vector<int64_t> border(static_cast<size_t>(2 * x.dim()), 0);  // last axis first
     at::Tensor y = x;
     for (size_t i = 0; i < axes.size(); ++i) {
@@ -129,8 +133,8 @@ TorchKernel make_pad(const NodeContext& context) {
 }
 
 TorchKernel make_tile(const NodeContext& context) {
-  const std::vector<int64_t> repeats = context.constant_integers(1);
-  return [=](NodeRun& run) { run.out(0, run.in(0).repeat(repeats)); };
+  const LateIntegers repeats(context, 1);
+  return [=](NodeRun& run) { run.out(0, run.in(0).repeat(repeats.of(run))); };
 }
 
 // ONNX's Expand broadcasts both ways: a 1 in the target keeps the input's extent.
@@ -144,10 +148,8 @@ at::Tensor expand(const at::Tensor& x, std::vector<int64_t> target) {
 }
 
 TorchKernel make_expand(const NodeContext& context) {
-  if (context.constant_input(1) == nullptr)
-    return [](NodeRun& run) { run.out(0, expand(run.in(0), host_integers(run.in(1)))); };
-  const std::vector<int64_t> target = context.constant_integers(1);
-  return [=](NodeRun& run) { run.out(0, expand(run.in(0), target)); };
+  const LateIntegers target(context, 1);
+  return [=](NodeRun& run) { run.out(0, expand(run.in(0), target.of(run))); };
 }
 
 }  // namespace
