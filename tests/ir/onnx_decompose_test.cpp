@@ -4,73 +4,19 @@
 #include <cmath>
 
 #include "nacre/ir/onnx_decompose.hpp"
-#include "nacre/ir/onnx_io.hpp"
-#include "nacre/ir/onnx_test_data.hpp"
-#include "nacre/ir/reference_executor.hpp"
-#include "tests/ir/onnx_file.hpp"
+#include "tests/ir/fused_operator.hpp"
 #include "tests/ir/operator_case.hpp"
 
 namespace nacre {
 namespace {
 
+using testing::expect_same;
+using testing::Given;
+using testing::import;
+using testing::mapped;
 using testing::OnnxAttributes;
-using testing::OnnxDim;
-using testing::OnnxFile;
 using testing::random_tensor;
-
-constexpr Tolerance kTolerance{.relative = 1e-4, .absolute = 1e-5};
-
-struct Given {
-  std::string name;
-  Tensor tensor;
-  bool constant = false;
-};
-
-// A model of that one node; inputs of "" are omitted. Output names y0, y1, ...
-Graph import(const std::string& op, const std::vector<Given>& inputs, const OnnxAttributes& attributes,
-             const std::vector<std::string>& outputs = {"y0"}, const std::string& domain = "com.microsoft",
-             bool symbolic = false) {
-  OnnxFile file(17);
-  std::vector<std::string> names;
-  for (const Given& input : inputs) {
-    names.push_back(input.name);
-    if (input.name.empty()) continue;
-    std::vector<OnnxDim> dims;
-    for (size_t axis = 0; axis < input.tensor.extents().size(); ++axis)
-      dims.push_back(symbolic && axis == 0 ? OnnxDim("batch") : OnnxDim(input.tensor.extents()[axis]));
-    if (input.constant)
-      file.initializer(input.name, input.tensor);
-    else
-      file.input(input.name, dims, input.tensor.type());
-  }
-  file.node(op, names, outputs, attributes, "fused", domain);
-  for (const std::string& output : outputs) {
-    if (!output.empty()) file.output(output);
-  }
-  return read_onnx_bytes(file.bytes(), "fused.onnx");
-}
-
-NamedTensors run(const Graph& graph, const std::vector<Given>& inputs) {
-  for (const Node& node : graph.nodes()) EXPECT_FALSE(node.is_opaque()) << node.op;
-  NamedTensors named;
-  for (const Given& input : inputs) {
-    if (!input.name.empty() && !input.constant) named.emplace(input.name, input.tensor);
-  }
-  return run_reference(graph, named);
-}
-
-void expect_same(const Tensor& found, const Tensor& expected) {
-  const TensorDifference difference = compare_tensors(found, expected, kTolerance);
-  EXPECT_TRUE(difference.equal()) << difference.problem;
-}
-
-// x element by element.
-template <class Function>
-Tensor mapped(const Tensor& x, Function function) {
-  Tensor y = x;
-  for (int64_t i = 0; i < x.elements(); ++i) y.set_number_at(i, function(x.number_at(i)));
-  return y;
-}
+using testing::run_fused;
 
 TEST(Decompose, Activations) {
   Random random(1);
@@ -80,18 +26,18 @@ TEST(Decompose, Activations) {
     return 0.5 * v * (1 + std::tanh(std::sqrt(2 / M_PI) * (v + 0.044715 * v * v * v)));
   };
   const std::vector<Given> one = {{"x", x}};
-  expect_same(run(import("Gelu", one, {}), one).at("y0"), mapped(x, erf_gelu));
-  expect_same(run(import("FastGelu", one, {}), one).at("y0"), mapped(x, tanh_gelu));
-  expect_same(run(import("QuickGelu", one, OnnxAttributes().real("alpha", 1.702F)), one).at("y0"),
+  expect_same(run_fused(import("Gelu", one, {}), one).at("y0"), mapped(x, erf_gelu));
+  expect_same(run_fused(import("FastGelu", one, {}), one).at("y0"), mapped(x, tanh_gelu));
+  expect_same(run_fused(import("QuickGelu", one, OnnxAttributes().real("alpha", 1.702F)), one).at("y0"),
               mapped(x, [](double v) { return v / (1 + std::exp(-1.702 * v)); }));
-  expect_same(run(import("Silu", one, {}, {"y0"}, ""), one).at("y0"),
+  expect_same(run_fused(import("Silu", one, {}, {"y0"}, ""), one).at("y0"),
               mapped(x, [](double v) { return v / (1 + std::exp(-v)); }));
   const Tensor bias = random_tensor(random, {4});
   const std::vector<Given> two = {{"x", x}, {"b", bias}};
   Tensor sum = x;
   for (int64_t i = 0; i < 12; ++i) sum.set_number_at(i, x.number_at(i) + bias.number_at(i % 4));
-  expect_same(run(import("BiasGelu", two, {}), two).at("y0"), mapped(sum, erf_gelu));
-  expect_same(run(import("FastGelu", two, {}), two).at("y0"), mapped(sum, tanh_gelu));
+  expect_same(run_fused(import("BiasGelu", two, {}), two).at("y0"), mapped(sum, erf_gelu));
+  expect_same(run_fused(import("FastGelu", two, {}), two).at("y0"), mapped(sum, tanh_gelu));
 }
 
 TEST(Decompose, SkipLayerNormalizations) {
@@ -104,7 +50,7 @@ TEST(Decompose, SkipLayerNormalizations) {
     inputs.push_back({"bias", bias});
     const Graph graph = import(simplified ? "SkipSimplifiedLayerNormalization" : "SkipLayerNormalization", inputs,
                                OnnxAttributes().real("epsilon", 1e-3F), {"y0", "", "", "sum"});
-    const NamedTensors found = run(graph, inputs);
+    const NamedTensors found = run_fused(graph, inputs);
     Tensor sum = x, y = x;
     for (int64_t i = 0; i < 24; ++i) sum.set_number_at(i, x.number_at(i) + skip.number_at(i) + bias.number_at(i % 4));
     for (int64_t row = 0; row < 6; ++row) {
@@ -125,10 +71,10 @@ TEST(Decompose, FusedMatMul) {
   Random random(3);
   const Tensor a = random_tensor(random, {2, 4, 3}), b = random_tensor(random, {2, 5, 4});
   const std::vector<Given> inputs = {{"a", a}, {"b", b}};
-  const Tensor y =
-      run(import("FusedMatMul", inputs, OnnxAttributes().integer("transA", 1).integer("transB", 1).real("alpha", 0.5F)),
-          inputs)
-          .at("y0");
+  const Tensor y = run_fused(import("FusedMatMul", inputs,
+                                    OnnxAttributes().integer("transA", 1).integer("transB", 1).real("alpha", 0.5F)),
+                             inputs)
+                       .at("y0");
   Tensor expected(ElementType::float32, {2, 3, 5});
   for (int64_t n = 0; n < 2; ++n) {
     for (int64_t i = 0; i < 3; ++i) {
@@ -176,7 +122,7 @@ TEST(Decompose, MatMulNBits) {
           expected.set_number_at(row * n + out, sum);
         }
       }
-      expect_same(run(graph, inputs).at("y0"), expected);
+      expect_same(run_fused(graph, inputs).at("y0"), expected);
       if (bits != 4) continue;
       // The codes keep their four bits.
       const bool packed = std::ranges::any_of(graph.initializers(), [&](const Initializer& initializer) {
@@ -298,7 +244,7 @@ TEST(Decompose, GroupQueryAttention) {
           attributes.integer("local_window_size", window);
           if (rotary) attributes.integer("do_rotary", 1).integer("rotary_interleaved", interleaved ? 1 : 0);
           const NamedTensors found =
-              run(import("GroupQueryAttention", inputs, attributes, {"y0", "keys", "values"}), inputs);
+              run_fused(import("GroupQueryAttention", inputs, attributes, {"y0", "keys", "values"}), inputs);
           const Tensor turned_q = rotary ? rotated_by_loops(q, n.heads, n, cos, sin, interleaved) : q;
           const Tensor turned_k = rotary ? rotated_by_loops(k, n.groups, n, cos, sin, interleaved) : k;
           const Tensor keys = appended_by_loops(past_k, turned_k, n), values = appended_by_loops(past_v, v, n);
@@ -335,7 +281,7 @@ TEST(Decompose, MultiHeadAttention) {
     const std::vector<Given> inputs = {
         {"q", q}, {"k", k}, {"v", v}, {"bias", bias}, {"mask", by_length ? lengths : mask}};
     const NamedTensors found =
-        run(import("MultiHeadAttention", inputs, OnnxAttributes().integer("num_heads", n.heads)), inputs);
+        run_fused(import("MultiHeadAttention", inputs, OnnxAttributes().integer("num_heads", n.heads)), inputs);
     expect_same(found.at("y0"), attention_by_loops(shifted(q, 0), keys, values, n, [&](int64_t b, int64_t, int64_t t) {
                   return by_length ? t < lengths.number_at(b) : mask.number_at(b * 3 + t) != 0;
                 }));
@@ -367,9 +313,9 @@ TEST(Decompose, Attention) {
   const Tensor keys = appended_by_loops(pasts[0], parts[1], n), values = appended_by_loops(pasts[1], parts[2], n);
   const std::vector<Given> inputs = {{"x", x}, {"w", weight, true}, {"b", bias, true}, {"", {}}, {"past", past}};
   const NamedTensors found =
-      run(import("Attention", inputs, OnnxAttributes().integer("num_heads", n.heads).integer("unidirectional", 1),
-                 {"y0", "present"}),
-          inputs);
+      run_fused(import("Attention", inputs, OnnxAttributes().integer("num_heads", n.heads).integer("unidirectional", 1),
+                       {"y0", "present"}),
+                inputs);
   expect_same(found.at("y0"), attention_by_loops(parts[0], keys, values, n,
                                                  [&](int64_t, int64_t s, int64_t t) { return t <= n.past + s; }));
   EXPECT_EQ(found.at("present").extents(), (std::vector<int64_t>{2, n.batch, n.heads, n.past + n.now, n.depth}));
@@ -388,8 +334,8 @@ TEST(Decompose, RotaryEmbedding) {
     for (const bool offset : {false, true}) {
       const Tensor positions = offset ? Tensor::of<int64_t>({1}, {2}) : Tensor::of<int64_t>({2, 3}, {2, 3, 4, 2, 3, 4});
       const std::vector<Given> inputs = {{"x", x}, {"at", positions}, {"cos", cos, true}, {"sin", sin, true}};
-      const NamedTensors found =
-          run(import("RotaryEmbedding", inputs, OnnxAttributes().integer("interleaved", interleaved ? 1 : 0)), inputs);
+      const NamedTensors found = run_fused(
+          import("RotaryEmbedding", inputs, OnnxAttributes().integer("interleaved", interleaved ? 1 : 0)), inputs);
       expect_same(found.at("y0"), rotated_by_loops(x, n.heads, n, cos, sin, interleaved));
     }
   }
@@ -409,7 +355,7 @@ TEST(Decompose, QLinearOperators) {
   const std::vector<Given> inputs = {{"a", a},           scale("sa", 0.1F), zero("za", 100),   {"b", b},
                                      scale("sb", 0.05F), zero("zb", 7),     scale("sy", 0.2F), zero("zy", 90)};
   for (const char* op : {"QLinearAdd", "QLinearMul"}) {
-    const Tensor y = run(import(op, inputs, {}), inputs).at("y0");
+    const Tensor y = run_fused(import(op, inputs, {}), inputs).at("y0");
     for (int64_t i = 0; i < 6; ++i) {
       const double u = (a.number_at(i) - 100) * 0.1, v = (b.number_at(i % 3) - 7) * 0.05;
       const double real = std::string(op) == "QLinearAdd" ? u + v : u * v;
