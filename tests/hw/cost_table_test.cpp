@@ -97,7 +97,7 @@ TEST(Probe, IsReadableAndCountsItsTraffic) {
   const std::vector<NodeId> group = node_groups(graph, {{"Conv", "Relu"}})[0];
   const Probe probe = describe_probe(*node_group_graph(graph, group), ops_text(graph, group));
   EXPECT_EQ(probe.text, "Conv+Relu 1x3x8x8, 4x3x3x3 -> 1x4x8x8");
-  EXPECT_EQ(probe.bytes, 4 * (3 * 64 + 4 * 27 + 4 * 64));  // a fresh batch norm shifts by nothing: no bias
+  EXPECT_EQ(probe.bytes, 4 * (3 * 64 + 4 * 27 + 4 + 4 * 64));
 }
 
 // --- residual

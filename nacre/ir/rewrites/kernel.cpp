@@ -18,44 +18,38 @@ bool Kernel::is_padded() const {
   return std::ranges::any_of(axes, [](const WindowAxis& axis) { return axis.pad_begin != 0 || axis.pad_end != 0; });
 }
 
-bool Kernel::has_bias() const {
-  return std::ranges::any_of(bias, [](double value) { return value != 0; });
-}
-
 bool Kernel::is_pointwise() const { return !transposed && taps() == 1 && !is_padded(); }
 
 ChannelMap spread(const ChannelMap& map, int64_t channels) {
   if (static_cast<int64_t>(map.factor.size()) == channels) return map;
   const auto count = static_cast<size_t>(channels);
-  return {std::vector<double>(count, map.factor.at(0)), std::vector<double>(count, map.offset.at(0))};
+  return {std::vector<double>(count, map.factor.at(0)), std::vector<double>(count, map.offset.at(0)), map.shifts};
 }
 
 Kernel map_outputs(const Kernel& kernel, const ChannelMap& map) {
   Kernel result = kernel;
   const auto outputs = static_cast<size_t>(kernel.outputs);
   const size_t row = kernel.weight.size() / std::max<size_t>(1, outputs);
-  result.bias.resize(outputs, 0.0);
+  if (map.shifts) result.bias.resize(outputs, 0.0);
   for (size_t o = 0; o < outputs; ++o) {
     for (size_t i = 0; i < row; ++i) result.weight[o * row + i] *= map.factor[o];
-    result.bias[o] = map.factor[o] * result.bias[o] + map.offset[o];
+    if (result.has_bias()) result.bias[o] = map.factor[o] * result.bias[o] + map.offset[o];
   }
-  if (kernel.bias.empty() && !result.has_bias()) result.bias.clear();
   return result;
 }
 
 std::optional<Kernel> map_inputs(const Kernel& kernel, const ChannelMap& map) {
-  const bool shifts = std::ranges::any_of(map.offset, [](double value) { return value != 0; });
-  if (shifts && (kernel.transposed || kernel.is_padded())) return std::nullopt;
+  if (map.shifts && (kernel.transposed || kernel.is_padded())) return std::nullopt;
   Kernel result = kernel;
   const auto taps = static_cast<size_t>(kernel.taps());
   const auto columns = static_cast<size_t>(kernel.group_inputs());
-  if (shifts) result.bias.resize(static_cast<size_t>(kernel.outputs), 0.0);
+  if (map.shifts) result.bias.resize(static_cast<size_t>(kernel.outputs), 0.0);
   for (size_t o = 0; o < static_cast<size_t>(kernel.outputs); ++o) {
     const size_t first_input = o / static_cast<size_t>(kernel.group_outputs()) * columns;
     for (size_t i = 0; i < columns; ++i) {
       for (size_t t = 0; t < taps; ++t) {
         double& weight = result.weight[(o * columns + i) * taps + t];
-        if (shifts) result.bias[o] += weight * map.offset[first_input + i];
+        if (map.shifts) result.bias[o] += weight * map.offset[first_input + i];
         weight *= map.factor[first_input + i];
       }
     }
@@ -67,8 +61,7 @@ Kernel kernel_of(const ChannelMap& map) {
   const auto channels = static_cast<int64_t>(map.factor.size());
   Kernel result{.inputs = channels, .outputs = channels, .groups = channels};
   result.weight = map.factor;
-  result.bias = map.offset;
-  if (!result.has_bias()) result.bias.clear();
+  if (map.shifts) result.bias = map.offset;
   return result;
 }
 

@@ -22,6 +22,9 @@ namespace nacre::rewrites {
 struct ChannelMap {
   std::vector<double> factor;
   std::vector<double> offset;  // as many
+  // Whether the operator adds something, whatever the numbers: what a network becomes must not depend on its weights, or
+  // an untrained network would be measured without the biases that it has once it is trained. False: offset is all 0.
+  bool shifts = true;
 };
 
 struct Kernel {
@@ -37,8 +40,8 @@ struct Kernel {
   int64_t group_inputs() const { return inputs / groups; }
   int64_t group_outputs() const { return outputs / groups; }
   bool is_padded() const;
-  bool has_bias() const;      // a bias other than zero
-  bool is_pointwise() const;  // one tap, no padding; any stride
+  bool has_bias() const { return !bias.empty(); }  // of whatever numbers, as ChannelMap::shifts
+  bool is_pointwise() const;                       // one tap, no padding; any stride
 };
 
 // --- reading and writing
@@ -79,7 +82,7 @@ std::optional<std::vector<double>> known_numbers(const Graph& graph, ValueId id)
 
 // The map after the kernel.
 Kernel map_outputs(const Kernel& kernel, const ChannelMap& map);
-// The map before it. Nothing where an offset would meet padding (the border would get less of it than the middle), or a
+// The map before it. Nothing where a shift would meet padding (the border would get less of it than the middle), or a
 // transposed window.
 std::optional<Kernel> map_inputs(const Kernel& kernel, const ChannelMap& map);
 // The map as a kernel of one tap and as many groups as channels.

@@ -281,7 +281,8 @@ std::optional<int> varying_axis(const Tensor& constant, const Shape& shape) {
 }
 
 std::optional<ChannelMap> map_of(const Node& node, const std::vector<double>& numbers, bool constant_is_second) {
-  ChannelMap map{std::vector<double>(numbers.size(), 1.0), std::vector<double>(numbers.size(), 0.0)};
+  ChannelMap map{std::vector<double>(numbers.size(), 1.0), std::vector<double>(numbers.size(), 0.0),
+                 /*shifts=*/node.op == "Add" || node.op == "Sub"};
   for (size_t i = 0; i < numbers.size(); ++i) {
     if (node.op == "Add") {
       map.offset[i] = numbers[i];
@@ -303,7 +304,7 @@ std::optional<ChannelMap> map_of(const Node& node, const std::vector<double>& nu
 std::optional<MappedValue> read_arithmetic(const Graph& graph, const Node& node) {
   if (!node.domain.empty() || node.outputs.size() != 1) return std::nullopt;
   if (node.op == "Neg" && has_input(node, 0) && is_floating(graph.value(node.inputs[0]).type))
-    return MappedValue{.source = node.inputs[0], .axis = kNone, .map = {{-1.0}, {0.0}}};
+    return MappedValue{.source = node.inputs[0], .axis = kNone, .map = {{-1.0}, {0.0}, /*shifts=*/false}};
   if (node.op != "Add" && node.op != "Sub" && node.op != "Mul" && node.op != "Div") return std::nullopt;
   if (node.inputs.size() != 2 || !has_input(node, 0) || !has_input(node, 1)) return std::nullopt;
   const bool constant_is_second = known_weight(graph, node.inputs[1]) != nullptr;
