@@ -79,4 +79,38 @@ std::vector<ExpectedBest> expected_best_curve(std::span<const RandomResult> resu
   return curve;
 }
 
+std::optional<double> expected_hypervolume(std::span<const Point> points, std::span<const double> reference,
+                                           int64_t draws) {
+  const auto total = static_cast<int64_t>(points.size());
+  NACRE_CHECK(draws > 0 && draws <= total);
+  if (draws == total) return hypervolume(points, reference);
+  if (reference.size() != 2) return std::nullopt;
+  // By number of points that dominate a cell: the probability that one of them is drawn.
+  std::vector<double> drawn = {0};
+  double none = 1;
+  for (int64_t j = 0; j < total; ++j) {
+    none *= std::max(0.0, static_cast<double>(total - draws - j) / static_cast<double>(total - j));
+    drawn.push_back(1 - none);
+  }
+  std::vector<Point> inside;
+  for (const Point& point : points) {
+    if (is_known(point) && point[0] < reference[0] && point[1] < reference[1]) inside.push_back(point);
+  }
+  std::ranges::sort(inside);
+  double volume = 0;
+  std::vector<double> heights;  // second objective of the points so far, ascending
+  for (size_t i = 0; i < inside.size(); ++i) {
+    heights.insert(std::ranges::upper_bound(heights, inside[i][1]), inside[i][1]);
+    const double width = (i + 1 < inside.size() ? inside[i + 1][0] : reference[0]) - inside[i][0];
+    if (width == 0) continue;
+    double column = 0;
+    for (size_t j = 0; j < heights.size(); ++j) {
+      const double top = j + 1 < heights.size() ? heights[j + 1] : reference[1];
+      column += (top - heights[j]) * drawn[j + 1];
+    }
+    volume += width * column;
+  }
+  return volume;
+}
+
 }  // namespace nacre

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "nacre/design/metrics.hpp"
+#include "nacre/search/pareto.hpp"
 
 namespace nacre {
 
@@ -36,5 +37,12 @@ ExpectedBest expected_best(std::span<const RandomResult> results, Direction dire
 // For 1, 2, ... N draws; at most `points` of them, evenly spaced, the first and the last included (points >= 2).
 std::vector<ExpectedBest> expected_best_curve(std::span<const RandomResult> results, Direction direction,
                                               int64_t points = 200);
+
+// The same for several objectives: the expected hypervolume of k of the N draws, one point each (minimized; an unusable draw
+// is an empty point). With two objectives exactly, cell by cell of the grid that the points span: a cell that j of the N
+// points dominate counts with the probability 1 - C(N-j, k) / C(N, k) that one of them is drawn; O(N^2). With another number
+// of objectives only for k = N, else nothing.
+std::optional<double> expected_hypervolume(std::span<const Point> points, std::span<const double> reference,
+                                           int64_t draws);
 
 }  // namespace nacre

@@ -100,5 +100,41 @@ TEST(RandomBaseline, NothingUsableHasNoBest) {
   EXPECT_TRUE(expected_best_curve({}, Direction::maximize).empty());
 }
 
+TEST(RandomBaseline, ExpectedHypervolumeIsTheMeanOverAllSubsets) {
+  Random random(2);
+  const Point reference = {1, 1};
+  for (int round = 0; round < 40; ++round) {
+    std::vector<Point> points(1 + random.below(9));
+    for (Point& point : points) {
+      if (random.bernoulli(0.2)) continue;  // unusable
+      // Ties, and some beyond the reference.
+      point = {random.bernoulli(0.3) ? 0.5 : 1.2 * random.uniform(),
+               random.bernoulli(0.3) ? 0.25 : 1.2 * random.uniform()};
+    }
+    for (int64_t draws = 1; draws <= static_cast<int64_t>(points.size()); ++draws) {
+      double sum = 0, subsets = 0;
+      for (uint64_t subset = 0; subset < uint64_t{1} << points.size(); ++subset) {
+        if (__builtin_popcountll(subset) != draws) continue;
+        std::vector<Point> drawn;
+        for (size_t i = 0; i < points.size(); ++i) {
+          if ((subset >> i & 1) != 0) drawn.push_back(points[i]);
+        }
+        sum += hypervolume(drawn, reference);
+        ++subsets;
+      }
+      const std::optional<double> found = expected_hypervolume(points, reference, draws);
+      ASSERT_TRUE(found);
+      EXPECT_NEAR(*found, sum / subsets, 1e-12) << points.size() << " points, " << draws << " drawn";
+    }
+  }
+}
+
+TEST(RandomBaseline, HypervolumeOfThreeObjectivesIsKnownForAllDrawsOnly) {
+  const std::vector<Point> points = {{0, 1, 1}, {1, 0, 1}, {}};
+  const Point reference = {2, 2, 2};
+  EXPECT_FALSE(expected_hypervolume(points, reference, 2));
+  EXPECT_EQ(expected_hypervolume(points, reference, 3), hypervolume(points, reference));
+}
+
 }  // namespace
 }  // namespace nacre
