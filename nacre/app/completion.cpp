@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
+#include <utility>
 
 #include "nacre/app/catalogue.hpp"
 
@@ -47,6 +49,23 @@ std::vector<OptionDescription> named(const std::vector<OptionDescription>& optio
     if (!name.empty() && name != "help") result.push_back(option);
   }
   return result;
+}
+
+// Words that an option takes, beside files; none where it takes something else.
+std::vector<std::string> values_of(const OptionDescription& option) {
+  static const std::vector<std::pair<std::string, std::string>> kKinds = {{"target", "target"},
+                                                                          {"space", "space"},
+                                                                          {"rule", "rewrite"},
+                                                                          {"without", "rewrite"},
+                                                                          {"format", "export_format"}};
+  const std::string name = long_name(option);
+  if (name == "split") return {"train", "validation", "test"};
+  std::vector<std::string> names;
+  for (const auto& [own, kind] : kKinds) {
+    if (own != name) continue;
+    for (const RegistryRecord& record : catalogue_kind(kind).records) names.push_back(record.name);
+  }
+  return names;
 }
 
 void add_entries(const std::vector<VerbDescription>& verbs, const std::string& before, std::vector<Entry>& entries) {
@@ -97,6 +116,15 @@ std::string bash(const Program& program) {
     cases += fmt::format("    '{}') options='{}'; arguments='{}' ;;\n", entry.words, option_words(entry.options),
                          joined(entry.arguments));
   }
+  std::string values;
+  std::set<std::string> known;
+  for (const Entry& entry : entries) {
+    for (const OptionDescription& option : entry.options) {
+      const std::vector<std::string> words = values_of(option);
+      if (!words.empty() && known.insert(long_name(option)).second)
+        values += fmt::format("    --{}) arguments='{}' ;;\n", long_name(option), joined(words));
+    }
+  }
   return "# bash completion for nacre. Made by: nacre completion bash\n"
          "_nacre() {\n"
          "  local current=\"${COMP_WORDS[COMP_CWORD]}\" verb='' word options arguments i\n"
@@ -112,6 +140,9 @@ std::string bash(const Program& program) {
          "    '') options=''; arguments='" +
          top + "' ;;\n" + cases +
          "  esac\n"
+         "  case \"${COMP_WORDS[COMP_CWORD - 1]}\" in\n" +
+         values +
+         "  esac\n"
          "  if [[ $current == -* ]]; then\n"
          "    COMPREPLY=($(compgen -W \"$options " +
          option_words(named(program.options())) +
@@ -126,8 +157,10 @@ std::string bash(const Program& program) {
 std::string zsh_options(const std::vector<OptionDescription>& options) {
   std::string text;
   for (const OptionDescription& option : options) {
+    const std::vector<std::string> values = values_of(option);
+    const std::string action = values.empty() ? "_files" : fmt::format("({})", joined(values));
     text += fmt::format(" '*--{}{}[{}]{}'", long_name(option), option.takes_value ? "=" : "", quoted(option.help, true),
-                        option.takes_value ? ":value:_files" : "");
+                        option.takes_value ? ":value:" + action : "");
   }
   return text;
 }
@@ -172,8 +205,9 @@ std::string fish(const Program& program) {
   std::string text =
       "# fish completion for nacre. Made by: nacre completion fish > ~/.config/fish/completions/nacre.fish\n";
   const auto option = [&](const std::string& condition, const OptionDescription& shown) {
-    text += fmt::format("complete -c nacre{} -l {} -d '{}'{}\n", condition, long_name(shown), quoted(shown.help),
-                        shown.takes_value ? " -r" : "");
+    const std::vector<std::string> values = values_of(shown);
+    text += fmt::format("complete -c nacre{} -l {} -d '{}'{}{}\n", condition, long_name(shown), quoted(shown.help),
+                        shown.takes_value ? " -r" : "", values.empty() ? "" : fmt::format(" -a '{}'", joined(values)));
   };
   for (const OptionDescription& shown : named(program.options())) option("", shown);
   for (const Entry& entry : entries_of(program)) {

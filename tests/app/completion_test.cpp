@@ -64,6 +64,9 @@ TEST(Completion, BashOffersVerbsOptionsAndNames) {
   EXPECT_THAT(offered("nacre repro run --qu"), testing::IsSupersetOf({std::string("--quick")}));
   EXPECT_THAT(offered("nacre list strat"), testing::ElementsAre("strategies"));
   EXPECT_THAT(offered("nacre describe regul"), testing::ElementsAre("regularized_evolution"));
+  EXPECT_THAT(offered("nacre measure m.onnx --target ho"), testing::ElementsAre("host", "host_table"));
+  EXPECT_THAT(offered("nacre export digits --format op"), testing::ElementsAre("optuna"));
+  EXPECT_THAT(offered("nacre rewrite m.onnx --rule fold"), testing::ElementsAre("fold_batch_norm"));
   EXPECT_TRUE(offered("nacre inspect mod").empty()) << "files: left to the shell";
 }
 
