@@ -1,5 +1,5 @@
-// A study as Optuna's relational storage (optuna.storages.RDBStorage on SQLite, schema version 12, which Optuna 3.0 to 4.x
-// read), so that optuna-dashboard shows it:
+// A study as Optuna's relational storage (optuna.storages.RDBStorage on SQLite, in the form of Optuna 3.2 to 4.x; older ones
+// open it with skip_compatibility_check=True), so that optuna-dashboard shows it:
 //
 //   optuna-dashboard sqlite:///optuna.sqlite
 //
