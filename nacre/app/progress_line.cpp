@@ -39,7 +39,7 @@ ProgressLine::ProgressLine(MetricSpec quality) : quality_(std::move(quality)), t
 
 ProgressLine::~ProgressLine() { finish(); }
 
-void ProgressLine::show(const Progress& progress) {
+void ProgressLine::show(const Progress& progress, const std::string& before) {
   std::string text;
   if (progress.planned > 0) {
     text = fmt::format("{} {}/{} trials",
@@ -59,7 +59,7 @@ void ProgressLine::show(const Progress& progress) {
   if (progress.rate_per_s > 0) text += fmt::format(", {:.3g}/min", 60 * progress.rate_per_s);
   text += ", " + duration_text(progress.spent_s);
   if (progress.left_s.has_value()) text += fmt::format(", {} left", duration_text(*progress.left_s));
-  draw(text, progress.planned > 0 && progress.evaluated >= progress.planned);
+  draw(before + text, progress.planned > 0 && progress.evaluated >= progress.planned);
 }
 
 void ProgressLine::show(const FinalProgress& progress) {

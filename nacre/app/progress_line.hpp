@@ -15,7 +15,7 @@ class ProgressLine {
   explicit ProgressLine(MetricSpec quality);
   ~ProgressLine();
 
-  void show(const Progress& progress);
+  void show(const Progress& progress, const std::string& before = "");  // `before`: what runs
   void show(const FinalProgress& progress);
   // Ends the drawn-over line, so that other output starts on a line of its own.
   void finish();

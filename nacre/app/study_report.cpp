@@ -29,9 +29,13 @@ std::vector<ReportFact> machine_facts(const MachineFacts& machine) {
                                    {"operating system", machine.operating_system}};
   if (machine.memory_bytes > 0)
     facts.push_back({"memory", fmt::format("{:.1f} GiB", static_cast<double>(machine.memory_bytes) / (1 << 30))});
-  for (const auto& [name, value] : machine.numerics) facts.push_back({name, value});
-  for (const auto& [name, value] : machine.decisions)
-    facts.push_back({"decided: " + name, value.is_string() ? value.get<std::string>() : value.dump()});
+  for (const auto& [name, value] : machine.numerics)
+    facts.push_back({name == "class" ? "class of equal numbers" : name, value});
+  for (const auto& [name, value] : machine.decisions) {
+    std::string text = value.is_string() ? value.get<std::string>() : value.dump();
+    if (name == "numerics") text = numerics_text(numerics_from_json(value));
+    facts.push_back({"decided: " + name, text});
+  }
   return facts;
 }
 
@@ -73,17 +77,11 @@ void add_drawings(ReportData& data, const Plan& plan) {
       others.push_back(&row);
     }
   }
+  for (ReportTrial& row : data.random) {
+    if (metric_value(row.trial.metrics, data.quality.name)) others.push_back(&row);
+  }
   const size_t step = (others.size() + kDrawnTrials - 1) / kDrawnTrials;
   for (size_t i = 0; i < others.size(); i += std::max<size_t>(1, step)) draw(*others[i]);
-}
-
-std::vector<Trial> baseline_trials(const std::filesystem::path& output_dir) {
-  std::vector<Trial> trials;
-  if (!std::filesystem::exists(baseline_file(output_dir))) return trials;
-  for (Trial& trial : open_sqlite_store(baseline_file(output_dir), StoreMode::read_only)->trials()) {
-    if (trial.is_complete()) trials.push_back(std::move(trial));
-  }
-  return trials;
 }
 
 // Why the search ended; or that it did not.
@@ -94,6 +92,18 @@ std::string stop_sentence(Store& store) {
   const auto reason = store.followup("stop reason");
   if (stopped || !reason) return "The search was stopped before its end; nacre resume goes on with it.";
   return reason->body.get<std::string>();
+}
+
+Plan plan_of(const StoredStudy& stored, const std::string& version, const std::filesystem::path& output_dir) {
+  try {
+    Plan plan = make_plan_from_json(stored.configuration, stored.base_folder);
+    plan.output_dir = output_dir;
+    return plan;
+  } catch (const UserError& error) {
+    if (version == NACRE_VERSION) throw;
+    throw UserError(fmt::format("the study in '{}' was made by nacre {}, this is {}, which cannot read it: {}",
+                                output_dir.string(), version, NACRE_VERSION, error.what()));
+  }
 }
 
 std::vector<MetricSpec> cost_specs(const Plan& plan) {
@@ -115,8 +125,7 @@ std::vector<MetricSpec> cost_specs(const Plan& plan) {
 ReportData gather_report(const std::filesystem::path& output_dir) {
   const auto store = open_sqlite_store(study_file(output_dir), StoreMode::read_only);
   const StoredStudy stored = read_stored_study(*store, output_dir);
-  Plan plan = make_plan_from_json(stored.configuration, stored.base_folder);
-  plan.output_dir = output_dir;
+  Plan plan = plan_of(stored, store->study()->version, output_dir);
   ReportData data;
   data.study =
       output_dir.filename().empty() ? output_dir.parent_path().filename().string() : output_dir.filename().string();
@@ -125,9 +134,10 @@ ReportData gather_report(const std::filesystem::path& output_dir) {
       fmt::format("{} ({} training, {} validation, {} test samples)", plan.task->name(), plan.task->size(Split::train),
                   plan.task->size(Split::validation), plan.task->size(Split::test));
   data.space = fmt::format("{} ({} decision sets)", plan.space->name(), count_text(plan.space->trace().count()));
-  data.target =
-      fmt::format("{} (batch {}, {} threads)", plan.target->name(), plan.deployment.batch, plan.deployment.threads);
-  data.strategy = plan.search.strategy;
+  data.target = fmt::format("{} (batch {}, {} {})", plan.target->name(), plan.deployment.batch, plan.deployment.threads,
+                            plan.deployment.threads == 1 ? "thread" : "threads");
+  data.strategy =
+      fmt::format("{}, seed {}, lookahead {}", plan.search.strategy, plan.search.seed, plan.search.lookahead);
   data.quality = plan.metric(plan.objectives.objectives.at(0).metric).value();
   data.costs = cost_specs(plan);
   data.metrics = plan.metrics();
@@ -144,7 +154,10 @@ ReportData gather_report(const std::filesystem::path& output_dir) {
   data.stop_reason = stop_sentence(*store);
   if (const auto statistics = store->followup("strategy statistics")) data.strategy_statistics = statistics->body;
   data.spent_s = store->spent_s();
-  data.random = baseline_trials(output_dir);
+  for (Trial& trial : read_baseline(output_dir, stored)) {
+    std::string text = plan.space->trace().text(trial.candidate.decisions);
+    data.random.push_back({std::move(trial), std::move(text)});
+  }
   add_drawings(data, plan);
   data.configuration = stored.configuration;
   data.machine = machine_facts(stored.machine);

@@ -71,14 +71,30 @@ const Json& at_path(const Json& json, const std::string& path) {
   return *node;
 }
 
-void check_same_configuration(Json stored, const Plan& plan) {
-  if (!stored.contains("evaluator")) stored["evaluator"] = {{"kind", "trained"}};  // made before there was a choice
+// The configuration of a study made before there was a choice of evaluators.
+Json with_evaluator(Json configuration) {
+  if (!configuration.contains("evaluator")) configuration["evaluator"] = {{"kind", "trained"}};
+  return configuration;
+}
+
+void check_same_configuration(const Json& given, const Plan& plan) {
+  const Json stored = with_evaluator(given);
   const std::string key = first_difference(stored, plan.resolved, "");
   if (key.empty()) return;
   throw UserError(
       fmt::format("the study in '{}' was made with {} = {}, the configuration says {}; take the same value, or another "
                   "output_dir for a new study",
                   plan.output_dir.string(), key, at_path(stored, key).dump(), at_path(plan.resolved, key).dump()));
+}
+
+// A comparison with networks that were searched or trained otherwise would be none.
+void check_baseline(Store& baseline, const Json& configuration, const std::filesystem::path& output_dir) {
+  if (!baseline.study()) return;  // stopped before it was begun
+  const Json stored = read_stored_study(baseline, output_dir).configuration;
+  const std::string key = first_difference(with_evaluator(stored), with_evaluator(configuration), "");
+  if (key.empty()) return;
+  throw UserError(fmt::format("the random search in '{}' belongs to another study: its {} differs; remove the file",
+                              baseline_file(output_dir).string(), key));
 }
 
 MachineFacts current_machine(const Numerics& numerics) {
@@ -125,13 +141,14 @@ class SearchRun {
           {fmt::format("network of trial {}", network.trial.number), network.trial.number, to_json(network)});
     }
     store_->flush();
+    options_.found(result);
     if (plan_.search.random_baseline) run_baseline(result.drive.progress.evaluated, *executor);
     return result;
   }
 
  private:
   // Random search of as many evaluations, beside the study: same space, limits, recipe and seeds of training; streams of its
-  // own. Its trials tell the study nothing.
+  // own. Its trials tell the study nothing. A record of its own, driven like the study: killed, it goes on where it was.
   void run_baseline(int64_t evaluations, TrialExecutor& executor) {
     if (evaluations < 1) return;
     const auto baseline = open_sqlite_store(baseline_file(plan_.output_dir), StoreMode::open_or_create);
@@ -157,7 +174,7 @@ class SearchRun {
                                   parts.costs,
                                   executor,
                                   parts.interrupted,
-                                  parts.progress,
+                                  options_.baseline_progress,
                                   parts.machine};
     if (drive(settings, random_parts).reason == StopReason::interrupted) throw Interrupted();
     drop_weights_of(*baseline);
@@ -201,6 +218,9 @@ class SearchRun {
                            {"base_folder", std::filesystem::absolute(plan_.base_folder).string()}};
       store_->create_study({config, to_json(machine_), NACRE_VERSION, 0});
     }
+    if (plan_.search.random_baseline && std::filesystem::exists(baseline_file(plan_.output_dir)))
+      check_baseline(*open_sqlite_store(baseline_file(plan_.output_dir), StoreMode::read_only), plan_.resolved,
+                     plan_.output_dir);
     write_file_atomically(configuration_file(plan_.output_dir), yaml_text(plan_.resolved));
   }
 
@@ -362,6 +382,17 @@ StoredStudy read_stored_study(Store& store, const std::filesystem::path& output_
   } catch (const Json::exception&) {
     throw UserError("the study in '" + output_dir.string() + "' holds no readable configuration");
   }
+}
+
+std::vector<Trial> read_baseline(const std::filesystem::path& output_dir, const StoredStudy& study) {
+  std::vector<Trial> trials;
+  if (!std::filesystem::exists(baseline_file(output_dir))) return trials;
+  const auto store = open_sqlite_store(baseline_file(output_dir), StoreMode::read_only);
+  check_baseline(*store, study.configuration, output_dir);
+  for (Trial& trial : store->trials()) {
+    if (trial.is_complete()) trials.push_back(std::move(trial));
+  }
+  return trials;
 }
 
 std::unique_ptr<Evaluator> make_evaluator(const Plan& plan, const Numerics& numerics) {

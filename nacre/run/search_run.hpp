@@ -18,12 +18,17 @@
 
 namespace nacre {
 
+struct SearchRunResult;
+
 struct SearchRunOptions {
   bool must_exist = false;           // resume: UserError when there is no study
   bool allow_other_machine = false;  // continue a study that another machine began
   std::function<bool()> interrupted = [] { return false; };
   std::function<void(const Progress&)> progress = [](const Progress&) {};
   std::function<void(const FinalProgress&)> final_progress = [](const FinalProgress&) {};
+  // The search is done and its front is written; with search.random_baseline random search follows now.
+  std::function<void(const SearchRunResult&)> found = [](const SearchRunResult&) {};
+  std::function<void(const Progress&)> baseline_progress = [](const Progress&) {};
 };
 
 struct SearchRunResult {
@@ -63,6 +68,10 @@ struct StoredStudy {
   MachineFacts machine;
 };
 StoredStudy read_stored_study(Store& store, const std::filesystem::path& output_dir);
+
+// The finished trials of the random search beside the study in `output_dir`, in order; none when there was no random search.
+// UserError when the file belongs to another study.
+std::vector<Trial> read_baseline(const std::filesystem::path& output_dir, const StoredStudy& study);
 
 // What evaluates the trials of this plan.
 std::unique_ptr<Evaluator> make_evaluator(const Plan& plan, const Numerics& numerics);

@@ -10,6 +10,7 @@
 #include "nacre/ir/onnx_io.hpp"
 #include "nacre/study/sqlite_database.hpp"
 #include "tests/app/program.hpp"
+#include "tests/app/small_search.hpp"
 
 namespace nacre {
 namespace {
@@ -18,17 +19,8 @@ using test::file_text;
 using test::Outcome;
 using test::run_program;
 using test::Scratch;
+using test::small_search;
 using testing::HasSubstr;
-
-// Digits, counted target, few epochs: a search in seconds.
-std::string small_search(const std::filesystem::path& folder, const std::string& more = "") {
-  return "search examples/digits.yaml --set target=macs --set 'search.objectives=[accuracy, macs]' --set "
-         "search.trials=4 "
-         "--set search.workers=2 --set search.lookahead=2 --set train.epochs=1 --set search.epochs=1 --set "
-         "final.networks=2 "
-         "--set search.random_baseline=false --set limits='{params: 60000}' --set output_dir='" +
-         folder.string() + "' " + more;
-}
 
 Json front_of(const std::filesystem::path& folder) {
   return parse_json(file_text(folder / "front.json"), "front.json");
@@ -123,6 +115,21 @@ TEST(EndToEnd, RandomSearchRunsBesideTheSearchAndTellsItNothing) {
   SqliteDatabase baseline(folder / "random_baseline.sqlite", SqliteDatabase::Mode::read_only, "baseline");
   EXPECT_EQ(baseline.integer("SELECT count(*) FROM trials WHERE cached_from < 0 AND status = 'ok'"), 4);
   EXPECT_EQ(baseline.integer("SELECT count(*) FROM trials WHERE made_by <> 'random'"), 0);
+}
+
+TEST(EndToEnd, RandomSearchOfAnotherStudyIsNoComparison) {
+  const Scratch scratch;
+  const std::filesystem::path folder = scratch.path() / "study";
+  ASSERT_EQ(run_program(small_search(folder, "--set search.random_baseline=true")).exit_code, 0);
+  {
+    SqliteDatabase baseline(folder / "random_baseline.sqlite", SqliteDatabase::Mode::read_write, "baseline");
+    baseline.execute("UPDATE study SET config = json_set(config, '$.configuration.train.epochs', 7)");
+  }
+  for (const char* verb : {"report", "resume"}) {
+    const Outcome outcome = run_program(verb + (" '" + folder.string() + "'"));
+    EXPECT_EQ(outcome.exit_code, 2) << verb;
+    EXPECT_THAT(outcome.err, HasSubstr("belongs to another study: its train.epochs differs; remove the file"));
+  }
 }
 
 TEST(EndToEnd, ReportOfASearchThatWasStoppedShowsItsFront) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -60,6 +61,16 @@ inline Outcome run_program(const std::string& arguments) {
   const int status = std::system(command.c_str());
   return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, file_text(scratch.path() / "out"),
           file_text(scratch.path() / "err")};
+}
+
+// Starts the program the same way and does not wait for it; stdout and stderr go to `log`.
+inline pid_t start_program(const std::string& arguments, const std::filesystem::path& log) {
+  const pid_t pid = fork();
+  if (pid != 0) return pid;
+  const std::string command = "cd '" + source_dir().string() + "' && exec '" + program().string() + "' " + arguments +
+                              " >'" + log.string() + "' 2>&1 </dev/null";
+  execl("/bin/sh", "sh", "-c", command.c_str(), nullptr);
+  _exit(127);
 }
 
 }  // namespace nacre::test

@@ -191,7 +191,8 @@ inline ReportData study(int64_t trials = 96, uint64_t seed = 1) {
     data.front.push_back(std::move(network));
   }
   data.strategy_statistics = {{"repeats_avoided", 7}};
-  for (int64_t number = 0; number < 12; ++number) data.random.push_back(trial(number, random, random.uniform()));
+  for (int64_t number = 0; number < 12; ++number)
+    data.random.push_back({trial(number, random, random.uniform()), "stage1/op=k3_e1"});
   return data;
 }
 

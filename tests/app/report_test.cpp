@@ -156,6 +156,29 @@ TEST(Report, EveryFrontNetworkHasItsNumbersOriginsAndLayers) {
   }
 }
 
+TEST(Report, TheTableOfTheFrontKeepsToWhatIsCompared) {
+  ReportData data = example::study();
+  for (ReportNetwork& network : data.front) {
+    for (const char* name : {"accuracy", "exported_loss", "test_top5_accuracy", "train_images_per_s"})
+      network.final_metrics[name] = example::metric(0.5, "", Origin::trained, "example");
+  }
+  const auto header = [&] {
+    const std::string page = render_report(data);
+    const size_t begin = page.find("<caption>Networks of the front");
+    return page.substr(begin, page.find("</thead>", begin) - begin);
+  };
+  EXPECT_THAT(header(), HasSubstr("test_accuracy<span class=sub>exported model</span>"));
+  EXPECT_THAT(header(), HasSubstr("accuracy</abbr><span class=sub>exported model</span>"));
+  for (const char* name : {"exported_loss", "test_top5_accuracy", "train_images_per_s"})
+    EXPECT_THAT(header(), Not(HasSubstr(name))) << "stands with each network";
+  for (ReportNetwork& network : data.front) {
+    network.final_curve.clear();
+    network.model_file.clear();
+  }
+  EXPECT_THAT(header(), Not(HasSubstr("accuracy</abbr><span class=sub>"))) << "the search's value again";
+  EXPECT_THAT(header(), Not(HasSubstr("model</th>"))) << "none was exported";
+}
+
 TEST(Report, UnknownIsSaidNotZero) {
   ReportData data = example::study();
   data.front[0].cost.items[0].metrics["latency_s"].value.reset();
@@ -202,7 +225,7 @@ TEST(Report, EscapesEveryText) {
 TEST(Report, EveryPlotHasATableAndALabel) {
   const std::string page = render_report(example::study());
   EXPECT_THAT(page, HasSubstr("Networks of the front, best first"));
-  EXPECT_THAT(page, HasSubstr("this search and random search at equal cost"));
+  EXPECT_THAT(page, HasSubstr("This search and random search at equal cost"));
   EXPECT_THAT(page, HasSubstr("End of training of the front networks"));
   const std::regex plot("<div class=plot id=[a-z-]+ role=group aria-label=\"[^\"]+\">");
   EXPECT_EQ(std::distance(std::sregex_iterator(page.begin(), page.end(), plot), std::sregex_iterator()), 2);
@@ -324,6 +347,36 @@ TEST(ReportAnalysis, RandomComparisonIsTheExactExpectation) {
   double best = 0;
   for (const RandomResult& draw : draws) best = std::max(best, draw.value.value_or(0));
   EXPECT_NEAR(curve.back()[2].get<double>(), best, 1e-12) << "all of them find the best of all";
+}
+
+TEST(ReportAnalysis, FrontsAreComparedInOneBox) {
+  ReportData data = example::study();
+  const FrontComparison fronts(data);
+  ASSERT_TRUE(fronts.possible());
+  const auto draws = static_cast<int64_t>(random_results(data.random, data.objectives).size());
+  double before = 0;
+  for (int64_t k = 1; k <= draws; ++k) {
+    const std::optional<double> share = fronts.of_random_search(k);
+    ASSERT_TRUE(share);
+    EXPECT_GE(*share, before) << "more draws never cover less";
+    before = *share;
+  }
+  EXPECT_LE(before, 1);
+  EXPECT_FALSE(fronts.of_random_search(draws + 1)) << "never more than was drawn";
+  EXPECT_GE(fronts.of_search(1000), fronts.of_search(5));
+  EXPECT_EQ(fronts.of_search(0), 0);
+  EXPECT_THAT(render_report(data), HasSubstr("Hypervolume of a front"));
+
+  // The same networks on both sides cover the same.
+  data.random.clear();
+  for (const ReportTrial& row : data.trials) data.random.push_back(row);
+  const FrontComparison equal(data);
+  const auto all = static_cast<int64_t>(random_results(data.random, data.objectives).size());
+  EXPECT_NEAR(*equal.of_random_search(all), equal.of_search(all), 1e-12);
+
+  data.objectives.objectives.resize(1);
+  EXPECT_FALSE(FrontComparison(data).possible());
+  EXPECT_THAT(render_report(data), Not(HasSubstr("Hypervolume of a front")));
 }
 
 TEST(ReportAnalysis, TheCurveOfTheSearchIsNoFinalTraining) {

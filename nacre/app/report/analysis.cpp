@@ -35,13 +35,51 @@ std::vector<ProgressPoint> progress_of(const std::vector<ReportTrial>& trials, c
   return points;
 }
 
-std::vector<RandomResult> random_results(const std::vector<Trial>& random, const ObjectiveSet& objectives) {
+std::vector<RandomResult> random_results(const std::vector<ReportTrial>& random, const ObjectiveSet& objectives) {
   std::vector<RandomResult> results;
-  for (const Trial& trial : random) {
+  for (const auto& [trial, text, drawing] : random) {
     if (!is_evaluation(trial, objectives.objectives.front().metric)) continue;
     results.push_back({counted_quality(trial, objectives), trial.time_s});
   }
   return results;
+}
+
+namespace {
+
+std::vector<Point> evaluated_points(const std::vector<ReportTrial>& trials, const ObjectiveSet& objectives) {
+  std::vector<Point> points;
+  for (const auto& [trial, text, drawing] : trials) {
+    if (!is_evaluation(trial, objectives.objectives.front().metric)) continue;
+    const bool counts = counted_quality(trial, objectives).has_value();
+    points.push_back(counts ? objectives.minimized(trial.metrics).value_or(Point{}) : Point{});
+  }
+  return points;
+}
+
+}  // namespace
+
+FrontComparison::FrontComparison(const ReportData& data)
+    : search_(evaluated_points(data.trials, data.objectives)), random_(evaluated_points(data.random, data.objectives)) {
+  if (data.objectives.objectives.size() < 2) return;
+  std::vector<Point> all = search_;
+  all.insert(all.end(), random_.begin(), random_.end());
+  std::erase_if(all, [](const Point& point) { return !is_known(point); });
+  reference_ = reference_point(all);
+  if (reference_.empty()) return;
+  box_ = 1;
+  for (size_t i = 0; i < reference_.size(); ++i)
+    box_ *= reference_[i] - std::ranges::min(all, {}, [i](const Point& point) { return point[i]; })[i];
+}
+
+double FrontComparison::of_search(int64_t evaluations) const {
+  const size_t count = std::min(search_.size(), static_cast<size_t>(std::max<int64_t>(0, evaluations)));
+  return hypervolume(std::span(search_).first(count), reference_) / box_;
+}
+
+std::optional<double> FrontComparison::of_random_search(int64_t evaluations) const {
+  if (evaluations < 1 || evaluations > static_cast<int64_t>(random_.size())) return std::nullopt;
+  const std::optional<double> volume = expected_hypervolume(random_, reference_, evaluations);
+  return volume ? std::optional(*volume / box_) : std::nullopt;
 }
 
 std::optional<double> best_after_evaluations(const std::vector<ProgressPoint>& progress, int64_t evaluations) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "nacre/app/report/report_data.hpp"
+#include "nacre/search/pareto.hpp"
 #include "nacre/search/random_baseline.hpp"
 
 namespace nacre {
@@ -28,7 +29,22 @@ struct ProgressPoint {
 std::vector<ProgressPoint> progress_of(const std::vector<ReportTrial>& trials, const ObjectiveSet& objectives);
 
 // Random trials as draws for expected_best(): one for each evaluation.
-std::vector<RandomResult> random_results(const std::vector<Trial>& random, const ObjectiveSet& objectives);
+std::vector<RandomResult> random_results(const std::vector<ReportTrial>& random, const ObjectiveSet& objectives);
+
+// With several objectives: how much of the box between the best values that this search or random search found and a reference
+// (search/pareto.hpp: reference_point() of both together) a front dominates, a share from 0 to 1.
+class FrontComparison {
+ public:
+  explicit FrontComparison(const ReportData& data);
+  bool possible() const { return box_ > 0; }    // several objectives, and networks within the limits
+  double of_search(int64_t evaluations) const;  // of the first so many
+  std::optional<double> of_random_search(int64_t evaluations) const;  // expected; nothing where it is not known
+
+ private:
+  std::vector<Point> search_, random_;  // one for each evaluation, empty when it cannot be on a front
+  Point reference_;
+  double box_ = 0;
+};
 
 std::optional<double> best_after_evaluations(const std::vector<ProgressPoint>& progress, int64_t evaluations);
 std::optional<double> best_after_cost(const std::vector<ProgressPoint>& progress, double cost_s);

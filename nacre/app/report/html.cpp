@@ -131,7 +131,8 @@ namespace {
 
 std::string cell_class(const Column& column) {
   if (column.number && column.minor) return "class=\"number minor\"";
-  return column.number ? "class=number" : column.minor ? "class=minor" : "";
+  if (column.text && column.minor) return "class=\"text minor\"";
+  return column.number ? "class=number" : column.text ? "class=text" : column.minor ? "class=minor" : "";
 }
 
 }  // namespace

@@ -39,6 +39,7 @@ struct Column {
   std::string header;  // HTML
   bool number = false;
   bool minor = false;  // left out on narrow screens; the same numbers stand elsewhere
+  bool text = false;   // of several words: not squeezed to one word a line
 };
 
 // A table that scrolls sideways in itself when it is wider than the page. Cells are HTML; the first of a row is its header.

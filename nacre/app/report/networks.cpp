@@ -51,20 +51,25 @@ bool matters(const ReportData& data, const std::string& metric) {
 }
 
 std::string front_table(const ReportData& data) {
-  // Quality after final training; the exported model's costs stand among each network's numbers.
+  // Quality of the exported models, where it is not the search's again; all their numbers stand with each network.
   std::set<std::string> final_names;
   for (const ReportNetwork& network : data.front) {
-    for (const auto& [name, metric] : network.final_metrics) final_names.insert(name);
+    for (const std::string& name : {data.quality.name, "test_" + data.quality.name}) {
+      const bool again = name == data.quality.name && !was_trained_anew(data, network);
+      if (!again && network.final_metrics.contains(name)) final_names.insert(name);
+    }
   }
-  for (const MetricSpec& cost : data.costs) final_names.erase(cost.name);
   const std::vector<MetricSpec> final_specs = ordered_metrics(data, final_names);
   std::vector<html::Column> columns = {{"network"}, {metric_header(data.quality), true}};
   for (const MetricSpec& cost : data.costs) columns.push_back({metric_header(cost), true, !matters(data, cost.name)});
   for (const MetricSpec& spec : final_specs) {
     const bool minor = spec.name != "test_" + data.quality.name;
-    columns.push_back({metric_header(spec) + element("span", "class=sub", "final training"), true, minor});
+    columns.push_back({metric_header(spec) + element("span", "class=sub", "exported model"), true, minor});
   }
-  columns.insert(columns.end(), {{"trial", true, true}, {"model", false, true}});
+  columns.push_back({"trial", true, true});
+  const bool exported =
+      std::ranges::any_of(data.front, [](const ReportNetwork& network) { return !network.model_file.empty(); });
+  if (exported) columns.push_back({"model", false, true});
   html::Table table(data.limits_met ? "Networks of the front, best first" : "Nearest networks, nearest first", columns);
   for (size_t i = 0; i < data.front.size(); ++i) {
     const ReportNetwork& network = data.front[i];
@@ -75,7 +80,8 @@ std::string front_table(const ReportData& data) {
     for (const MetricSpec& cost : data.costs) cells.push_back(html::quantity_of(metrics, cost));
     for (const MetricSpec& spec : final_specs) cells.push_back(html::quantity_of(network.final_metrics, spec));
     cells.push_back(std::to_string(network.trial));
-    cells.push_back(network.model_file.empty() ? "" : html::relative_link(network.model_file, network.model_file));
+    if (exported)
+      cells.push_back(network.model_file.empty() ? "" : html::relative_link(network.model_file, network.model_file));
     table.add(cells);
   }
   return table.text("data-sortable");
@@ -98,17 +104,18 @@ std::string layer_table(const ReportData& data, const ReportNetwork& network, si
     sum += part;
     most = std::max(most, part);
   }
-  std::vector<html::Column> columns = {{"layer"}, {"operator"}};
+  std::vector<html::Column> columns = {{"layer"}, {"share of " + escape(main)}};
   for (const MetricSpec& spec : specs) columns.push_back({metric_header(spec), true});
-  columns.push_back({"share of " + escape(main)});
+  columns.push_back({"operator"});
   html::Table table("Cost of network " + std::to_string(rank + 1) + " by layer", columns);
   for (const CostItem& item : network.cost.items) {
     const std::string& name = item.scope.empty() ? item.name : item.scope;
-    std::vector<std::string> cells = {escape(name), escape(item.op)};
-    for (const MetricSpec& spec : specs) cells.push_back(html::quantity_of(item.metrics, spec));
     const double part = metric_value(item.metrics, main).value_or(0);  // the longest bar is the costliest layer's
     const std::string bar = fmt::format("class=bar style=\"--share:{:.4f}\"", share_of(part, most));
-    cells.push_back(element("span", bar, fmt::format("{:.1f}\u00a0%", 100 * share_of(part, sum))));
+    std::vector<std::string> cells = {escape(name),
+                                      element("span", bar, fmt::format("{:.1f}\u00a0%", 100 * share_of(part, sum)))};
+    for (const MetricSpec& spec : specs) cells.push_back(html::quantity_of(item.metrics, spec));
+    cells.push_back(escape(item.op));
     table.add(cells);
   }
   std::string text = table.text("class=layers data-sortable");
@@ -128,22 +135,27 @@ void add_numbers(html::Table& table, const Metrics& metrics, const char* when) {
 }
 
 std::string numbers_table(const ReportNetwork& network, const Metrics& searched) {
-  html::Table table("Every number of this network",
-                    {{"metric"}, {"value", true}, {"when"}, {"origin"}, {"with what"}, {"samples", true}});
+  html::Table table("Every number of this network", {{"metric"},
+                                                     {"value", true},
+                                                     {"when"},
+                                                     {"origin"},
+                                                     {.header = "with what", .text = true},
+                                                     {"samples", true, true}});
   add_numbers(table, searched, "search");
-  add_numbers(table, network.final_metrics, "final training");
+  add_numbers(table, network.final_metrics, "exported model");
   return table.empty() ? "" : table.text("class=compact");
+}
+
+std::string key_number(const Metrics& metrics, const MetricSpec& spec) {
+  return element("span", "class=key", escape(spec.name) + "\u00a0" + html::quantity_of(metrics, spec));
 }
 
 std::string network_part(const ReportData& data, size_t rank) {
   const ReportNetwork& network = data.front[rank];
   const ReportTrial* row = find_trial(data, network.trial);
   const Metrics metrics = row == nullptr ? Metrics{} : row->trial.metrics;
-  std::string heading =
-      element("strong", network_name(rank)) + element("span", "class=key", html::quantity_of(metrics, data.quality));
-  for (size_t i = 0; i < std::min<size_t>(2, data.costs.size()); ++i) {
-    heading += element("span", "class=key", html::quantity_of(metrics, data.costs[i]));
-  }
+  std::string heading = element("strong", network_name(rank)) + key_number(metrics, data.quality);
+  for (size_t i = 0; i < std::min<size_t>(2, data.costs.size()); ++i) heading += key_number(metrics, data.costs[i]);
   std::string facts;
   const auto fact = [&](const std::string& name, const std::string& value) {
     if (!value.empty()) facts += element("dt", escape(name)) + element("dd", escape(value));
@@ -201,21 +213,26 @@ std::string origins_section(const ReportData& data) {
     }
   };
   for (const ReportTrial& row : data.trials) add(row.trial.metrics);
-  for (const Trial& trial : data.random) add(trial.metrics);
+  for (const ReportTrial& row : data.random) add(row.trial.metrics);
   for (const ReportNetwork& network : data.front) add(network.final_metrics);
   if (rows.empty()) return "";
-  html::Table table("Origins", {{"metric"}, {"origin"}, {"with what"}, {"unit"}, {"numbers", true}});
+  html::Table table("Origins",
+                    {{"metric"}, {"origin"}, {.header = "with what", .text = true}, {"unit"}, {"numbers", true}});
   for (const auto& [row, count] : rows) {
     table.add({escape(row.metric),
                element("span", "class=\"tag origin-" + escape(row.origin) + "\"", escape(row.origin)),
                escape(row.source), escape(row.unit.empty() ? "–" : row.unit), std::to_string(count)});
   }
   const std::string legend =
-      "<p>Measured: timed or read on the device. Counted: exact, from the graph. Trained: quality of trained weights "
-      "on held-out data. "
-      "Table: looked up, measured earlier. Modelled: computed from a cost model. Predicted: by a learned predictor. "
-      "The numbers of each "
-      "network of the front are listed with their origin under Networks.</p>\n";
+      std::string(
+          "<p>Measured: timed or read on the device. Counted: exact, from the graph. Trained: quality of trained "
+          "weights "
+          "on held-out data. "
+          "Table: looked up, measured earlier. Modelled: computed from a cost model. Predicted: by a learned "
+          "predictor. "
+          "The numbers of each "
+          "network of the front are listed with their origin under Networks.") +
+      std::string(data.random.empty() ? "" : " The numbers of the random search are counted in.") + "</p>\n";
   return element("section", "id=origins",
                  element("h2", "Where each number comes from") + "\n" + legend + table.text("class=compact"));
 }

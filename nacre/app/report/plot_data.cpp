@@ -50,7 +50,8 @@ Json point_json(const ReportData& data, const Trial& trial, const std::string& t
                {"text", text},
                {"beyond", broken_limits(data, trial)},
                {"metrics", metrics_json(data, trial.metrics)}};
-  if (const auto rank = front_rank(data, trial.number)) json["network"] = *rank + 1;
+  if (const auto rank = front_rank(data, trial.number); rank && std::string_view(kind) != "random")
+    json["network"] = *rank + 1;
   return json;
 }
 
@@ -65,9 +66,9 @@ Json points_json(const ReportData& data) {
     if (!drawn || !row.trial.is_complete() || !metric_value(row.trial.metrics, data.quality.name)) continue;
     points.push_back(point_json(data, row.trial, row.text, on_front ? "front" : "trial"));
   }
-  for (const Trial& trial : data.random) {
-    if (trial.is_complete() && metric_value(trial.metrics, data.quality.name))
-      points.push_back(point_json(data, trial, "", "random"));
+  for (const ReportTrial& row : data.random) {
+    if (row.trial.is_complete() && metric_value(row.trial.metrics, data.quality.name))
+      points.push_back(point_json(data, row.trial, row.text, "random"));
   }
   return points;
 }
@@ -169,9 +170,9 @@ Json curves_json(const ReportData& data) {
 }
 
 // By trial number.
-Json drawings_json(const ReportData& data) {
+Json drawings_json(const std::vector<ReportTrial>& trials) {
   Json drawings = Json::object();
-  for (const ReportTrial& row : data.trials) {
+  for (const ReportTrial& row : trials) {
     if (!row.drawing.empty()) drawings[std::to_string(row.trial.number)] = to_json(row.drawing);
   }
   return drawings;
@@ -202,9 +203,17 @@ Json notes_json(const ReportData& data) {
 }  // namespace
 
 Json plot_data(const ReportData& data) {
-  return {{"quality", spec_json(data.quality)}, {"costs", costs_json(data)},   {"points", points_json(data)},
-          {"progress", progress_json(data)},    {"random", random_json(data)}, {"curves", curves_json(data)},
-          {"drawings", drawings_json(data)},    {"limits", limits_json(data)}, {"notes", notes_json(data)}};
+  return {{"quality", spec_json(data.quality)},
+          {"limits_met", data.limits_met},
+          {"costs", costs_json(data)},
+          {"points", points_json(data)},
+          {"progress", progress_json(data)},
+          {"random", random_json(data)},
+          {"curves", curves_json(data)},
+          {"drawings", drawings_json(data.trials)},
+          {"random_drawings", drawings_json(data.random)},
+          {"limits", limits_json(data)},
+          {"notes", notes_json(data)}};
 }
 
 }  // namespace nacre

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "nacre/app/report/analysis.hpp"
 #include "nacre/app/report/html.hpp"
@@ -47,32 +48,57 @@ std::string random_explanation(size_t draws) {
                      " drawn uniformly at random and evaluated in the same way, beside this search and for this "
                      "comparison only. What random search finds with k evaluations follows exactly: the expected best "
                      "of k of these, drawn without replacement. In parentheses and as a band: the range of 80 % of "
-                     "cases. Its cost is k times their mean evaluation time.");
+                     "cases. Its cost is k times their mean evaluation time. Both sides pay for evaluations only: a "
+                     "candidate that a limit turned away before, or that had been evaluated already, is free. Neither "
+                     "search was repeated: with another seed both would differ.");
+}
+
+std::string share_text(std::optional<double> share) {
+  if (!share) return element("span", "class=unknown", "not known");
+  return element("data", fmt::format("value=\"{}\"", *share), fmt::format("{:.1f}\u00a0%", 100 * *share));
+}
+
+std::string hypervolume_explanation(const ReportData& data) {
+  std::string names;
+  for (const Objective& objective : data.objectives.objectives)
+    names += (names.empty() ? "" : " and ") + escape(objective.metric);
+  return element("p", "Hypervolume of a front: the share of the box in " + names +
+                          " between the best values that either of the two found and the worst on the front of both "
+                          "together, plus a tenth of that front's range, that is no better than some network found.");
 }
 
 // The sentence above the table: both at the end, and at equal cost where random search went as far.
 std::string comparison_sentence(const ReportData& data, const std::vector<ProgressPoint>& progress,
-                                const std::vector<RandomResult>& draws) {
+                                const std::vector<RandomResult>& draws, const FrontComparison& fronts) {
   const auto total_draws = static_cast<int64_t>(draws.size());
   const int64_t total = progress.back().evaluations;
   const int64_t equal = std::min(total, total_draws);
   const ExpectedBest random = expected_best(draws, data.quality.direction, equal);
   std::string text =
-      fmt::format("After {} this search had found {}, random search finds {} on average.",
-                  counted(equal, "evaluation", "evaluations"), best_text(data, best_after_evaluations(progress, equal)),
-                  best_text(data, random.mean));
+      fmt::format("After {} this search had found {}, random search {}{}.", counted(equal, "evaluation", "evaluations"),
+                  best_text(data, best_after_evaluations(progress, equal)), best_text(data, random.mean),
+                  equal < total_draws ? " on average" : "");
+  if (fronts.possible()) {
+    text += fmt::format(" Its front has a hypervolume of {}, that of random search {}.",
+                        share_text(fronts.of_search(equal)), share_text(fronts.of_random_search(equal)));
+  }
   if (total > equal)
     text += fmt::format(" After all {} this search stands at {}.", total, best_text(data, progress.back().best));
   return element("p", "class=answer", text);
 }
 
 std::string random_table(const ReportData& data, const std::vector<ProgressPoint>& progress,
-                         const std::vector<RandomResult>& draws) {
-  html::Table table("Best so far: this search and random search at equal cost", {{"evaluations", true},
-                                                                                 {"this search", true},
-                                                                                 {"random search, expected", true},
-                                                                                 {"random search's time", true},
-                                                                                 {"this search in that time", true}});
+                         const std::vector<RandomResult>& draws, const FrontComparison& fronts) {
+  const auto header = [](const char* what, const char* whose) { return what + element("span", "class=sub", whose); };
+  std::vector<html::Column> columns = {
+      {"evaluations", true}, {header("best", "this search"), true}, {header("best", "random search, expected"), true}};
+  if (fronts.possible()) {
+    columns.push_back({header("hypervolume", "this search"), true});
+    columns.push_back({header("hypervolume", "random search, expected"), true});
+  }
+  columns.push_back({header("time", "random search"), true});
+  columns.push_back({header("best in that time", "this search"), true});
+  html::Table table("This search and random search at equal cost", columns);
   const auto total_draws = static_cast<int64_t>(draws.size());
   const int64_t total = progress.empty() ? 0 : progress.back().evaluations;
   std::vector<int64_t> steps = doubling(std::max(total, total_draws));
@@ -81,15 +107,20 @@ std::string random_table(const ReportData& data, const std::vector<ProgressPoint
   for (const int64_t k : steps) {
     std::vector<std::string> cells = {std::to_string(k),
                                       k <= total ? best_text(data, best_after_evaluations(progress, k)) : "–"};
+    std::string best = element("span", "class=unknown", "not known"), time_s = "–", best_in_time = "–";
     if (k <= total_draws) {
       const ExpectedBest expected = expected_best(draws, data.quality.direction, k);
-      cells.push_back(expected_text(data, expected));
-      cells.push_back(html::quantity(expected.cost, "time_s", "s"));
-      const std::optional<double> best = best_after_cost(progress, expected.cost);
-      cells.push_back(best ? best_text(data, best) : element("span", "class=unknown", "none yet"));
-    } else {
-      cells.insert(cells.end(), {element("span", "class=unknown", "not known"), "–", "–"});
+      best = expected_text(data, expected);
+      time_s = html::quantity(expected.cost, "time_s", "s");
+      const std::optional<double> found = best_after_cost(progress, expected.cost);
+      best_in_time = found ? best_text(data, found) : element("span", "class=unknown", "none yet");
     }
+    cells.push_back(best);
+    if (fronts.possible()) {
+      cells.push_back(k <= total ? share_text(fronts.of_search(k)) : "–");
+      cells.push_back(share_text(fronts.of_random_search(k)));
+    }
+    cells.insert(cells.end(), {time_s, best_in_time});
     table.add(cells);
   }
   return table.text("class=compact");
@@ -120,6 +151,7 @@ std::string progress_section(const ReportData& data) {
   const std::vector<ProgressPoint> progress = progress_of(data.trials, data.objectives);
   if (progress.empty()) return "";
   const std::vector<RandomResult> draws = random_results(data.random, data.objectives);
+  const FrontComparison fronts(data);
   std::string text = figure(
       "progress-plot", "best so far over evaluations or time; the table below has the numbers",
       "Best " + escape(data.quality.name) +
@@ -130,21 +162,45 @@ std::string progress_section(const ReportData& data) {
           ? element("p", "class=muted",
                     "No random search was run beside this search. With search.random_baseline: true as many networks "
                     "are drawn at random and evaluated in the same way, for a comparison at equal cost.")
-          : comparison_sentence(data, progress, draws) + random_explanation(draws.size()) +
-                random_table(data, progress, draws);
+          : comparison_sentence(data, progress, draws, fronts) + random_table(data, progress, draws, fronts) +
+                random_explanation(draws.size()) + (fronts.possible() ? hypervolume_explanation(data) : "");
   return element("section", "id=progress", element("h2", "Progress beside random search") + "\n" + text);
 }
 
+namespace {
+
+// What stands at the end of the front networks' trainings: the main objective first, the rest by name.
+std::vector<std::string> last_metrics(const ReportData& data) {
+  std::set<std::string> names;
+  const auto add = [&](const std::vector<CurvePoint>& curve) {
+    if (curve.empty()) return;
+    for (const auto& [name, metric] : curve.back().metrics) names.insert(name);
+  };
+  for (const ReportNetwork& network : data.front) {
+    if (const ReportTrial* row = find_trial(data, network.trial)) add(row->trial.curve);
+    add(network.final_curve);
+  }
+  std::vector<std::string> ordered(names.begin(), names.end());
+  std::ranges::stable_partition(ordered, [&](const std::string& name) { return name == data.quality.name; });
+  return ordered;
+}
+
+}  // namespace
+
 std::string curves_section(const ReportData& data) {
-  html::Table table("End of training of the front networks",
-                    {{"network"}, {"training"}, {"epochs", true}, {"last values"}});
+  const std::vector<std::string> names = last_metrics(data);
+  std::vector<html::Column> columns = {{"network"}, {"training"}, {"epochs", true}};
+  for (const std::string& name : names) columns.push_back({escape(name), true, name != names.front()});
+  html::Table table("End of training of the front networks", columns);
   const auto add = [&](size_t rank, const char* when, const std::vector<CurvePoint>& curve) {
     if (curve.empty()) return;
-    std::string values;
-    for (const auto& [name, metric] : curve.back().metrics) {
-      values += (values.empty() ? "" : ", ") + escape(name) + " " + html::quantity(metric.value, name, metric.unit);
+    std::vector<std::string> cells = {network_name(rank), when, fmt::format("{:g}", curve.back().epoch)};
+    for (const std::string& name : names) {
+      const auto found = curve.back().metrics.find(name);
+      cells.push_back(
+          found == curve.back().metrics.end() ? "–" : html::quantity(found->second.value, name, found->second.unit));
     }
-    table.add({network_name(rank), std::string(when), fmt::format("{:g}", curve.back().epoch), values});
+    table.add(cells);
   };
   bool any = false;
   for (const ReportTrial& row : data.trials) any = any || !row.trial.curve.empty();
@@ -155,7 +211,7 @@ std::string curves_section(const ReportData& data) {
   if (!any && table.empty()) return "";
   const std::string text = figure("curves-plot", "training curves; the table below has the last values",
                                   "Front networks in color (dashed: final training), other trials in gray.") +
-                           (table.empty() ? "" : table.text("class=compact"));
+                           (table.empty() ? "" : table.text("class=compact data-nowrap"));
   return element("section", "id=curves", element("h2", "Training curves") + "\n" + text);
 }
 
@@ -192,7 +248,8 @@ std::string trials_section(const ReportData& data) {
   if (data.trials.empty()) return "";
   std::vector<html::Column> columns = {{"trial", true}, {"status"}, {escape(data.quality.name), true}};
   for (const MetricSpec& cost : data.costs) columns.push_back({escape(cost.name), true, &cost != &data.costs.front()});
-  columns.insert(columns.end(), {{"time", true, true}, {"made by", false, true}, {"network or reason"}});
+  columns.insert(columns.end(),
+                 {{"time", true, true}, {"made by", false, true}, {.header = "network or reason", .text = true}});
   html::Table table("Trials", columns);
   const size_t first = data.trials.size() > kTrialRows ? data.trials.size() - kTrialRows : 0;
   for (size_t i = first; i < data.trials.size(); ++i) {
@@ -218,7 +275,8 @@ std::string trials_section(const ReportData& data) {
   return element(
       "section", "id=trials",
       element("h2", "All trials") + "\n" +
-          element("details", element("summary", counted(static_cast<int64_t>(data.trials.size()), "trial", "trials")) +
+          element("details", element("summary", counted(static_cast<int64_t>(data.trials.size()), "trial", "trials") +
+                                                    element("span", "class=key id=trials-shown", "")) +
                                  note + table.text("class=compact data-sortable data-filtered")));
 }
 

@@ -37,7 +37,7 @@ std::string fill(std::string_view frame, const std::vector<std::pair<std::string
 }
 
 std::string facts_table(const char* caption, const std::vector<ReportFact>& facts) {
-  html::Table table(caption, {{"what"}, {"value"}});
+  html::Table table(caption, {{"what"}, {.header = "value", .text = true}});
   for (const ReportFact& fact : facts) table.add({escape(fact.name), escape(fact.value)});
   return table.empty() ? "" : table.text("class=compact");
 }

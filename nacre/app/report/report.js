@@ -43,8 +43,8 @@
   }
 
   // Axes: maps values to pixels and gives ticks, round numbers in the unit shown. Logarithmic when asked for, all values are
-  // positive, and they span a factor of 20.
-  function axis(spec, values, from, to, { logarithmic = false, count = 5, padding = 0.05 } = {}) {
+  // positive, and they span a factor of 20. `whole`: of things that are counted.
+  function axis(spec, values, from, to, { logarithmic = false, count = 5, padding = 0.05, whole = false } = {}) {
     let low = Math.min(...values), high = Math.max(...values);
     const isLog = logarithmic && low > 0 && high / low > 20;
     const forth = isLog ? Math.log : (x) => x;
@@ -61,7 +61,7 @@
       }
     } else {
       const raw = (b - a) / scale / count, power = 10 ** Math.floor(Math.log10(raw));
-      const step = [1, 2, 2.5, 5, 10].map((f) => f * power).find((s) => s >= raw);
+      const step = [1, 2, 2.5, 5, 10].map((f) => f * power).find((s) => s >= raw && (!whole || Number.isInteger(s * scale))) || 1;
       for (let i = Math.ceil(a / scale / step); i * step * scale <= b; ++i) ticks.push(i * step * scale);
     }
     const text = isLog ? (value) => numberText(spec, value) : (value) => numberText(spec, value, size);
@@ -109,8 +109,8 @@
     const width = Math.max(260, holder.clientWidth), height = options.height || Math.round(Math.min(340, Math.max(230, width * 0.62)));
     const svg = draw("svg", { viewBox: `0 0 ${width} ${height}`, height, role: "group", "aria-label": options.label }, holder);
     const box = { left: 54, right: width - 10, top: 24, bottom: height - 40 };
-    const x = axis(options.x, options.xs, box.left, box.right, { logarithmic: true, count: width < 420 ? 4 : 6, padding: options.padX ?? 0.05 });
-    const y = axis(options.y, options.ys, box.bottom, box.top, { count: 5 });
+    const x = axis(options.x, options.xs, box.left, box.right, { logarithmic: true, count: width < 420 ? 4 : 6, padding: options.padX ?? 0.05, whole: options.whole });
+    const y = axis(options.y, options.ys, box.bottom, box.top, { count: 6 });
     const grid = draw("g", { class: "grid", "aria-hidden": "true" }, svg);
     let right = -Infinity;
     for (const tick of x.ticks) {
@@ -199,8 +199,6 @@
     return () => { width = -1; again(); };
   }
 
-  // --- quality against each cost -------------------------------------------------------------------------------------
-
   // --- networks as drawings ------------------------------------------------------------------------------------------
 
   // data.drawings[trial]: {layers: [[kind, kernel, stride, channels, side, macs, params], ...], from, places, ops}; see
@@ -260,16 +258,17 @@
       item.append(kindWords[kind]);
     }
     drawNetwork(drawing, holder, Math.max(320, Math.min(1060, drawing.layers.length * 24 + 20)), 96, true);
-    make("p", { class: "muted" }, "A box is a layer, as high as it has channels; a bow passes layers by; sizes are those of the image. Point at a box for its numbers.", holder);
+    make("p", { class: "note" }, "A box is a layer, the higher the more channels; a bow passes layers by; sizes are those of the image. Point at a box for its numbers.", holder);
   }
 
   // --- what is shown: by state, by limit, by metric ------------------------------------------------------------------
 
-  const filter = { states: null, limits: {}, ranges: {} };  // states: null for all; ranges: {metric: [low, high]}
+  const filter = { states: null, random: true, limits: {}, ranges: {} };  // states: null for all; ranges: {metric: [low, high]}
   const onFilter = [];
 
-  // `row`: {status, beyond: [names], value(metric): number or null}.
+  // `row`: {random, status, beyond: [names], value(metric): number or null}.
   function passes(row) {
+    if (row.random && !filter.random) return false;
     if (filter.states && !filter.states.has(row.status)) return false;
     for (const [name, wanted] of Object.entries(filter.limits)) {
       if (wanted !== "all" && row.beyond.includes(name) !== (wanted === "beyond")) return false;
@@ -282,7 +281,7 @@
     return true;
   }
 
-  const rowOfPoint = (p) => ({ status: p.status, beyond: p.beyond ? p.beyond.split(" ") : [], value: (name) => (p.metrics[name] ? p.metrics[name][0] : null) });
+  const rowOfPoint = (p) => ({ random: p.kind === "random", status: p.status, beyond: p.beyond ? p.beyond.split(" ") : [], value: (name) => (p.metrics[name] ? p.metrics[name][0] : null) });
 
   function makeFilters(before) {
     const states = [...new Set([...data.points.map((p) => p.status), ...[...document.querySelectorAll("tr[data-status]")].map((row) => row.dataset.status)])];
@@ -306,9 +305,15 @@
       });
       resets.push(() => { filter.states = null; boxes.forEach((box) => { box.checked = true; }); });
     }
+    if (data.points.some((p) => p.kind === "random")) {
+      const label = make("label", {}, null, bar), box = make("input", { type: "checkbox", checked: "" }, null, label);
+      label.append("random search");
+      box.addEventListener("change", () => { filter.random = box.checked; changed(); });
+      resets.push(() => { filter.random = true; box.checked = true; });
+    }
     for (const limit of data.limits) {
       const label = make("label", {}, null, bar);
-      label.append(limit.text);
+      label.append(limit.text.replace("<=", "≤").replace(">=", "≥"));
       const select = make("select", { "aria-label": limit.text }, null, label);
       for (const [value, text] of [["all", "kept or not"], ["kept", "kept"], ["beyond", "not kept"]]) make("option", { value }, text, select);
       select.addEventListener("change", () => { filter.limits[limit.name] = select.value; changed(); });
@@ -337,15 +342,17 @@
     const count = make("output", {}, "", bar);
     const tell = () => {
       const shown = data.points.filter((p) => passes(rowOfPoint(p))).length;
-      count.textContent = `${shown} of ${data.points.length} networks drawn`;
+      const rows = [...document.querySelectorAll("table[data-filtered] tbody tr")], left = rows.filter((row) => !row.hidden).length;
+      count.textContent = `${shown} of ${data.points.length} marks drawn` + (rows.length ? `, ${left} of ${rows.length} trials in the table below` : "");
     };
     onFilter.push(tell);
     tell();
     before.before(bar);
   }
 
-  // Rows of the table of trials follow the same filter.
+  // Rows of the table of trials follow the same filter. Its heading says how many are left.
   for (const table of document.querySelectorAll("table[data-filtered]")) {
+    const note = document.getElementById("trials-shown");
     const names = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
     onFilter.push(() => {
       for (const row of table.tBodies[0].rows) {
@@ -353,8 +360,10 @@
           const cell = row.cells[names.indexOf(name)], entry = cell && cell.querySelector("data");
           return entry ? Number(entry.value) : null;
         };
-        row.hidden = !passes({ status: row.dataset.status, beyond: row.dataset.beyond ? row.dataset.beyond.split(" ") : [], value });
+        row.hidden = !passes({ random: false, status: row.dataset.status, beyond: row.dataset.beyond ? row.dataset.beyond.split(" ") : [], value });
       }
+      const all = [...table.tBodies[0].rows], left = all.filter((row) => !row.hidden).length;
+      note.textContent = left === all.length ? "" : `${left} of ${all.length} pass the filter`;
     });
   }
 
@@ -365,7 +374,7 @@
 
   function pointRows(point) {
     const rows = [quality, ...data.costs].filter((spec) => point.metrics[spec.name]).map((spec) => [spec.name, point.metrics[spec.name][1]]);
-    if (point.made_by) rows.push(["made by", point.made_by]);
+    if (point.made_by && point.kind !== "random") rows.push(["made by", point.made_by]);
     return rows;
   }
 
@@ -373,10 +382,10 @@
     const points = data.points.filter((p) => p.metrics[cost.name] && p.metrics[quality.name] && passes(rowOfPoint(p)));
     const valueX = (p) => p.metrics[cost.name][0], valueY = (p) => p.metrics[quality.name][0];
     make("h3", {}, `${quality.name} against ${cost.name}`, holder);
-    const entries = [["front", "network of the front"], ["faint", "not beaten in these two"]];
+    const entries = [["front", data.limits_met ? "network of the front" : "nearest network"]];
+    if (cost.staircase.length > 1) entries.push(["faint", "not beaten in these two"]);
     if (points.some((p) => p.kind === "random")) entries.push(["random", "random search"]);
     if (points.some((p) => p.kind === "trial")) entries.push(["trial", "other trial"]);
-    if (cost.limit !== undefined) entries.push(["limit", "limit"]);
     legend(holder, entries);
     if (!points.length) { make("p", { class: "muted" }, "No network passes the filter.", holder); return; }
 
@@ -410,7 +419,7 @@
       const px = x.map(valueX(point)), py = outside ? (quality.maximize ? box.bottom : box.top) : y.map(valueY(point));
       const node = symbol(point.kind, px, py, layer);
       if (!point.feasible) node.classList.add("infeasible");
-      const mark = { x: px, y: py, weight: point.kind === "front" ? 60 : 0, fill: (box) => describe(box, pointTitle(point), pointRows(point), point.text, point.kind === "random" ? null : data.drawings[point.trial]) };
+      const mark = { x: px, y: py, weight: point.kind === "front" ? 60 : 0, fill: (box) => describe(box, pointTitle(point), pointRows(point), point.text, (point.kind === "random" ? data.random_drawings : data.drawings)[point.trial]) };
       marks.push(mark);
       if (point.kind !== "front") continue;
       mark.node = node;
@@ -424,7 +433,7 @@
       mark.node.addEventListener("blur", pointer.hide);
     }
     const hidden = ys.length - inside.length;
-    const notes = [hidden > 0 ? `${hidden} of ${ys.length} networks are worse than the axis shows and lie on its border.` : "", data.notes.points || ""].filter(Boolean);
+    const notes = [hidden > 0 ? `${hidden} of ${ys.length} networks ${hidden === 1 ? "is worse than the axis shows and lies" : "are worse than the axis shows and lie"} on its border.` : "", data.notes.points || ""].filter(Boolean);
     if (notes.length) make("figcaption", {}, notes.join(" "), holder);
   }
 
@@ -456,7 +465,7 @@
     const shown = [...values, ...curve.flatMap((p) => p.slice(2))].filter((v) => quality.maximize ? v >= border : v <= border);
     const spec = byTime ? { name: "evaluation time", unit: "s" } : { name: "evaluations", unit: "" };
     const xs = [...data.progress.map((p) => p[column]), ...curve.map((p) => p[column])];
-    const area = frame(holder, { x: spec, y: quality, xs: [0, ...xs], ys: shown, padX: 0.01, yTitle: `best ${quality.name}`, height: Math.max(260, Math.min(360, holder.clientWidth * 0.5)), label: `best ${quality.name} so far over ${spec.name}` });
+    const area = frame(holder, { x: spec, y: quality, xs: [0, ...xs], ys: shown, padX: 0.01, whole: !byTime, yTitle: `best ${quality.name}`, height: Math.max(260, Math.min(360, holder.clientWidth * 0.5)), label: `best ${quality.name} so far over ${spec.name}` });
     const { svg, x, y, box } = area;
     const clampY = (v) => Math.min(box.bottom, Math.max(box.top, y.map(v)));
     for (const p of trials) {
@@ -508,7 +517,8 @@
   // data.curves: {label, front, final, series: {metric: [[epoch, value], ...]}}; front networks last.
   function paintCurves(holder, metric) {
     const curves = data.curves.filter((c) => c.series[metric]);
-    const entries = [["curveFront", "network of the front"]];
+    const entries = [];
+    if (curves.some((c) => c.front)) entries.push(["curveFront", data.limits_met ? "network of the front" : "nearest network"]);
     if (curves.some((c) => c.final)) entries.push(["curveFinal", "its final training"]);
     if (curves.some((c) => !c.front)) entries.push(["curveOther", "other trial"]);
     legend(holder, entries);
@@ -516,7 +526,7 @@
     const ys = all.map((p) => p[1]), finals = curves.map((c) => c.series[metric][c.series[metric].length - 1][1]);
     const low = Math.min(quantile(ys, 0.02), ...finals), high = Math.max(quantile(ys, 0.98), ...finals);
     const spec = { name: metric, unit: "" };
-    const area = frame(holder, { x: { name: "epoch", unit: "" }, y: spec, xs: [0, ...all.map((p) => p[0])], ys: [low, high], padX: 0.01, height: Math.max(260, Math.min(360, holder.clientWidth * 0.5)), label: `${metric} over epochs, ${curves.length} trainings` });
+    const area = frame(holder, { x: { name: "epoch", unit: "" }, y: spec, xs: [0, ...all.map((p) => p[0])], ys: [low, high], padX: 0.01, whole: true, height: Math.max(260, Math.min(360, holder.clientWidth * 0.5)), label: `${metric} over epochs, ${curves.length} trainings` });
     const { svg, x, y, box } = area, marks = [];
     const clampY = (v) => Math.min(box.bottom, Math.max(box.top, y.map(v)));
     for (const curve of curves) {

@@ -52,7 +52,7 @@ struct ReportData {
   std::string stop_reason;  // a sentence: why the search ended
   double spent_s = 0;       // wall clock of all sittings
   Json strategy_statistics = Json::object();
-  std::vector<Trial> random;  // uniform samples evaluated beside the search for comparison; empty: none were
+  std::vector<ReportTrial> random;  // uniform samples evaluated beside the search for comparison; empty: none were
 
   Json configuration;  // resolved, every key
   std::vector<ReportFact> machine;

@@ -29,6 +29,12 @@ std::string origin_note(const Metrics& metrics, const std::string& name) {
   return escape(std::string(origin_name(found->second.origin)) + (source.empty() ? "" : ": " + source));
 }
 
+// "12.3 s", "10.9 min", "2.3 h".
+std::string time_text(double seconds) {
+  if (seconds < 60) return html::quantity_in_words(seconds, "time_s", "s");
+  return seconds < 3600 ? fmt::format("{:.3g}\u00a0min", seconds / 60) : fmt::format("{:.3g}\u00a0h", seconds / 3600);
+}
+
 std::string limit_value(const ReportData& data, const Limit& limit, double value) {
   for (const MetricSpec& spec : data.metrics) {
     if (spec.name == limit.metric) return html::quantity(value, spec.name, spec.unit);
@@ -81,7 +87,7 @@ std::string limits_table(const ReportData& data, const Metrics& best) {
     const bool kept = limit.relative_excess(best) == 0;
     const std::optional<double> share = used_share(limit, best);
     std::string name = escape(limit.metric);
-    if (&limit == binding) name += element("span", "class=tag", "binding");
+    if (&limit == binding) name += element("span", "class=tag", kept ? "tightest" : "binding");
     table.add({name, (limit.at_least ? "≥ " : "≤ ") + limit_value(data, limit, limit.bound),
                value ? limit_value(data, limit, *value) : html::quantity(std::nullopt, "", ""),
                share ? element("data", fmt::format("value=\"{}\"", *share), fmt::format("{:.3g} %", 100 * *share)) : "",
@@ -114,7 +120,7 @@ std::string answer(const ReportData& data, const TrialCounts& counts) {
   if (!data.costs.empty()) text += ", " + escape(data.costs[0].name) + " " + quantity_of(metrics, data.costs[0]);
   text += data.limits_met && !data.objectives.limits.empty() ? ". All limits are kept." : ".";
   if (const Limit* binding = tightest_limit(data, metrics); binding != nullptr && data.limits_met) {
-    text += " " + element("code", escape(binding->metric)) + " is the limit it comes nearest to.";
+    text += " " + element("code", escape(binding->metric)) + " is the tightest limit.";
   }
   return element("p", data.limits_met ? "class=answer" : "class=\"answer warning\"", text);
 }
@@ -124,6 +130,18 @@ Metrics::const_iterator final_quality_of(const ReportData& data) {
   const Metrics& metrics = data.front[0].final_metrics;
   const auto test = metrics.find("test_" + data.quality.name);
   return test != metrics.end() ? test : metrics.find(data.quality.name);
+}
+
+// "params ≤ 20 k"; of more than two limits their number.
+std::string limits_note(const ReportData& data) {
+  const std::vector<Limit>& limits = data.objectives.limits;
+  if (limits.size() > 2) return counted(static_cast<int64_t>(limits.size()), "limit", "limits");
+  std::string text;
+  for (const Limit& limit : limits) {
+    text += (text.empty() ? "" : ", ") + escape(limit.metric) + (limit.at_least ? " ≥ " : " ≤ ") +
+            limit_value(data, limit, limit.bound);
+  }
+  return text;
 }
 
 std::string tiles(const ReportData& data, const TrialCounts& counts) {
@@ -138,13 +156,12 @@ std::string tiles(const ReportData& data, const TrialCounts& counts) {
                    origin_note(metrics, data.costs[0].name));
     }
     if (const auto final_quality = final_quality_of(data); final_quality != data.front[0].final_metrics.end()) {
-      text += tile(escape(final_quality->first) + ", final training",
+      text += tile(escape(final_quality->first) + ", exported model",
                    html::quantity(final_quality->second, final_quality->first),
                    origin_note(data.front[0].final_metrics, final_quality->first));
     }
     const std::string limits = data.objectives.limits.empty() ? "none set" : data.limits_met ? "✓ kept" : "✗ not met";
-    text += tile("limits", element("span", data.limits_met ? "class=good" : "class=bad", limits),
-                 counted(static_cast<int64_t>(data.objectives.limits.size()), "limit", "limits"));
+    text += tile("limits", element("span", data.limits_met ? "class=good" : "class=bad", limits), limits_note(data));
     text += tile(data.limits_met ? "front" : "nearest", std::to_string(data.front.size()),
                  data.limits_met ? "networks no other one beats in all objectives"
                                  : "networks, by how little they miss the limits");
@@ -152,8 +169,10 @@ std::string tiles(const ReportData& data, const TrialCounts& counts) {
   text += tile("evaluations", std::to_string(counts.evaluated),
                counted(counts.asked, "candidate", "candidates") + " proposed, " + std::to_string(counts.infeasible) +
                    " beyond limits, " + std::to_string(counts.failed) + " failed");
-  text += tile("time", html::quantity(data.spent_s, "time_s", "s"),
-               "evaluation: " + html::quantity_in_words(counts.evaluation_s, "time_s", "s") + " summed over trials");
+  std::string time_note = "evaluation: " + time_text(counts.evaluation_s) + " summed over trials";
+  if (!data.random.empty()) time_note += "; without the random search";
+  text += tile("time of the search",
+               element("data", fmt::format("value=\"{}\"", data.spent_s), time_text(data.spent_s)), time_note);
   return element("div", "class=tiles", "\n" + text);
 }
 
@@ -178,11 +197,18 @@ std::string summary_section(const ReportData& data) {
   const ReportTrial* best = data.front.empty() ? nullptr : find_trial(data, data.front[0].trial);
   std::string text = answer(data, counts) + "\n" + tiles(data, counts);
   if (best != nullptr) text += limits_table(data, best->trial.metrics);
-  html::Table about("What was searched", {{"what"}, {"how"}});
+  html::Table about("What was searched", {{"what"}, {.header = "how", .text = true}});
   const auto add = [&](const char* what, const std::string& how) {
     if (!how.empty()) about.add({what, escape(how)});
   };
+  std::string objectives;
+  for (const Objective& objective : data.objectives.objectives) {
+    objectives +=
+        fmt::format("{}{} ({})", objectives.empty() ? "" : ", ", objective.metric,
+                    objective.direction == Direction::maximize ? "the more the better" : "the less the better");
+  }
   add("task", data.task);
+  add("objectives", objectives);
   add("space", data.space);
   add("target", data.target);
   add("strategy", data.strategy);

@@ -145,9 +145,16 @@ void run_plan(const Plan& plan, bool must_exist, bool allow_other_machine, Sessi
   options.interrupted = [] { return interrupt_requested(); };
   options.progress = [&](const Progress& progress) { line.show(progress); };
   options.final_progress = [&](const FinalProgress& progress) { line.show(progress); };
-  SearchRunResult result;
+  options.baseline_progress = [&](const Progress& progress) { line.show(progress, "random search: "); };
+  options.found = [&](const SearchRunResult& result) {
+    line.finish();
+    write_study_report(plan.output_dir);
+    print_outcome(plan, result, session);
+    std::cout.flush();
+    if (!result.front.limits_met) session.exit_code = kExitLimitsNotMet;
+  };
   try {
-    result = run_search(plan, options);
+    run_search(plan, options);
   } catch (const Interrupted&) {  // what was found by now can be looked at
     line.finish();
     if (std::filesystem::exists(study_file(plan.output_dir)))
@@ -155,9 +162,7 @@ void run_plan(const Plan& plan, bool must_exist, bool allow_other_machine, Sessi
     throw;
   }
   line.finish();
-  write_study_report(plan.output_dir);
-  print_outcome(plan, result, session);
-  if (!result.front.limits_met) session.exit_code = kExitLimitsNotMet;
+  if (plan.search.random_baseline) write_study_report(plan.output_dir);
 }
 
 void search(const SearchOptions& options, Session& session) {
