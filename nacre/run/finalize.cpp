@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <tuple>
 
 #include "nacre/base/file.hpp"
 #include "nacre/base/log.hpp"
@@ -16,6 +17,7 @@
 #include "nacre/run/command_evaluator.hpp"
 #include "nacre/run/device_cost.hpp"
 #include "nacre/run/output_folder.hpp"
+#include "nacre/search/pareto.hpp"
 #include "nacre/space/trace.hpp"
 
 namespace nacre {
@@ -289,8 +291,18 @@ std::string csv_cell(const std::string& text) {
 
 }  // namespace
 
+void order_networks(std::vector<FinalNetwork>& networks, const ObjectiveSet& objectives) {
+  const auto rank = [&](const FinalNetwork& network) {
+    std::optional<Point> point = objectives.minimized(network.metrics);
+    return std::tuple(!network.within_limits, !point.has_value(), point.value_or(Point{}));
+  };
+  std::ranges::stable_sort(networks, {}, rank);
+}
+
 std::vector<FinalNetwork> finalize(const Front& front, const FinalParts& parts) {
-  return Finalizer(front, parts).run();
+  std::vector<FinalNetwork> networks = Finalizer(front, parts).run();
+  if (front.limits_met) order_networks(networks, parts.plan.objectives);
+  return networks;
 }
 
 Json to_json(const FinalNetwork& network) {

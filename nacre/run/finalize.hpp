@@ -50,7 +50,11 @@ struct FinalParts {
   std::function<void(const FinalProgress&)> progress;
 };
 
-// In the order of the front. Throws Interrupted; what was finished by then is kept.
+// What counts first: networks within the limits before others, then by the objectives after the final training, the main one
+// first. So of equal accuracies the cheapest network leads: it is as good and costs less.
+void order_networks(std::vector<FinalNetwork>& networks, const ObjectiveSet& objectives);
+
+// By order_networks; in the order of the front where no network keeps the limits. Throws Interrupted; what was finished by then is kept.
 std::vector<FinalNetwork> finalize(const Front& front, const FinalParts& parts);
 
 // front.csv and front.json in the output folder, atomically.

@@ -33,7 +33,7 @@ class Files : public testing::Test {
 
 TEST_F(Files, AreReplacedWholeAndLeaveNothingBeside) {
   const auto path = folder_ / "new" / "a.txt";  // the folder is made
-  for (const std::string content : {std::string("first"), std::string(100'000, 'x'), std::string()}) {
+  for (const std::string& content : {std::string("first"), std::string(100'000, 'x'), std::string()}) {
     write_file_atomically(path, content);
     EXPECT_EQ(read_file(path), content);
   }
