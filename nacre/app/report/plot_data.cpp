@@ -180,7 +180,13 @@ Json drawings_json(const std::vector<ReportTrial>& trials) {
 
 Json limits_json(const ReportData& data) {
   Json limits = Json::array();
-  for (const Limit& limit : data.objectives.limits) limits.push_back({{"name", limit.metric}, {"text", limit.text()}});
+  for (const Limit& limit : data.objectives.limits) {
+    const auto spec = std::ranges::find(data.metrics, limit.metric, &MetricSpec::name);
+    const std::string unit = spec == data.metrics.end() ? "" : spec->unit;
+    limits.push_back(
+        {{"name", limit.metric},
+         {"text", limit.metric + (limit.at_least ? " ≥ " : " ≤ ") + quantity_text(limit.bound, limit.metric, unit)}});
+  }
   return limits;
 }
 

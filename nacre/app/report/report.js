@@ -313,7 +313,7 @@
     }
     for (const limit of data.limits) {
       const label = make("label", {}, null, bar);
-      label.append(limit.text.replace("<=", "≤").replace(">=", "≥"));
+      label.append(limit.text);
       const select = make("select", { "aria-label": limit.text }, null, label);
       for (const [value, text] of [["all", "kept or not"], ["kept", "kept"], ["beyond", "not kept"]]) make("option", { value }, text, select);
       select.addEventListener("change", () => { filter.limits[limit.name] = select.value; changed(); });
@@ -418,7 +418,7 @@
       const outside = quality.maximize ? valueY(point) < border : valueY(point) > border;
       const px = x.map(valueX(point)), py = outside ? (quality.maximize ? box.bottom : box.top) : y.map(valueY(point));
       const node = symbol(point.kind, px, py, layer);
-      if (!point.feasible) node.classList.add("infeasible");
+      if (!point.feasible && point.kind !== "front") node.classList.add("infeasible");
       const mark = { x: px, y: py, weight: point.kind === "front" ? 60 : 0, fill: (box) => describe(box, pointTitle(point), pointRows(point), point.text, (point.kind === "random" ? data.random_drawings : data.drawings)[point.trial]) };
       marks.push(mark);
       if (point.kind !== "front") continue;
