@@ -76,6 +76,28 @@ int opset_of_quantization(const Graph& graph, const Node& node) {
   return result;
 }
 
+// Operators that took an element type later than they came.
+int opset_of_typed(const Graph& graph, const Node& node) {
+  if (!has_input(node, 0)) return kWrittenOpset;
+  const ElementType type = graph.value(node.inputs[0]).type;
+  if ((node.op == "ReduceMax" || node.op == "ReduceMin") && type == ElementType::boolean) return 20;
+  if (node.op == "IsInf" && (type == ElementType::float16 || type == ElementType::bfloat16)) return 20;
+  if (node.op == "IsNaN" && type == ElementType::bfloat16) return 20;
+  if (node.op == "Equal" && type == ElementType::string) return 19;
+  return kWrittenOpset;
+}
+
+// Before opset 18 axes are an attribute, and no axes always means all of them.
+int opset_of_reduction(const Graph& graph, const Node& node) {
+  bool none = !has_input(node, 1);
+  if (!none) {
+    const Tensor* axes = graph.constant(node.inputs[1]);
+    if (axes == nullptr) return 18;
+    none = axes->empty();
+  }
+  return none && node.attributes.integer("noop_with_empty_axes", 0) != 0 ? 18 : 17;
+}
+
 bool all_ones(std::span<const int64_t> list) {
   return std::ranges::all_of(list, [](int64_t item) { return item == 1; });
 }
@@ -85,7 +107,9 @@ int opset_of_operator(const Graph& graph, const Node& node) {
     if (row.op == node.op) return row.opset;
   }
   const Attributes& attributes = node.attributes;
-  if (is_late_reduction(node)) return has_input(node, 1) && graph.constant(node.inputs[1]) == nullptr ? 18 : 17;
+  const int typed = opset_of_typed(graph, node);
+  if (typed > kWrittenOpset) return typed;
+  if (is_late_reduction(node)) return opset_of_reduction(graph, node);
   if (node.op == "Split" && has_input(node, 0)) return opset_of_split(graph, node);
   if (node.op == "Pad") return attributes.text("mode", "constant") == "wrap" ? 19 : has_input(node, 3) ? 18 : 17;
   if (node.op == "Resize") return opset_of_resize(node);
@@ -118,8 +142,11 @@ Node lowered(const Graph& graph, const Node& node, int opset) {
   Node result = node;
   if (!node.domain.empty()) return result;
   if (opset < 18) {
-    if (is_late_reduction(node) && has_input(node, 1)) {
-      result.attributes.set("axes", graph.constant(node.inputs[1])->integers());
+    if (is_late_reduction(node)) {
+      const std::vector<int64_t> axes =
+          has_input(node, 1) ? graph.constant(node.inputs[1])->integers() : std::vector<int64_t>();
+      if (!axes.empty()) result.attributes.set("axes", axes);
+      result.attributes.erase("noop_with_empty_axes");
       result.inputs.resize(1);
     }
     if (node.op == "Split") result.attributes.erase("num_outputs");

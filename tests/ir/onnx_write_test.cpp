@@ -91,6 +91,17 @@ TEST(OnnxWrite, RaisesTheOpsetOnlyWhereANodeNeedsIt) {
   std::string reason;
   EXPECT_EQ(opset_of(begin + "y = Gelu(x) @head; return y }", &reason), 20);
   EXPECT_EQ(reason, "node 'head/Gelu_0' (Gelu) needs opset 20");
+  // Truth values are reduced since opset 20.
+  EXPECT_EQ(opset_of("graph(x: bool[4]) { y = ReduceMax(x); return y }"), 20);
+  EXPECT_EQ(opset_of("graph(x: int8[4]) { y = ReduceMax(x); return y }"), 17);
+  // No axes meaning no reduction came with the axes as an input; with axes the word is left out.
+  EXPECT_EQ(opset_of(begin + "y = ReduceMean(x) {noop_with_empty_axes=1}; return y }"), 18);
+  const Graph reduced =
+      parse_graph(begin + "a: int64[1] = frozen [1]; y = ReduceMean(x, a) {noop_with_empty_axes=1}; return y }");
+  const std::string file = write_onnx_bytes(reduced);
+  EXPECT_EQ(file.find("noop_with_empty_axes"), std::string::npos);
+  EXPECT_EQ(read_onnx_bytes(file, "again").value(read_onnx_bytes(file, "again").outputs[0]).shape,
+            reduced.value(reduced.outputs[0]).shape);
   // A raised opset holds for the whole file: the reduction keeps its axes as an input.
   EXPECT_EQ(opset_of(begin + "a: int64[2] = frozen [2, 3]; h = ReduceMean(x, a); y = Gelu(h); return y }"), 20);
 }
