@@ -13,6 +13,7 @@ inline constexpr int kExitDone = 0;
 inline constexpr int kExitInternal = 1;
 inline constexpr int kExitBadInput = 2;
 inline constexpr int kExitLimitsNotMet = 3;
+inline constexpr int kExitDiffers = 3;  // nacre verify: outputs differ
 inline constexpr int kExitInterrupted = 130;
 
 // What verbs share while the program runs.
@@ -36,6 +37,7 @@ void add_train(Command& program, Session& session);
 void add_evaluate(Command& program, Session& session);
 void add_inspect(Command& program, Session& session);
 void add_rewrite(Command& program, Session& session);
+void add_verify(Command& program, Session& session);
 void add_cells(Command& program, Session& session);
 void add_measure(Command& program, Session& session);
 void add_list(Command& program, Session& session);

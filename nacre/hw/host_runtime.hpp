@@ -7,6 +7,7 @@
 #include <string>
 
 #include "nacre/ir/graph.hpp"
+#include "nacre/ir/reference_executor.hpp"
 
 namespace nacre {
 
@@ -30,5 +31,10 @@ struct HostModelOptions {
 // `graph` has fixed shapes; parameters without data and inputs are drawn. Inputs of whole numbers are drawn from 0 and 1, so
 // that they are valid indices. UserError when an operator cannot be run.
 std::unique_ptr<HostModel> make_host_model(const Graph& graph, const HostModelOptions& options);
+
+// One run on inputs by name; outputs by name, in the types that the graph declares. Arithmetic is fp32, fp64 for a network
+// with float64 inputs or outputs. Symbols may be unbound; absent parameters are drawn with `seed` as the reference executor
+// draws them. UserError for a missing input or an operator that cannot be run.
+NamedTensors run_on_host(const Graph& graph, const NamedTensors& inputs, uint64_t seed = 0);
 
 }  // namespace nacre

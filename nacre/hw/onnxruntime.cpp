@@ -3,8 +3,6 @@
 // scripts/install_onnxruntime.
 #include <fmt/format.h>
 
-#include <cstdlib>
-
 #include "nacre/base/error.hpp"
 #include "nacre/base/file.hpp"
 #include "nacre/base/hash.hpp"
@@ -12,41 +10,20 @@
 #include "nacre/base/temporary_folder.hpp"
 #include "nacre/hw/command_target.hpp"
 #include "nacre/hw/counted_cost.hpp"
+#include "nacre/hw/onnxruntime/package.hpp"
 #include "nacre/hw/onnxruntime/script.hpp"
 #include "nacre/hw/target_registry.hpp"
 
 namespace nacre {
 namespace {
 
-// Where onnxruntime-node lies: `package`, $NACRE_ONNXRUNTIME, or where scripts/install_onnxruntime puts it.
 std::filesystem::path find_package(const Options& options, const TargetContext& context) {
-  const auto exists = [](const std::filesystem::path& folder) {
-    return std::filesystem::exists(folder / "package.json");
-  };
-  std::vector<std::filesystem::path> places;
-  if (const std::string given = options.text("package"); !given.empty()) {
-    places = {context.base_folder / given};
-  } else {
-    const auto variable = [](const char* name) -> std::string {
-      const char* value = std::getenv(name);
-      return value == nullptr ? "" : value;
-    };
-    if (const std::string folder = variable("NACRE_ONNXRUNTIME"); !folder.empty()) places.push_back(folder);
-    places.push_back("build/onnxruntime/node_modules/onnxruntime-node");
-    if (const std::string cache = variable("XDG_CACHE_HOME"); !cache.empty())
-      places.push_back(std::filesystem::path(cache) / "nacre/onnxruntime/node_modules/onnxruntime-node");
-    if (const std::string home = variable("HOME"); !home.empty())
-      places.push_back(std::filesystem::path(home) / ".cache/nacre/onnxruntime/node_modules/onnxruntime-node");
+  const std::string given = options.text("package");
+  try {
+    return find_onnxruntime_package(given.empty() ? std::filesystem::path() : context.base_folder / given);
+  } catch (const UserError& error) {
+    throw UserError(options.position("package"), fmt::format("target onnxruntime: {} by package", error.what()));
   }
-  std::string looked;
-  for (const std::filesystem::path& place : places) {
-    if (exists(place)) return std::filesystem::absolute(place).lexically_normal();
-    looked += (looked.empty() ? "" : ", ") + place.string();
-  }
-  throw UserError(options.position("package"),
-                  fmt::format("target onnxruntime: there is no onnxruntime-node in {}; install it with "
-                              "scripts/install_onnxruntime, or name its folder by package",
-                              looked));
 }
 
 // The helper lies in a folder that lives as long as the target.

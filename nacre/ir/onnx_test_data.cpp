@@ -46,6 +46,18 @@ void add_file(OnnxTestSet& set, const std::string& file, std::string_view bytes,
   }
 }
 
+// Nothing when the folder holds no tensor.
+std::optional<OnnxTestSet> set_of_folder(const fs::path& folder) {
+  OnnxTestSet set;
+  set.name = fs::weakly_canonical(folder).filename().string();
+  for (const fs::directory_entry& file : fs::directory_iterator(folder)) {
+    if (file.is_regular_file() && file.path().extension() == ".pb")
+      add_file(set, file.path().filename().string(), read_file(file.path()), folder.string());
+  }
+  if (set.inputs.empty() && set.outputs.empty() && set.problem.empty()) return std::nullopt;
+  return set;
+}
+
 // By number, so that set 10 follows set 9.
 void sort_sets(std::vector<OnnxTestSet>& sets) {
   std::ranges::sort(sets, [](const OnnxTestSet& a, const OnnxTestSet& b) {
@@ -141,6 +153,27 @@ std::string write_onnx_tensor(const Tensor& tensor, std::string_view name) {
   return onnx::encode_tensor(tensor, name).take();
 }
 
+std::vector<OnnxTestSet> read_onnx_test_sets(const fs::path& folder) {
+  if (!fs::is_directory(folder)) throw UserError("'" + folder.string() + "' is no folder");
+  std::vector<OnnxTestSet> sets;
+  if (std::optional<OnnxTestSet> set = set_of_folder(folder)) {
+    sets.push_back(*std::move(set));
+    return sets;
+  }
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+    if (!entry.is_directory() || !entry.path().filename().string().starts_with(kSetPrefix)) continue;
+    if (std::optional<OnnxTestSet> set = set_of_folder(entry.path())) sets.push_back(*std::move(set));
+  }
+  if (sets.empty()) {
+    throw UserError(
+        "'" + folder.string() +
+        "' holds no data set: expected input_0.pb, output_0.pb, ... in it or in folders test_data_set_0, ... "
+        "beneath");
+  }
+  sort_sets(sets);
+  return sets;
+}
+
 OnnxTestCase read_onnx_test_case(const fs::path& folder) {
   if (!fs::is_directory(folder)) throw UserError("'" + folder.string() + "' is no folder");
   if (!fs::is_regular_file(folder / kModelFile)) throw UserError("'" + folder.string() + "' holds no model.onnx");
@@ -148,20 +181,7 @@ OnnxTestCase read_onnx_test_case(const fs::path& folder) {
   test.folder = folder;
   test.name = fs::weakly_canonical(folder).filename().string();
   test.model = read_file(folder / kModelFile);
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (!entry.is_directory() || !name.starts_with(kSetPrefix)) continue;
-    OnnxTestSet set;
-    set.name = name;
-    for (const fs::directory_entry& file : fs::directory_iterator(entry.path()))
-      add_file(set, file.path().filename().string(), read_file(file.path()), entry.path().string());
-    test.sets.push_back(std::move(set));
-  }
-  if (test.sets.empty()) {
-    throw UserError("'" + folder.string() +
-                    "' holds no test_data_set_0 with input_0.pb and output_0.pb beside model.onnx");
-  }
-  sort_sets(test.sets);
+  test.sets = read_onnx_test_sets(folder);
   return test;
 }
 
@@ -205,7 +225,7 @@ TensorDifference compare_tensors(const Tensor& found, const Tensor& expected, co
   TensorDifference result;
   if (found.type() != expected.type() || found.extents() != expected.extents()) {
     result.problem = typed(found) + ", expected " + typed(expected);
-    result.largest = INFINITY;
+    result.largest = result.relative = INFINITY;
     result.outside = expected.elements();
     return result;
   }
@@ -217,10 +237,12 @@ TensorDifference compare_tensors(const Tensor& found, const Tensor& expected, co
     return result;
   }
   int64_t worst = 0;
-  double excess = -1;  // beyond the tolerance, of the worst element
+  double magnitude = 0;  // of the finite expected elements
+  double excess = -1;    // beyond the tolerance, of the worst element
   for (int64_t i = 0; i < expected.elements(); ++i) {
     const double a = found.number_at(i);
     const double b = expected.number_at(i);
+    if (std::isfinite(b)) magnitude = std::max(magnitude, std::abs(b));
     if (a == b || (std::isnan(a) && std::isnan(b))) continue;
     const double difference = std::isfinite(a) && std::isfinite(b) ? std::abs(a - b) : INFINITY;
     result.largest = std::max(result.largest, difference);
@@ -233,7 +255,9 @@ TensorDifference compare_tensors(const Tensor& found, const Tensor& expected, co
       worst = i;
     }
   }
+  result.relative = result.largest == 0 ? 0 : result.largest / magnitude;
   if (result.outside != 0) {
+    result.worst = worst;
     result.problem = std::to_string(result.outside) + " of " + std::to_string(expected.elements()) +
                      " elements differ; the worst, at " + std::to_string(worst) + ", is " +
                      number_text(found.number_at(worst)) + ", expected " + number_text(expected.number_at(worst));

@@ -39,6 +39,9 @@ Tensor read_onnx_tensor(std::string_view bytes, const std::string& origin);
 // The same as bytes, for writing such files.
 std::string write_onnx_tensor(const Tensor& tensor, std::string_view name = "");
 
+// The data sets of a folder: input_0.pb, output_0.pb, ... in it (one set, named as the folder), or in folders
+// test_data_set_0, ... beneath, by number. UserError when there is none.
+std::vector<OnnxTestSet> read_onnx_test_sets(const std::filesystem::path& folder);
 // One case. UserError when there is no model.onnx, no data set, or an input or output file is damaged.
 OnnxTestCase read_onnx_test_case(const std::filesystem::path& folder);
 // All cases, sorted by path: of a folder that is a case, of a folder of cases at any depth, or of a tar archive (.tar.gz or
@@ -59,7 +62,9 @@ struct TensorDifference {
   std::string
       problem;         // "" when equal; else in words: another shape, or how many elements differ and the worst of them
   double largest = 0;  // largest |found - expected| of the elements; infinite where only one is finite
+  double relative = 0;  // `largest` by the largest magnitude of the finite expected elements; 0 where both are 0
   int64_t outside = 0;  // elements outside the tolerance
+  std::optional<int64_t> worst;  // the element farthest outside, row-major; nothing when equal or when shapes differ
   bool equal() const { return problem.empty(); }
 };
 

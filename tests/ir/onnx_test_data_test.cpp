@@ -74,6 +74,19 @@ TEST_F(OnnxTestData, FindsCasesBelowAFolder) {
   EXPECT_EQ(read_onnx_test_cases(folder_ / "b").size(), 1u);
 }
 
+TEST_F(OnnxTestData, ReadsSetsWithoutAModel) {
+  write_onnx_test_case(doubling(), folder_);
+  fs::remove(folder_ / "model.onnx");
+  const std::vector<OnnxTestSet> sets = read_onnx_test_sets(folder_);
+  ASSERT_EQ(sets.size(), doubling().sets.size());
+  // The folder of one set is a set too.
+  const std::vector<OnnxTestSet> single = read_onnx_test_sets(folder_ / "test_data_set_0");
+  ASSERT_EQ(single.size(), 1U);
+  EXPECT_EQ(single[0].name, "test_data_set_0");
+  EXPECT_EQ(single[0].inputs, sets[0].inputs);
+  EXPECT_EQ(single[0].outputs, sets[0].outputs);
+}
+
 TEST_F(OnnxTestData, SaysWhatDiffersAndWhere) {
   OnnxTestCase test = doubling();
   test.sets[1].outputs[0] = Tensor::of<float>({2}, {4, 7});
@@ -111,7 +124,9 @@ TEST_F(OnnxTestData, ErrorsNameTheFolder) {
             "'" + folder + "' holds no case: a folder with model.onnx and test_data_set_0");
   write_file_atomically(folder_ / "model.onnx", doubling().model);
   EXPECT_EQ(message_of([&] { read_onnx_test_case(folder_); }),
-            "'" + folder + "' holds no test_data_set_0 with input_0.pb and output_0.pb beside model.onnx");
+            "'" + folder +
+                "' holds no data set: expected input_0.pb, output_0.pb, ... in it or in folders test_data_set_0, ... "
+                "beneath");
   // A damaged tensor refuses its case, not the reading of the others.
   write_onnx_test_case(doubling(), folder_);
   write_file_atomically(folder_ / "test_data_set_0" / "input_0.pb", "no tensor");
@@ -133,6 +148,11 @@ TEST(CompareTensors, HoldsTheTolerance) {
   const TensorDifference difference = compare_tensors(Tensor::of<float>({3}, {infinity, 0, infinity}), special);
   EXPECT_EQ(difference.outside, 2);
   EXPECT_EQ(difference.largest, std::numeric_limits<double>::infinity());
+  const TensorDifference far =
+      compare_tensors(Tensor::of<float>({3}, {100, 3, -50}), Tensor::of<float>({3}, {100, 1, -49}));
+  EXPECT_EQ(far.largest, 2);
+  EXPECT_EQ(far.relative, 0.02);
+  EXPECT_EQ(far.worst, 1);
   // Integers are equal or not.
   EXPECT_FALSE(compare_tensors(Tensor::of<int32_t>({1}, {100000}), Tensor::of<int32_t>({1}, {100001})).equal());
   EXPECT_FALSE(compare_tensors(Tensor::scalar<int32_t>(1), Tensor::scalar<int64_t>(1)).equal());

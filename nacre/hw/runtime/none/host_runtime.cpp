@@ -14,4 +14,6 @@ std::unique_ptr<HostModel> make_host_model(const Graph&, const HostModelOptions&
   throw UserError(host_runtime_missing());
 }
 
+NamedTensors run_on_host(const Graph&, const NamedTensors&, uint64_t) { throw UserError(host_runtime_missing()); }
+
 }  // namespace nacre

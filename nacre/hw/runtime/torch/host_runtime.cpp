@@ -69,4 +69,30 @@ std::unique_ptr<HostModel> make_host_model(const Graph& graph, const HostModelOp
   return std::make_unique<TorchHostModel>(graph, options);
 }
 
+NamedTensors run_on_host(const Graph& graph, const NamedTensors& inputs, uint64_t seed) {
+  Numerics numerics = inference_numerics({});
+  std::vector<at::Tensor> given;
+  for (const ValueId id : graph.inputs) {
+    const auto found = inputs.find(value_text(graph, id));
+    if (found == inputs.end()) throw UserError("input '" + value_text(graph, id) + "' is missing");
+    given.push_back(copy_to_torch(found->second));
+    if (found->second.type() == ElementType::float64) numerics.arithmetic = Arithmetic::fp64;
+  }
+  for (const ValueId id : graph.outputs) {
+    if (graph.value(id).type == ElementType::float64) numerics.arithmetic = Arithmetic::fp64;
+  }
+  const TorchExecutor executor(graph, numerics);
+  PlainStore store(graph, seed, numerics);
+  const at::NoGradGuard no_grad;
+  const std::vector<at::Tensor> outputs = executor.run(given, store, {});
+  NamedTensors named;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    const Value& value = graph.value(graph.outputs[i]);
+    const bool real = is_floating(value.type) && at::isFloatingType(outputs[i].scalar_type());
+    named.insert_or_assign(value_text(graph, graph.outputs[i]),
+                           from_torch(real ? outputs[i].to(torch_type(value.type)) : outputs[i]));
+  }
+  return named;
+}
+
 }  // namespace nacre
