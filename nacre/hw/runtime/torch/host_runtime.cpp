@@ -69,6 +69,15 @@ std::unique_ptr<HostModel> make_host_model(const Graph& graph, const HostModelOp
   return std::make_unique<TorchHostModel>(graph, options);
 }
 
+namespace {
+
+bool lacks_type(ElementType type) {
+  return type == ElementType::uint16 || type == ElementType::uint32 || type == ElementType::uint4 ||
+         type == ElementType::int4;
+}
+
+}  // namespace
+
 NamedTensors run_on_host(const Graph& graph, const NamedTensors& inputs, uint64_t seed) {
   Numerics numerics = inference_numerics({});
   std::vector<at::Tensor> given;
@@ -89,8 +98,10 @@ NamedTensors run_on_host(const Graph& graph, const NamedTensors& inputs, uint64_
   for (size_t i = 0; i < outputs.size(); ++i) {
     const Value& value = graph.value(graph.outputs[i]);
     const bool real = is_floating(value.type) && at::isFloatingType(outputs[i].scalar_type());
-    named.insert_or_assign(value_text(graph, graph.outputs[i]),
-                           from_torch(real ? outputs[i].to(torch_type(value.type)) : outputs[i]));
+    Tensor tensor = from_torch(real ? outputs[i].to(torch_type(value.type)) : outputs[i]);
+    // The executor holds types that libtorch lacks in the next wider one.
+    if (lacks_type(value.type)) tensor = tensor.cast(value.type);
+    named.insert_or_assign(value_text(graph, graph.outputs[i]), std::move(tensor));
   }
   return named;
 }
