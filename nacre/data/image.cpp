@@ -39,35 +39,40 @@ bool is_jpeg(std::string_view bytes) { return bytes.starts_with("\xff\xd8\xff");
 class PngImage {
  public:
   PngImage(std::string_view bytes, const std::string& origin) : origin_(origin) {
-    std::memset(&image_, 0, sizeof image_);
-    image_.version = PNG_IMAGE_VERSION;
-    if (png_image_begin_read_from_memory(&image_, bytes.data(), bytes.size()) == 0) give_up();
-    check_pixels(image_.height, image_.width, origin_);
+    if (png_image_begin_read_from_memory(&reader_.image, bytes.data(), bytes.size()) == 0) give_up();
+    check_pixels(image().height, image().width, origin_);
   }
-  ~PngImage() { png_image_free(&image_); }
-  PngImage(const PngImage&) = delete;
-  PngImage& operator=(const PngImage&) = delete;
 
   Image header() const {
-    return {{image_.height, image_.width}, static_cast<int64_t>(PNG_IMAGE_SAMPLE_CHANNELS(image_.format)), {}};
+    return {{image().height, image().width}, static_cast<int64_t>(PNG_IMAGE_SAMPLE_CHANNELS(image().format)), {}};
   }
   Image decode(int64_t channels) {
-    Image result{{image_.height, image_.width}, channels, {}};
-    image_.format = channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
-    result.pixels.resize(PNG_IMAGE_SIZE(image_));
+    Image result{{image().height, image().width}, channels, {}};
+    reader_.image.format = channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
+    result.pixels.resize(PNG_IMAGE_SIZE(image()));
     const png_color black = {0, 0, 0};
-    if (png_image_finish_read(&image_, &black, result.pixels.data(), 0, nullptr) == 0) give_up();
+    if (png_image_finish_read(&reader_.image, &black, result.pixels.data(), 0, nullptr) == 0) give_up();
     return result;
   }
 
  private:
-  [[noreturn]] void give_up() {
-    const std::string reason = image_.message;
-    png_image_free(&image_);
-    fail(origin_, "cannot decode PNG: " + reason);
-  }
+  // Frees what libpng holds also when the constructor above throws.
+  struct Reader {
+    Reader() {
+      std::memset(&image, 0, sizeof image);
+      image.version = PNG_IMAGE_VERSION;
+    }
+    ~Reader() { png_image_free(&image); }
+    Reader(const Reader&) = delete;
+    Reader& operator=(const Reader&) = delete;
 
-  png_image image_;
+    png_image image;
+  };
+
+  const png_image& image() const { return reader_.image; }
+  [[noreturn]] void give_up() const { fail(origin_, std::string("cannot decode PNG: ") + image().message); }
+
+  Reader reader_;
   const std::string& origin_;
 };
 

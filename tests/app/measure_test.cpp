@@ -114,8 +114,8 @@ TEST(Measure, ATableCarriesASearch) {
   const Scratch scratch;
   const std::string table = (scratch.path() / "t.json").string(), folder = (scratch.path() / "study").string();
   const std::string building =
-      "measure --build-table --space examples/digits.yaml --networks 9 --kept-aside 3 --sampled 9 -o '" + table +
-      "' --json --target ";
+      "measure --build-table --space examples/digits.yaml --networks 9 --kept-aside 3 --sampled 9 --passes 1 -o '" +
+      table + "' --json --target ";
   const Json built = json_of(run_program(building + simulator()));
   EXPECT_GT(built["entries"], 10);
   EXPECT_EQ(built["errors"]["latency_s"]["networks"], 3);

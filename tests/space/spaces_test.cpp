@@ -192,7 +192,8 @@ TEST(MbconvSpaceTest, PresetsFollowTheImage) {
   const auto largest = [](int64_t side) {
     const auto space = make_space("mbconv", space_context({1, side, side}, 10));
     int64_t most = 0;
-    for (const Value& value : space->build(Decisions{}).graph().values()) {
+    const Design design = space->build(Decisions{});
+    for (const Value& value : design.graph().values()) {
       if (value.shape && value.shape->rank() == 2)
         most = std::max(most, (*value.shape)[1].is_fixed() ? (*value.shape)[1].extent() : 0);
     }
