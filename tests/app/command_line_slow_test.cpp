@@ -17,7 +17,7 @@ TEST(CommandLineSlow, EveryRegisteredThingHasASummaryAndDescribedKeys) {
         EXPECT_FALSE(parameter.description.empty()) << kind.kind << " " << record.name << "." << parameter.name;
       }
       EXPECT_EQ(run_program("describe " + kind.kind + " " + record.name).exit_code, 0) << record.name;
-      if (kind.kind == "operator") break;  // one process per operator would be slow and shows nothing more
+      if (record.parameters.empty()) break;  // a process for each of the others would show nothing more
     }
   }
 }
