@@ -15,6 +15,7 @@
 #include "nacre/ir/weights_file.hpp"
 #include "nacre/nn/trained_evaluator.hpp"
 #include "nacre/run/command_evaluator.hpp"
+#include "nacre/run/csv_cell.hpp"
 #include "nacre/run/device_cost.hpp"
 #include "nacre/run/output_folder.hpp"
 #include "nacre/search/pareto.hpp"
@@ -281,13 +282,6 @@ class Finalizer {
   std::vector<Trial> members_;
   std::vector<std::map<int64_t, Trial>> trained_;  // by member, then by seed index
 };
-
-std::string csv_cell(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
-}
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "nacre/base/file.hpp"
+#include "nacre/run/csv_cell.hpp"
 #include "nacre/run/front.hpp"
 #include "nacre/run/output_folder.hpp"
 #include "nacre/run/plan.hpp"
@@ -14,16 +15,6 @@
 #include "nacre/study/sqlite_store.hpp"
 
 namespace nacre {
-namespace {
-
-std::string csv_cell(const std::string& text) {
-  if (text.find_first_of(",\"\n\r") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return quoted + "\"";
-}
-
-}  // namespace
 
 std::map<std::string, std::string> StudyExport::decisions(const Trial& trial) const {
   std::map<std::string, std::string> result;

@@ -17,13 +17,6 @@ const Tensor* NodeContext::constant_input(size_t i) const {
   return has_input(i) ? graph_.constant(node().inputs[i]) : nullptr;
 }
 
-std::vector<int64_t> NodeContext::constant_integers(size_t i) const {
-  if (!has_input(i)) return {};
-  const Tensor* tensor = constant_input(i);
-  if (tensor == nullptr) fail("input " + std::to_string(i) + " must be a constant");
-  return tensor->integers();
-}
-
 std::vector<double> NodeContext::constant_numbers(size_t i) const {
   if (!has_input(i)) return {};
   const Tensor* tensor = constant_input(i);

@@ -36,8 +36,7 @@ class NodeContext {
   const Shape& input_shape(size_t i) const;
   // The bytes of a constant input, null when it is absent or computed.
   const Tensor* constant_input(size_t i) const;
-  // An optional input that must be constant (axes, pads, sizes): its integers, empty when absent.
-  std::vector<int64_t> constant_integers(size_t i) const;
+  // An optional input that must be constant: its numbers, empty when absent. late_input.hpp reads what may be computed.
   std::vector<double> constant_numbers(size_t i) const;
   // Attribute of that name as a vector with one entry per item, `fallback` when absent.
   std::vector<int64_t> integers(std::string_view name, size_t count, int64_t fallback) const;
