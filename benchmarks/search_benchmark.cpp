@@ -24,7 +24,8 @@ void ask_and_tell(benchmark::State& state, const std::string& name, const Object
       state.ResumeTiming();
     }
     Random random = Random::stream(1, "ask", static_cast<uint64_t>(number));
-    std::optional<Candidate> candidate = strategy->ask(number, random);
+    std::optional<Proposal> proposal = strategy->ask(number, random);
+    Candidate* const candidate = &proposal->candidate;
     Trial trial;
     trial.number = number++;
     trial.status = TrialStatus::ok;

@@ -4,6 +4,7 @@
 #include <map>
 #include <string>
 
+#include "nacre/design/candidate.hpp"
 #include "nacre/design/recipe.hpp"
 #include "nacre/ir/graph.hpp"
 
@@ -12,6 +13,7 @@ namespace nacre {
 struct Design {
   std::map<std::string, Graph, std::less<>> graphs;  // by task name; most designs have one
   Recipe recipe;
+  Decisions decisions;  // of the space that it was built from; empty for what comes from elsewhere
 
   // The only graph. InternalError when there are several.
   const Graph& graph() const;

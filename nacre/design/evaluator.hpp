@@ -25,6 +25,8 @@ class Evaluator {
   virtual const std::string& name() const = 0;
   // Names what would make the same request give another result: numerics class, library versions.
   virtual std::string identity() const = 0;
+  // Names of a design all that its result depends on: two designs of one text have one result, which is not paid twice.
+  virtual std::string identity_of(const Design& design) const { return design_identity(design); }
   // Fills metrics, curve, status, weights and time_s of `trial` (candidate and request are given). Deterministic in
   // (design, request) on one machine with one thread count. Throws Interrupted; anything wrong with the network itself is
   // a failed trial with a reason, not an exception.

@@ -26,6 +26,8 @@ struct Request {
   Fidelity fidelity;
   uint64_t seed = 0;
   std::string parent_checkpoint;  // artefact to continue from, "" for none
+
+  bool operator==(const Request&) const = default;
 };
 
 enum class TrialStatus { pending, running, ok, infeasible, failed, pruned };

@@ -138,17 +138,18 @@ class DriveLoop {
     if (strict()) tell_up_to(trial.number - settings_.lookahead);
     if (strategy_->takes_record()) {
       Random random = Random::stream(settings_.seed, "ask", static_cast<uint64_t>(trial.number));
-      strategy_->replay(trial.number, random, trial.candidate);
+      strategy_->replay(trial.number, random, proposal_of(trial));
       return replay_answer(trial);
     }
-    const std::optional<Candidate> candidate = propose(trial.number);
-    if (!candidate || to_json(*candidate) != to_json(trial.candidate)) {
+    const std::optional<Proposal> proposal = propose(trial.number);
+    if (!proposal || to_json(proposal->candidate) != to_json(trial.candidate) ||
+        request_of(*proposal) != trial.request) {
       throw UserError(fmt::format(
           "the recorded history does not follow from the strategy: trial {} is recorded as {}, now it would be {}; the "
           "study was made with other settings or another version of nacre, or by a program (strategy command) that "
           "does not repeat itself: search.resume: record takes its recorded answers; else begin a new one in another "
           "output_dir",
-          trial.number, to_json(trial.candidate).dump(), candidate ? to_json(*candidate).dump() : "none"));
+          trial.number, to_json(trial.candidate).dump(), proposal ? to_json(proposal->candidate).dump() : "none"));
     }
     replay_answer(trial);
   }
@@ -166,12 +167,26 @@ class DriveLoop {
 
   // --- asking and telling -----------------------------------------------------------------------------------------
 
-  std::optional<Candidate> propose(int64_t number) {
+  std::optional<Proposal> propose(int64_t number) {
     Random random = Random::stream(settings_.seed, "ask", static_cast<uint64_t>(number));
-    std::optional<Candidate> candidate = strategy_->ask(number, random);
-    if (!candidate || !parts_.complete) return candidate;
+    std::optional<Proposal> proposal = strategy_->ask(number, random);
+    if (!proposal || !parts_.complete) return proposal;
     Random completion = Random::stream(settings_.seed, "complete", static_cast<uint64_t>(number));
-    return parts_.complete(*candidate, completion);
+    proposal->candidate = parts_.complete(proposal->candidate, completion);
+    return proposal;
+  }
+
+  // The study's request, and what the strategy wants otherwise.
+  Request request_of(const Proposal& proposal) {
+    Request request = settings_.request;
+    if (proposal.fidelity) request.fidelity = *proposal.fidelity;
+    if (proposal.continues >= 0) request.parent_checkpoint = recorded(proposal.continues).weights;
+    return request;
+  }
+
+  Proposal proposal_of(const Trial& trial) {
+    if (trial.request.fidelity == settings_.request.fidelity) return {trial.candidate};
+    return {trial.candidate, trial.request.fidelity};
   }
 
   // Strict order: tells the trials up to `last`. False when one of them has no result yet.
@@ -221,13 +236,13 @@ class DriveLoop {
     if (stop_) return;
     Trial trial;
     trial.number = asked();
-    std::optional<Candidate> candidate = propose(trial.number);
-    if (!candidate) {
+    std::optional<Proposal> proposal = propose(trial.number);
+    if (!proposal) {
       stop_ = StopReason::exhausted;
       return;
     }
-    trial.candidate = std::move(*candidate);
-    trial.request = settings_.request;
+    trial.request = request_of(*proposal);
+    trial.candidate = std::move(proposal->candidate);
     std::optional<Design> design;
     const std::string failure = build(trial, design);
     NACRE_CHECK(parts_.store.record_ask(trial), "somebody else asks in this study");

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "nacre/base/count.hpp"
+#include "nacre/hw/counted_cost.hpp"
 #include "nacre/run/configuration.hpp"
 #include "nacre/run/evaluator_registry.hpp"
 #include "nacre/run/target_section.hpp"
@@ -211,7 +212,18 @@ std::optional<MetricSpec> Plan::metric(std::string_view name) const {
 }
 
 std::unique_ptr<Strategy> Plan::make_strategy(std::function<bool()> interrupted) const {
-  const StrategyContext context{space->trace(), objectives, search.trials, base_folder, std::move(interrupted)};
+  StrategyContext context{space->trace(), objectives, search.trials, base_folder, std::move(interrupted)};
+  context.build = [space = space](const Decisions& decisions) { return space->build(decisions); };
+  context.costs = [target = target, deployment = deployment](const Design& design) {
+    Metrics known = counted_cost(design, deployment).totals;
+    if (!target->measures()) {
+      for (auto& [name, metric] : target->cost(design, deployment, {}).totals) {
+        known.insert_or_assign(name, std::move(metric));
+      }
+    }
+    return known;
+  };
+  context.epochs = search.fidelity.epochs > 0 ? search.fidelity.epochs : recipe.epochs;
   return strategy_registry().get(search.strategy).make(search.strategy_options, context);
 }
 

@@ -247,7 +247,11 @@ class SearchRun {
     settings.request.fidelity = trial_fidelity(plan_);
     settings.request.seed = plan_.search.seed;
     settings.objectives = plan_.objectives;
-    settings.reuse = {plan_.task->identity(), make_evaluator(plan_, numerics_)->identity(), {}};
+    const std::shared_ptr<Evaluator> evaluator = make_evaluator(plan_, numerics_);
+    settings.reuse = {.task_identity = plan_.task->identity(),
+                      .evaluator_identity = evaluator->identity(),
+                      .target_identities = {},
+                      .identity_of = [evaluator](const Design& design) { return evaluator->identity_of(design); }};
     return settings;
   }
 

@@ -65,7 +65,7 @@ class CommandStrategy final : public Strategy {
 
   bool takes_record() const override { return takes_record_; }
 
-  std::optional<Candidate> ask(int64_t number, Random& random) override {
+  std::optional<Proposal> ask(int64_t number, Random& random) override {
     say({{"type", "ask"}, {"number", number}, {"seed", seed_of(random)}});
     const Json answer = hear(number);
     if (const auto done = answer.find("done"); done != answer.end() && *done == true) return std::nullopt;
@@ -75,11 +75,11 @@ class CommandStrategy final : public Strategy {
     return candidate_of(answer, number);
   }
 
-  void replay(int64_t number, Random& random, const Candidate& candidate) override {
+  void replay(int64_t number, Random& random, const Proposal& proposal) override {
     say({{"type", "replay"},
          {"number", number},
          {"seed", seed_of(random)},
-         {"decisions", decisions_json(candidate.decisions)}});
+         {"decisions", decisions_json(proposal.candidate.decisions)}});
   }
 
   void tell(const Trial& trial) override {

@@ -25,7 +25,7 @@ class Grid final : public Strategy {
         stride_(options.text("enumeration") == "spread" ? golden_stride(context.trace.count()) : Count(1)),
         proposals_(context.trace) {}
 
-  std::optional<Candidate> ask(int64_t, Random&) override {
+  std::optional<Proposal> ask(int64_t, Random&) override {
     while (next_ < trace_.count()) {
       const Count index = next_ * stride_ % trace_.count();
       ++next_;

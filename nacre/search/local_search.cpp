@@ -27,7 +27,7 @@ class LocalSearch final : public Strategy {
         initial_samples_(options.integer("initial_samples")),
         proposals_(context.trace) {}
 
-  std::optional<Candidate> ask(int64_t, Random& random) override {
+  std::optional<Proposal> ask(int64_t, Random& random) override {
     if (asked_++ < initial_samples_) return proposals_.sample(random);
     advance(random);
     if (!center_ || queue_.empty()) return proposals_.sample(random);

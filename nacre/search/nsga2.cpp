@@ -68,7 +68,7 @@ class Nsga2 final : public Strategy {
         mutation_probability_(options.real("mutation_probability")),
         proposals_(context.trace) {}
 
-  std::optional<Candidate> ask(int64_t, Random& random) override {
+  std::optional<Proposal> ask(int64_t, Random& random) override {
     if (asked_++ < population_size_ || parents_.empty()) return proposals_.sample(random);
     const Member& a = tournament(random);
     const Member& b = tournament(random);

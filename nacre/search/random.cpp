@@ -9,7 +9,7 @@ class RandomSearch final : public Strategy {
  public:
   explicit RandomSearch(const StrategyContext& context) : proposals_(context.trace) {}
 
-  std::optional<Candidate> ask(int64_t, Random& random) override { return proposals_.sample(random); }
+  std::optional<Proposal> ask(int64_t, Random& random) override { return proposals_.sample(random); }
   void tell(const Trial& trial) override { proposals_.remember_told(trial.candidate); }
 
   Json statistics() const override { return {{"repeats_avoided", proposals_.repeats_avoided()}}; }

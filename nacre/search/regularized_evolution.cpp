@@ -28,7 +28,7 @@ class RegularizedEvolution final : public Strategy {
     }
   }
 
-  std::optional<Candidate> ask(int64_t, Random& random) override {
+  std::optional<Proposal> ask(int64_t, Random& random) override {
     if (asked_++ < population_size_ || population_.empty()) return proposals_.sample(random);
     const Member& parent = tournament(random);
     return proposals_.draw([&](Random& stream) { return trace_.mutate(parent.decisions, stream); },

@@ -8,11 +8,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "nacre/base/json.hpp"
 #include "nacre/base/random.hpp"
 #include "nacre/base/registry.hpp"
+#include "nacre/design/design.hpp"
 #include "nacre/design/trial.hpp"
 #include "nacre/search/objective.hpp"
 #include "nacre/space/trace.hpp"
@@ -25,6 +27,22 @@ struct StrategyContext {
   int64_t trials = 0;                      // planned, 0: until time is up
   std::filesystem::path base_folder = {};  // of the configuration: programs and files of a strategy start here
   std::function<bool()> interrupted = {};  // asked while a strategy waits for others; true: it throws Interrupted
+  // The design of complete decisions, for strategies that look at networks; empty where no space is at hand.
+  std::function<Design(const Decisions&)> build = {};
+  // What is known of a design's costs without evaluating or measuring it: counts, and what the target looks up or models.
+  std::function<Metrics(const Design&)> costs = {};
+  double epochs = 0;  // of a trial at full fidelity; 0: the study has no such thing
+};
+
+// What a strategy asks for.
+struct Proposal {
+  Candidate candidate;
+  std::optional<Fidelity> fidelity;  // nothing: the study's
+  int64_t continues = -1;            // the trial whose trained weights training goes on from; -1: from fresh ones
+
+  Proposal(Candidate proposed) : candidate(std::move(proposed)) {}  // implicit: most strategies ask for no more
+  Proposal(Candidate proposed, Fidelity exactness, int64_t continued = -1)
+      : candidate(std::move(proposed)), fidelity(exactness), continues(continued) {}
 };
 
 class Strategy {
@@ -32,13 +50,13 @@ class Strategy {
   virtual ~Strategy() = default;
   // The next candidate, or nothing when every decision set of the space was proposed. `number` counts asks from 0; all
   // randomness comes from `random`, the stream of that number. May be called several times before the matching tells.
-  // No decision set is proposed twice (nor one that was told without being asked) while others remain.
-  virtual std::optional<Candidate> ask(int64_t number, Random& random) = 0;
+  // No decision set is proposed twice at one fidelity (nor one that was told without being asked) while others remain.
+  virtual std::optional<Proposal> ask(int64_t number, Random& random) = 0;
   // A finished trial (any status). Called once per ask, in the order of ask numbers.
   virtual void tell(const Trial& trial) = 0;
   // True: a resumed study does not ask again for what is recorded but hands it over by replay(), in the place of ask().
   virtual bool takes_record() const { return false; }
-  virtual void replay(int64_t /*number*/, Random& /*random*/, const Candidate& /*candidate*/) {}
+  virtual void replay(int64_t /*number*/, Random& /*random*/, const Proposal& /*proposal*/) {}
   // Counters for the report and progress lines: proposals drawn again because they were known ("repeats_avoided"),
   // restarts, generations.
   virtual Json statistics() const { return Json::object(); }

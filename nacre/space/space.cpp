@@ -18,7 +18,8 @@ const Trace& Space::trace() const {
 Design Space::build(const Decisions& decisions, Random* random, Decisions* resolved) const {
   ReplayChooser chooser(decisions, random);
   Design design = build(chooser);
-  if (resolved != nullptr) *resolved = chooser.resolved();
+  design.decisions = chooser.resolved();
+  if (resolved != nullptr) *resolved = design.decisions;
   return design;
 }
 

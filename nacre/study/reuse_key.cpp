@@ -41,7 +41,7 @@ std::string formats_text(const Design& design) {
 
 std::string reuse_key(const Design& design, const Request& request, const ReuseContext& context) {
   // JSON keeps the parts apart: no two different lists of parts give one text.
-  const Json parts{{"design", design_identity(design)},
+  const Json parts{{"design", context.identity_of ? context.identity_of(design) : design_identity(design)},
                    {"formats", formats_text(design)},
                    {"task", context.task_identity},
                    {"evaluator", context.evaluator_identity},

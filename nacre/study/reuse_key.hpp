@@ -3,9 +3,12 @@
 //   structure hash x recipe (design_identity)  x  formats  x  task and split  x  fidelity  x  seed  x  checkpoint it
 //   continues from  x  evaluator and numerics class  x  targets that answer costs
 //
-// Names, scope paths and decisions are not part of it: two candidates that build one network share their result.
+// Names, scope paths and decisions are not part of it: two candidates that build one network share their result. An evaluator
+// whose answers depend on more (a benchmark table has a row for every cell, also for cells of one function) says so by
+// Evaluator::identity_of.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,6 +22,7 @@ struct ReuseContext {
   std::string task_identity;       // Task::identity(): data, preprocessing, split
   std::string evaluator_identity;  // Evaluator::identity(): with its numerics class and library versions
   std::vector<std::string> target_identities;
+  std::function<std::string(const Design&)> identity_of = {};  // Evaluator::identity_of; empty: design_identity
 };
 
 // 32 hexadecimal digits.

@@ -257,7 +257,7 @@ TEST(DriveLoop, ANetworkThatCannotBeBuiltIsAFailedTrialWithTheReason) {
 class CountingStrategy final : public Strategy {
  public:
   CountingStrategy(int64_t distinct, bool repeats) : distinct_(distinct), repeats_(repeats) {}
-  std::optional<Candidate> ask(int64_t number, Random&) override {
+  std::optional<Proposal> ask(int64_t number, Random&) override {
     if (number >= distinct_ && !repeats_) return std::nullopt;
     Candidate candidate;
     candidate.decisions.set("d0", 1 + number % distinct_);

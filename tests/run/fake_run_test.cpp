@@ -32,7 +32,7 @@ class FakeStrategy final : public Strategy {
  public:
   explicit FakeStrategy(const FakeSettings& fake) : fake_(fake) {}
 
-  std::optional<Candidate> ask(int64_t number, Random& random) override {
+  std::optional<Proposal> ask(int64_t number, Random& random) override {
     Candidate candidate;
     if (told_.size() < 3) {
       for (int d = 0; d < kDecisions; ++d) set(candidate, d, random);

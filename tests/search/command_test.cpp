@@ -69,7 +69,7 @@ TEST_F(CommandStrategyTest, IsToldTheSpaceAskedAndTold) {
   {
     const auto strategy = shell("echo '{\"decisions\": {}, \"made_by\": \"luck\"}'");
     Random random = Random::stream(1, "ask", 3);
-    const Candidate candidate = strategy->ask(3, random).value();
+    const Candidate candidate = strategy->ask(3, random).value().candidate;
     EXPECT_TRUE(candidate.decisions.empty()) << "what is missing is drawn by the caller";
     EXPECT_EQ(candidate.made_by, "luck");
     Trial trial = evaluated(trace_.at(5));
@@ -100,7 +100,7 @@ TEST_F(CommandStrategyTest, AlternativesAreNamedByIndexOrText) {
   const auto strategy = shell("echo '{\"decisions\": {\"" + decision.key + "\": \"" + decision.alternatives[2] +
                               "\", \"" + trace_.decisions()[1].key + "\": 3}, \"parents\": [0, 6]}'");
   Random random(1);
-  const Candidate candidate = strategy->ask(7, random).value();
+  const Candidate candidate = strategy->ask(7, random).value().candidate;
   EXPECT_EQ(*candidate.decisions.find(decision.key), 2);
   EXPECT_EQ(*candidate.decisions.find(trace_.decisions()[1].key), 3);
   EXPECT_EQ(candidate.parents, (std::vector<int64_t>{0, 6}));
@@ -153,7 +153,7 @@ TEST_F(CommandStrategyTest, TheExampleClimbsAndRepeatsItself) {
     std::vector<Step> steps;
     for (int64_t number = 0; number < 60; ++number) {
       Random random = Random::stream(seed, "ask", static_cast<uint64_t>(number));
-      Candidate candidate = strategy->ask(number, random).value();
+      Candidate candidate = strategy->ask(number, random).value().candidate;
       candidate.decisions = trace_.complete(candidate.decisions, completion);
       Trial trial = evaluated(candidate.decisions);
       trial.number = number;

@@ -108,12 +108,14 @@ inline std::vector<Step> run(Strategy& strategy, const Evaluation& evaluate, int
   for (int64_t number = 0; number < trials; ++number) {
     while (static_cast<int64_t>(told) <= number - lookahead) tell_next();
     Random random = Random::stream(seed, "ask", static_cast<uint64_t>(number));
-    std::optional<Candidate> candidate = strategy.ask(number, random);
-    if (!candidate) break;
-    Trial trial = evaluate(candidate->decisions);
+    std::optional<Proposal> proposal = strategy.ask(number, random);
+    if (!proposal) break;
+    Candidate& candidate = proposal->candidate;
+    Trial trial = evaluate(candidate.decisions);
     trial.number = number;
-    trial.candidate = *candidate;
-    history.push_back({std::move(*candidate), std::move(trial)});
+    trial.candidate = candidate;
+    if (proposal->fidelity) trial.request.fidelity = *proposal->fidelity;
+    history.push_back({std::move(candidate), std::move(trial)});
   }
   while (told < history.size()) tell_next();
   return history;

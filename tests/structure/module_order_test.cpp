@@ -14,9 +14,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const std::vector<std::string> kOrder = {"base",  "ir",       "data",  "quant", "design",  "nn",     "curate",
-                                         "hw",    "compress", "space", "study", "predict", "search", "supernet",
-                                         "tasks", "deploy",   "run",   "bench", "app"};
+const std::vector<std::string> kOrder = {"base",     "ir",       "data",   "quant",  "design", "nn",      "curate",
+                                         "hw",       "compress", "space",  "tables", "study",  "predict", "search",
+                                         "supernet", "tasks",    "deploy", "run",    "bench",  "app"};
 
 fs::path source_dir() {
   const char* given = std::getenv("NACRE_SOURCE_DIR");
