@@ -16,6 +16,7 @@
 #include "nacre/run/study_export.hpp"
 #include "nacre/search/strategy.hpp"
 #include "nacre/space/space.hpp"
+#include "nacre/tables/tabular_benchmark.hpp"
 #include "nacre/tasks/task_registry.hpp"
 
 namespace nacre {
@@ -158,6 +159,7 @@ std::vector<CatalogueKind> catalogue() {
           kind_of(strategy_registry(), "search"),
           kind_of(evaluator_registry(), "evaluator"),
           kind_of(data_format_registry(), ""),
+          kind_of(benchmark_registry(), ""),
           metrics(),
           recipe_fields(),
           precisions(),

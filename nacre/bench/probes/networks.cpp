@@ -4,12 +4,12 @@
 #include <cmath>
 
 #include "nacre/base/count.hpp"
-#include "nacre/bench/csv_table.hpp"
 #include "nacre/bench/probe.hpp"
 #include "nacre/data/data_paths.hpp"
 #include "nacre/ir/hash.hpp"
 #include "nacre/ir/statistics.hpp"
 #include "nacre/space/network_text.hpp"
+#include "nacre/tables/csv_table.hpp"
 
 namespace nacre {
 namespace {
@@ -94,7 +94,8 @@ Json compare_table(const ConfigNode& node, const Space& space, const ProbeContex
   for (size_t i = 0; i < wanted; ++i) {
     if (i % 64 == 0 && context.interrupted()) throw Interrupted();
     const size_t row = i * total / wanted;
-    const GraphStatistics statistics = statistics_of(space, decisions_from_text(space, table.text(row, network)));
+    const GraphStatistics statistics =
+        statistics_of(space, decisions_from_text(space, std::string(table.text(row, network))));
     for (const char* metric : {"params", "macs"}) {
       if (!options.has(metric)) continue;
       const double printed = table.number(row, table.column(options.text(metric))).value_or(NAN);

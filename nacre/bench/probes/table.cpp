@@ -5,11 +5,11 @@
 #include <cmath>
 #include <set>
 
-#include "nacre/bench/csv_table.hpp"
 #include "nacre/bench/probe.hpp"
 #include "nacre/bench/statistics.hpp"
 #include "nacre/data/data_paths.hpp"
 #include "nacre/search/pareto.hpp"
+#include "nacre/tables/csv_table.hpp"
 
 namespace nacre {
 namespace {
@@ -118,7 +118,7 @@ class TableFacts {
     for (const size_t row : rows_) {
       if (!is_known(row, cost)) continue;
       codes.emplace_back(1);
-      const std::string& text = table_.text(row, code);
+      const std::string_view text = table_.text(row, code);
       const bool separated = text.find('_') != std::string::npos;
       if (!separated) codes.back().clear();
       for (const char c : text) {
@@ -144,7 +144,7 @@ class TableFacts {
 
   Json distinct(const ConfigNode& node) const {
     std::set<std::string> words;
-    for (const size_t row : rows_) words.insert(table_.text(row, column(node)));
+    for (const size_t row : rows_) words.emplace(table_.text(row, column(node)));
     return {{"count", words.size()}};
   }
 
