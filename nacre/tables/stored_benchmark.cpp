@@ -67,17 +67,14 @@ std::vector<double> read_cells(const CsvTable& table, const std::string& column,
   return cells;
 }
 
-BenchmarkFiles::BenchmarkFiles(const BenchmarkContext& context, std::string source)
-    : context_(context), source_(std::move(source)) {}
-
-CsvTable BenchmarkFiles::read(const std::string& file) {
+CsvTable BenchmarkFiles::read(const std::string& file, const std::string& source) {
   const DataPaths paths =
       context_.data_folder.empty() ? DataPaths(context_.base_folder) : DataPaths::of_roots({context_.data_folder});
   std::filesystem::path path;
   try {
     path = paths.find(file);
   } catch (const UserError& error) {
-    throw UserError(fmt::format("{}; the published table: {}", error.what(), source_));
+    throw UserError(fmt::format("{}; the published table: {}", error.what(), source));
   }
   CsvTable table = read_csv_table(path);
   checksums_ += fmt::format("/{}", table.content_hash().hex());

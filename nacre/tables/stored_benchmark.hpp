@@ -72,18 +72,16 @@ std::vector<double> read_cells(const CsvTable& table, const std::string& column,
 // Finds and reads the files of one benchmark, and remembers their checksums for its identity.
 class BenchmarkFiles {
  public:
-  // `source`: where the tables come from, for the message when they are absent.
-  BenchmarkFiles(const BenchmarkContext& context, std::string source);
+  explicit BenchmarkFiles(BenchmarkContext context) : context_(std::move(context)) {}
 
-  // "nasbench201/nb201.csv", gzipped or not. UserError that says which file is missing, where it was looked for and where it
-  // comes from.
-  CsvTable read(const std::string& file);
+  // "nasbench201/nb201.csv", gzipped or not. `source`: where the table comes from. UserError that says which file is missing,
+  // where it was looked for, and the source.
+  CsvTable read(const std::string& file, const std::string& source);
   // `name`, the version of the reading and the checksums of all files read so far.
   std::string identity(const std::string& name, int version) const;
 
  private:
   BenchmarkContext context_;
-  std::string source_;
   std::string checksums_;
 };
 

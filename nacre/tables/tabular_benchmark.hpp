@@ -28,6 +28,7 @@ struct TableColumn {
   MetricSpec metric;  // "valid_accuracy" (share, not percent), "test_accuracy", "latency_s", "energy_j", "params", ...
   double epochs = 0;  // of the training behind it; 0: no training (a cost), or the only fidelity there is
   bool quality = false;  // comes from a training; false: a cost
+  bool note = false;     // neither: a mark of the row or a published score, not to be searched for
 };
 
 class TabularBenchmark {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "nacre/ir/statistics.hpp"
+#include "nacre/space/cells/nasbench201_classes.hpp"
 #include "nacre/space/spaces/nasbench201.hpp"
 #include "table_fixture.hpp"
 
@@ -84,6 +85,79 @@ TEST(Nasbench201Golden, FirstRow) {
   EXPECT_THAT(value_of(*table, 0, "macs"), Optional(DoubleEq(15647370)));
   EXPECT_FALSE(table->find_column("valid_accuracy", 36).has_value());
   EXPECT_FALSE(table->find_column("accuracy").has_value());
+}
+
+// Index 0 as HW-NAS-Bench prints it in its own documentation.
+TEST(Nasbench201Costs, HwNasBench) {
+  NACRE_SKIP_WITHOUT("hwnasbench");
+  const auto table = open_table("nasbench201", "costs: [hw_nas_bench]");
+  const std::map<std::string, double> published = {
+      {"latency_s_edgegpu", 5.807e-3}, {"energy_j_edgegpu", 24.227e-3}, {"latency_s_raspi4", 10.482e-3},
+      {"latency_s_edgetpu", 0.957e-3}, {"latency_s_pixel3", 3.606e-3},  {"latency_s_eyeriss", 3.646e-3},
+      {"energy_j_eyeriss", 0.687e-3},  {"latency_s_fpga", 2.573e-3},    {"energy_j_fpga", 18.011e-3}};
+  std::map<std::string, int64_t> known;
+  for (const auto& [name, value] : published) {
+    EXPECT_NEAR(*value_of(*table, 0, name), value, 5.1e-7) << name;
+    for (int64_t row = 0; row < table->rows(); ++row) {
+      const std::optional<double> cost = value_of(*table, row, name);
+      if (!cost) continue;
+      ++known[name];
+      ASSERT_GE(*cost, 0) << name << " of " << row;
+    }
+  }
+  int64_t complete = 0, edgetpu = 0;
+  for (int64_t row = 0; row < table->rows(); ++row) {
+    if (value_of(*table, row, "hw_nas_bench_complete") != 1) {
+      EXPECT_FALSE(value_of(*table, row, "latency_s_edgegpu").has_value());
+      EXPECT_FALSE(value_of(*table, row, "latency_s_edgetpu").has_value());
+      continue;
+    }
+    ++complete;
+    if (value_of(*table, row, "latency_s_edgetpu")) ++edgetpu;
+  }
+  EXPECT_EQ(complete, 12555);
+  EXPECT_EQ(known["latency_s_edgegpu"], 12555);
+  EXPECT_EQ(known["energy_j_edgegpu"], 12555);
+  EXPECT_EQ(known["latency_s_edgetpu"], edgetpu);
+  EXPECT_EQ(edgetpu, 12555 - 3768);
+  EXPECT_EQ(known["latency_s_raspi4"], 15625);
+  EXPECT_EQ(known["energy_j_eyeriss"], 15625);
+}
+
+TEST(Nasbench201Costs, HelpAgreesWithHwNasBenchWhereBothMeasure) {
+  NACRE_SKIP_WITHOUT("hwnasbench");
+  const auto help = open_table("nasbench201", "costs: [help]");
+  EXPECT_EQ(std::ranges::count_if(help->columns(), [](const TableColumn& c) { return c.metric.unit == "s"; }), 24);
+  EXPECT_THAT(value_of(*help, 0, "latency_s_1080ti_1"), Optional(DoubleEq(10.7544e-3)));
+  EXPECT_THAT(value_of(*help, 0, "latency_s_titanxp_32"), Optional(DoubleEq(7.38505e-3)));
+  const auto both = open_table("nasbench201", "costs: [hw_nas_bench, help]");
+  EXPECT_EQ(both->columns().size(), help->columns().size() + 10 - 4);
+  for (const std::string name : {"latency_s_raspi4", "latency_s_pixel3", "latency_s_eyeriss", "latency_s_fpga"}) {
+    for (int64_t row = 0; row < help->rows(); ++row)
+      ASSERT_NEAR(*value_of(*help, row, name), *value_of(*both, row, name), 1e-8 + 1e-5 * *value_of(*both, row, name));
+  }
+}
+
+TEST(Nasbench201Costs, Measurements360AreThoseOfTheClass) {
+  NACRE_SKIP_WITHOUT("hwnb360");
+  const auto table = open_table("nasbench201", "{dataset: cifar100, costs: [hw_nas_bench_360]}");
+  EXPECT_THAT(value_of(*table, 0, "latency_s_pi5_litert_cifar100"), Optional(DoubleEq(1.48767e-3)));
+  EXPECT_THAT(value_of(*table, 1, "energy_j_pi5_torchmobile_ninapro"), Optional(DoubleEq(13.6233e-3)));
+  std::map<std::string, double> by_class;
+  for (int64_t row = 0; row < table->rows(); ++row) {
+    const std::string cell = nasbench201_class(nasbench201_code(table->decisions_of(row)), CellRule::benchmark_string);
+    const double value = *value_of(*table, row, "latency_s_pixel_litert_cifar100");
+    EXPECT_EQ(by_class.emplace(cell, value).first->second, value) << table->key_of(row);
+  }
+  EXPECT_EQ(by_class.size(), 6466U);
+}
+
+TEST(Nasbench201Costs, UnknownTablesAndOtherImagesAreRefused) {
+  NACRE_SKIP_WITHOUT("nasbench201");
+  EXPECT_THAT(error_of([] { open_table("nasbench201", "costs: [hw_nas_bensh]"); }),
+              HasSubstr("did you mean 'hw_nas_bench'?"));
+  EXPECT_THAT(error_of([] { open_table("nasbench201", "{dataset: imagenet16, costs: [help]}"); }),
+              HasSubstr("images of 32 x 32"));
 }
 
 // The files are those that the figures of this project are made of.

@@ -142,15 +142,23 @@ Decisions nasbench201_decisions(const std::string& code) {
   return Decisions(std::move(items));
 }
 
+std::string nasbench201_code(const Decisions& decisions) {
+  std::string code;
+  for (const Edge& edge : kEdges) {
+    const int64_t* index = decisions.find("cell/" + edge.name());
+    if (index == nullptr || *index < 0 || *index >= static_cast<int64_t>(kOperators.size()))
+      throw UserError(fmt::format("decision 'cell/{}' of nasbench201 is missing or out of range", edge.name()));
+    code += static_cast<char>('0' + *index);
+  }
+  return code;
+}
+
 std::string nasbench201_architecture(const Decisions& decisions) {
+  const std::string code = nasbench201_code(decisions);
   std::string text;
   for (size_t i = 0; i < kEdges.size(); ++i) {
-    const int64_t* index = decisions.find("cell/" + kEdges[i].name());
-    if (index == nullptr || *index < 0 || *index >= static_cast<int64_t>(kOperators.size())) {
-      throw UserError(fmt::format("decision 'cell/{}' of nasbench201 is missing or out of range", kEdges[i].name()));
-    }
     if (i > 0 && kEdges[i].to != kEdges[i - 1].to) text += "|+";
-    text += fmt::format("|{}~{}", kOperators[static_cast<size_t>(*index)], kEdges[i].from);
+    text += fmt::format("|{}~{}", kOperators[static_cast<size_t>(code[i] - '0')], kEdges[i].from);
   }
   return text + "|";
 }

@@ -22,9 +22,10 @@ std::unique_ptr<Space> make_nasbench201_space(const Options& options, const Spac
 // The five operators by digit: "none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3".
 std::span<const std::string> nasbench201_operators();
 
-// From six digits, one per edge, to decisions; and from decisions to the benchmark's string
+// From six digits, one per edge, to decisions and back; and from decisions to the benchmark's string
 // "|nor_conv_3x3~0|+|skip_connect~0|none~1|+|...|". UserError when malformed.
 Decisions nasbench201_decisions(const std::string& code);
+std::string nasbench201_code(const Decisions& decisions);
 std::string nasbench201_architecture(const Decisions& decisions);
 
 }  // namespace nacre

@@ -4,6 +4,7 @@
 #include "nacre/base/error.hpp"
 #include "nacre/space/spaces/nasbench201.hpp"
 #include "nacre/tables/benchmarks/benchmarks.hpp"
+#include "nacre/tables/benchmarks/nasbench201_costs.hpp"
 #include "nacre/tables/stored_benchmark.hpp"
 
 namespace nacre {
@@ -43,8 +44,8 @@ constexpr std::array<Accuracy, 5> kAccuracies = {{
 
 std::shared_ptr<const TabularBenchmark> make_nasbench201(const Options& options, const BenchmarkContext& context) {
   const Dataset& dataset = *std::ranges::find(datasets(), options.text("dataset"), &Dataset::name);
-  BenchmarkFiles files(context, kSource);
-  const CsvTable table = files.read("nasbench201/nb201.csv");
+  BenchmarkFiles files(context);
+  const CsvTable table = files.read("nasbench201/nb201.csv", kSource);
   TableContent content;
   content.name = "nasbench201";
   content.dataset = dataset.name;
@@ -69,6 +70,13 @@ std::shared_ptr<const TabularBenchmark> make_nasbench201(const Options& options,
     rows.push_back(nasbench201_decisions(std::string(table.text(row, code))));
     content.keys.emplace_back(table.text(row, architecture));
   }
+  for (const std::string& costs : options.texts("costs")) {
+    if (std::ranges::find(nasbench201_cost_tables(), costs) == nasbench201_cost_tables().end())
+      throw UserError(options.position("costs"), unknown_name_message("cost table", costs, nasbench201_cost_tables()));
+    if (dataset.side != 32)
+      throw UserError(options.position("costs"), "costs were measured on images of 32 x 32; expected another dataset");
+    add_nasbench201_costs(costs, files, content);
+  }
   content.identity = files.identity("nasbench201/" + dataset.name, kReadingVersion);
   return std::make_shared<CodedBenchmark>(std::move(content), rows);
 }
@@ -78,16 +86,22 @@ std::shared_ptr<const TabularBenchmark> make_nasbench201(const Options& options,
 void register_nasbench201(Registry<BenchmarkFactory>& registry) {
   std::vector<std::string> names;
   for (const Dataset& dataset : datasets()) names.push_back(dataset.name);
-  registry.add({.name = "nasbench201",
-                .summary = "NAS-Bench-201: all 15,625 cells, trained for 12 and 200 epochs",
-                .source = "Dong and Yang 2020, arXiv 2001.00326; NATS-Bench, arXiv 2009.00437",
-                .parameters = {{.name = "dataset",
-                                .type = ParameterType::text,
-                                .description = "on which the cells were trained",
-                                .default_value = "cifar10",
-                                .choices = names}},
-                .example = "benchmark: nasbench201\ndataset: cifar100\n"},
-               make_nasbench201);
+  registry.add(
+      {.name = "nasbench201",
+       .summary = "NAS-Bench-201: all 15,625 cells, trained for 12 and 200 epochs",
+       .source = "Dong and Yang 2020, arXiv 2001.00326; NATS-Bench, arXiv 2009.00437",
+       .parameters = {{.name = "dataset",
+                       .type = ParameterType::text,
+                       .description = "on which the cells were trained",
+                       .default_value = "cifar10",
+                       .choices = names},
+                      {.name = "costs",
+                       .type = ParameterType::text_list,
+                       .description = "tables of device costs to add: hw_nas_bench (6 devices), help (24), "
+                                      "hw_nas_bench_360 (Raspberry Pi 5 and Pixel, 21 columns); cifar10 and cifar100",
+                       .default_value = Json::array()}},
+       .example = "benchmark: nasbench201\ndataset: cifar10\ncosts: [hw_nas_bench]\n"},
+      make_nasbench201);
 }
 
 }  // namespace nacre
