@@ -11,6 +11,7 @@
 #include "nacre/ir/rewrite.hpp"
 #include "nacre/ir/schema.hpp"
 #include "nacre/nn/register.hpp"
+#include "nacre/predict/predictor.hpp"
 #include "nacre/run/configuration.hpp"
 #include "nacre/run/evaluator_registry.hpp"
 #include "nacre/run/study_export.hpp"
@@ -158,6 +159,7 @@ std::vector<CatalogueKind> catalogue() {
           kind_of(target_registry(), "target"),
           kind_of(strategy_registry(), "search"),
           kind_of(evaluator_registry(), "evaluator"),
+          kind_of(predictor_registry(), ""),
           kind_of(data_format_registry(), ""),
           kind_of(benchmark_registry(), ""),
           metrics(),
