@@ -4,6 +4,8 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <string_view>
+#include <vector>
 
 #include "nacre/base/registry.hpp"
 #include "nacre/design/evaluator.hpp"
@@ -22,6 +24,9 @@ using EvaluatorFactory =
 using EvaluatorRegistry = Registry<EvaluatorFactory>;
 
 const EvaluatorRegistry& evaluator_registry();
+
+// Metrics that an evaluator of that kind gives beside the task's own, the main one first; empty for those that train.
+std::vector<MetricSpec> evaluator_metrics(std::string_view kind);
 
 // Called by evaluator_registry.cpp only.
 void register_command_evaluator(EvaluatorRegistry& registry);

@@ -13,6 +13,7 @@
 #include "nacre/ir/onnx_io.hpp"
 #include "nacre/ir/rewrite.hpp"
 #include "nacre/ir/weights_file.hpp"
+#include "nacre/nn/parameter_store.hpp"
 #include "nacre/nn/trained_evaluator.hpp"
 #include "nacre/run/command_evaluator.hpp"
 #include "nacre/run/csv_cell.hpp"
@@ -172,6 +173,13 @@ class Finalizer {
     return graph;
   }
 
+  // As designed, for evaluators that judge structures: fresh weights, batch normalization not folded, ready to be trained.
+  Graph untrained_graph(size_t member) const {
+    Graph graph = plan_.space->build(members_[member].candidate.decisions).graph();
+    PlainStore(graph, plan_.search.seed, parts_.numerics).export_to(graph);
+    return graph;
+  }
+
   void write_metadata(Graph& graph, const Trial& member, const Metrics& metrics) const {
     graph.name = fmt::format("{}_trial_{}", plan_.task->name(), member.number);
     graph.metadata["nacre.trial"] = std::to_string(member.number);
@@ -247,19 +255,23 @@ class Finalizer {
     network.trial = member;
     network.metrics = trained_metrics(i);
     network.curve = source.curve;
-    if (source.weights.empty()) {
+    const bool untrained = source.weights.empty() && !plan_.evaluator.trains();
+    if (source.weights.empty() && !untrained) {
       log_warning("trial {} has no weights; it is listed but not exported", member.number);
       return network;
     }
-    Graph graph = trained_graph(i, source);
+    Graph graph = untrained ? untrained_graph(i) : trained_graph(i, source);
     write_metadata(graph, member, network.metrics);
+    if (untrained) graph.metadata["nacre.weights"] = fmt::format("drawn with seed {}, not trained", plan_.search.seed);
     const std::string file = fmt::format("models/trial_{}.onnx", member.number);
     network.opset = write_onnx(graph, plan_.output_dir / file).opset;
     network.model_file = file;
     const Graph exported = read_onnx(plan_.output_dir / file);
     network.structure_hash = structure_hash(exported).hex();
-    evaluate_exported(exported, network.metrics);
-    add_test_over_seeds(i, network.metrics);
+    if (!untrained) {
+      evaluate_exported(exported, network.metrics);
+      add_test_over_seeds(i, network.metrics);
+    }
     network.cost = cost_of(exported);
     for (const auto& [name, metric] : network.cost.totals) network.metrics[name] = metric;
     describe_limits(network);

@@ -42,9 +42,9 @@ class Planner {
     read_task();
     read_space();
     read_target();
+    read_evaluator();
     read_limits();
     read_search();
-    read_evaluator();
     read_final();
     read_output_dir();
     return std::move(plan_);
@@ -162,7 +162,10 @@ class Planner {
                                                         : LimitHandling::epsilon_constraint;
     plan_.objectives.penalty_weight = options.real("penalty_weight");
     std::vector<std::string> names = options.texts("objectives");
-    if (names.empty()) names = {plan_.task->metrics().at(0).name, plan_.target->metrics().at(0).name};
+    if (names.empty()) {
+      const std::vector<MetricSpec> own = evaluator_metrics(plan_.evaluator.kind);
+      names = {own.empty() ? plan_.task->metrics().at(0).name : own[0].name, plan_.target->metrics().at(0).name};
+    }
     std::vector<std::string> accepted;
     for (const MetricSpec& spec : plan_.metrics()) accepted.push_back(spec.name);
     for (const std::string& name : names) {
@@ -200,6 +203,9 @@ std::vector<MetricSpec> Plan::metrics() const {
   for (const MetricSpec& spec : target->metrics()) {
     if (std::ranges::find(all, spec.name, &MetricSpec::name) == all.end()) all.push_back(spec);
   }
+  for (const MetricSpec& spec : evaluator_metrics(evaluator.kind)) {
+    if (std::ranges::find(all, spec.name, &MetricSpec::name) == all.end()) all.push_back(spec);
+  }
   all.push_back({"train_time_s", Direction::minimize, "s", "time of the training"});
   return all;
 }
@@ -214,6 +220,7 @@ std::optional<MetricSpec> Plan::metric(std::string_view name) const {
 std::unique_ptr<Strategy> Plan::make_strategy(std::function<bool()> interrupted) const {
   StrategyContext context{space->trace(), objectives, search.trials, base_folder, std::move(interrupted)};
   context.build = [space = space](const Decisions& decisions) { return space->build(decisions); };
+  context.summarize = [space = space](const Decisions& decisions) { return space->summarize(decisions); };
   context.costs = [target = target, deployment = deployment](const Design& design) {
     Metrics known = counted_cost(design, deployment).totals;
     if (!target->measures()) {

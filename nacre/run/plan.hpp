@@ -36,7 +36,8 @@ struct EvaluatorSettings {
   std::string kind = "trained";
   Options options;
 
-  bool trains_here() const { return kind == "trained"; }  // on this machine by nacre itself
+  bool trains_here() const { return kind == "trained"; }                  // on this machine by nacre itself
+  bool trains() const { return kind == "trained" || kind == "command"; }  // else networks are judged as they are
 };
 
 struct FinalSettings {

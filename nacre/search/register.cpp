@@ -11,6 +11,7 @@ const Registry<StrategyFactory>& strategy_registry() {
     add_local_search(list);
     add_regularized_evolution(list);
     add_nsga2(list);
+    add_deepmad(list);
     add_command(list);
     return list;
   }();

@@ -17,6 +17,7 @@
 #include "nacre/design/design.hpp"
 #include "nacre/design/trial.hpp"
 #include "nacre/search/objective.hpp"
+#include "nacre/space/space.hpp"
 #include "nacre/space/trace.hpp"
 
 namespace nacre {
@@ -29,6 +30,8 @@ struct StrategyContext {
   std::function<bool()> interrupted = {};  // asked while a strategy waits for others; true: it throws Interrupted
   // The design of complete decisions, for strategies that look at networks; empty where no space is at hand.
   std::function<Design(const Decisions&)> build = {};
+  // What the space knows of it by formula; empty, or answers nothing, where it knows nothing.
+  std::function<std::optional<NetworkSummary>(const Decisions&)> summarize = {};
   // What is known of a design's costs without evaluating or measuring it: counts, and what the target looks up or models.
   std::function<Metrics(const Design&)> costs = {};
   double epochs = 0;  // of a trial at full fidelity; 0: the study has no such thing

@@ -5,6 +5,7 @@
 #include "nacre/space/spaces/mlp.hpp"
 #include "nacre/space/spaces/nasbench201.hpp"
 #include "nacre/space/spaces/resnet.hpp"
+#include "nacre/space/spaces/super_blocks.hpp"
 #include "nacre/space/yaml/yaml_space.hpp"
 
 namespace nacre {
@@ -17,6 +18,7 @@ const Registry<SpaceFactory>& space_registry() {
     registry.add(mlp_record(), make_mlp_space);
     registry.add(nasbench201_record(), make_nasbench201_space);
     registry.add(darts_record(), make_darts_space);
+    registry.add(super_blocks_record(), make_super_blocks_space);
     registry.add(elastic_onnx_record(), make_elastic_onnx_space);
     registry.add(yaml_space_record(), make_yaml_space);
     return registry;

@@ -5,15 +5,27 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "nacre/base/registry.hpp"
 #include "nacre/design/design.hpp"
 #include "nacre/design/task.hpp"
+#include "nacre/ir/entropy.hpp"
 #include "nacre/space/chooser.hpp"
 #include "nacre/space/trace.hpp"
 
 namespace nacre {
+
+// What a space may know of a network without building it.
+struct NetworkSummary {
+  std::vector<EntropyScale> scales;  // as entropy_scales of the built graph (ir/entropy.hpp)
+  std::vector<int64_t> depths;       // blocks per stage
+  std::vector<int64_t> widths;       // channels that each stage puts out
+  int64_t params = 0;                // as count_graph of the built graph
+  int64_t macs = 0;
+};
 
 class Space {
  public:
@@ -21,6 +33,9 @@ class Space {
   virtual const std::string& name() const = 0;
   // Pure: the same decisions give the same design. Parameters are absent (drawn at training).
   virtual Design build(Chooser& choose) const = 0;
+
+  // The same numbers as from the built network, a thousand times faster; nothing where the space has no closed form.
+  virtual std::optional<NetworkSummary> summarize(const Decisions& /*complete*/) const { return std::nullopt; }
 
   // Traced at the first call (threads wait for it); UserError when the definition breaks the rules of Chooser.
   const Trace& trace() const;

@@ -51,6 +51,27 @@ TEST(EndToEnd, SearchLeavesEverythingPromised) {
   EXPECT_THAT(report, HasSubstr("</html>"));
 }
 
+// An evaluator that judges structures: nothing is trained, the models say so.
+TEST(EndToEnd, DesignsWithoutDataOrTraining) {
+  const Scratch scratch;
+  const std::filesystem::path folder = scratch.path() / "study";
+  const Outcome outcome = run_program(
+      "search examples/deepmad.yaml --set 'task.inputs={image: [3, 32, 32]}' --set space.preset=small_resnet --set "
+      "'limits={params: 100000}' --set search.effectiveness=[0.8] --set search.evaluations=3000 --set search.trials=2 "
+      "--set "
+      "output_dir='" +
+      folder.string() + "'");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const Json network = front_of(folder)["networks"].at(0);
+  EXPECT_LE(network["metrics"]["effectiveness"]["value"].get<double>(), 0.8);
+  EXPECT_FALSE(network["metrics"].contains("exported_accuracy"));
+  const std::string model = (folder / network["model"].get<std::string>()).string();
+  EXPECT_THAT(read_onnx(model).metadata.at("nacre.weights"), HasSubstr("not trained"));
+  const Outcome inspected = run_program("inspect '" + model + "' --entropy --json");
+  EXPECT_NEAR(parse_json(inspected.out, "inspect")["entropy"]["weighted"].get<double>(),
+              network["metrics"]["entropy"]["value"].get<double>(), 1e-6);
+}
+
 TEST(EndToEnd, ResumingAFinishedSearchChangesNothing) {
   const Scratch scratch;
   const std::filesystem::path folder = scratch.path() / "study";

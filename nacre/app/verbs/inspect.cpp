@@ -6,6 +6,7 @@
 #include "nacre/app/table.hpp"
 #include "nacre/app/verb.hpp"
 #include "nacre/base/config.hpp"
+#include "nacre/ir/entropy.hpp"
 #include "nacre/ir/hash.hpp"
 #include "nacre/ir/onnx_io.hpp"
 #include "nacre/ir/statistics.hpp"
@@ -18,6 +19,7 @@ struct InspectOptions {
   std::string model;
   std::vector<std::string> bindings;
   bool text = false;
+  bool entropy = false;
 };
 
 SymbolBindings parse_bindings(const std::vector<std::string>& words) {
@@ -62,6 +64,39 @@ Json node_json(const Graph& graph, const NodeStatistics& row) {
   return json;
 }
 
+void print_entropy(const Graph& graph) {
+  const std::vector<EntropyScale> scales = entropy_scales(graph);
+  const Entropy entropy = entropy_of(scales);
+  std::cout << fmt::format("entropy            {:.2f}  (scales weighted 1, ..., 1, 8)\n", entropy.weighted);
+  std::cout << fmt::format("effectiveness      {:.4f}  (depth over width, the largest of all scales)\n",
+                           entropy.largest_effectiveness);
+  TextTable table({">scale", ">layers", ">channels", ">area", ">entropy", ">effectiveness"});
+  int64_t layers = 0;
+  for (size_t i = 0; i < scales.size(); ++i) {
+    layers += scales[i].layers;
+    table.add({std::to_string(i + 1), std::to_string(layers), std::to_string(scales[i].channels),
+               std::to_string(scales[i].area), fmt::format("{:.2f}", entropy.per_scale[i]),
+               fmt::format("{:.4f}", entropy.effectiveness[i])});
+  }
+  std::cout << "\n" << table.text();
+}
+
+Json entropy_json(const Graph& graph) {
+  const std::vector<EntropyScale> scales = entropy_scales(graph);
+  const Entropy entropy = entropy_of(scales);
+  Json json = {{"weighted", entropy.weighted}, {"effectiveness", entropy.largest_effectiveness}};
+  int64_t layers = 0;
+  for (size_t i = 0; i < scales.size(); ++i) {
+    layers += scales[i].layers;
+    json["scales"].push_back({{"layers", layers},
+                              {"channels", scales[i].channels},
+                              {"area", scales[i].area},
+                              {"entropy", entropy.per_scale[i]},
+                              {"effectiveness", entropy.effectiveness[i]}});
+  }
+  return json;
+}
+
 void print_text(const InspectOptions& options, const Graph& graph, const GraphStatistics& statistics,
                 const std::string& structure, const std::string& content) {
   std::cout << fmt::format("model              {}\n", options.model);
@@ -82,6 +117,7 @@ void print_text(const InspectOptions& options, const Graph& graph, const GraphSt
     std::cout << "not counted        " << names << " (unknown operators: the sums are lower bounds)\n";
   }
   for (const auto& [key, value] : graph.metadata) std::cout << fmt::format("metadata           {} = {}\n", key, value);
+  if (options.entropy) print_entropy(graph);
   TextTable table({"layer", "op", "output", ">params", ">macs", ">output bytes"});
   for (const NodeStatistics& row : statistics.nodes) {
     const Node& node = graph.node(row.node);
@@ -116,6 +152,7 @@ void inspect(const InspectOptions& options, const Session& session) {
                {"content_hash", content},
                {"not_counted", statistics.opaque},
                {"metadata", graph.metadata}};
+  if (options.entropy) json["entropy"] = entropy_json(graph);
   Json& layers = json["layers"] = Json::array();
   for (const NodeStatistics& row : statistics.nodes) layers.push_back(node_json(graph, row));
   std::cout << json.dump(2) << "\n";
@@ -130,6 +167,8 @@ void add_inspect(Command& program, Session& session) {
   verb.add_option("--bind", options->bindings,
                   "value of a symbolic dimension, e.g. --bind past=1024 (batch is 1 unless given)");
   verb.add_flag("--text", options->text, "print the graph's text form instead");
+  verb.add_flag("--entropy", options->entropy,
+                "how expressive and how effective the structure can be, by scale (DeepMAD, arXiv 2303.02165)");
   verb.on_run([options, &session] { inspect(*options, session); });
 }
 

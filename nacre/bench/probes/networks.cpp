@@ -6,6 +6,7 @@
 #include "nacre/base/count.hpp"
 #include "nacre/bench/probe.hpp"
 #include "nacre/data/data_paths.hpp"
+#include "nacre/ir/entropy.hpp"
 #include "nacre/ir/hash.hpp"
 #include "nacre/ir/statistics.hpp"
 #include "nacre/space/network_text.hpp"
@@ -51,8 +52,19 @@ GraphStatistics statistics_of(const Space& space, const Decisions& decisions, st
 
 Json network_json(const Space& space, const std::string& text) {
   std::string hash;
-  const GraphStatistics statistics = statistics_of(space, decisions_from_text(space, text), &hash);
-  return {{"params", statistics.parameters},
+  const Decisions decisions = decisions_from_text(space, text);
+  const GraphStatistics statistics = statistics_of(space, decisions, &hash);
+  Graph graph = space.build(decisions).graph();
+  graph.bind_symbols({{"batch", 1}});
+  Json entropy;
+  try {
+    const Entropy scored = entropy_of(entropy_scales(graph));
+    entropy = {{"weighted", scored.weighted}, {"effectiveness", scored.largest_effectiveness}};
+  } catch (const UserError&) {
+    // a network without layers has none
+  }
+  return {{"entropy", entropy},
+          {"params", statistics.parameters},
           {"macs", statistics.macs},
           {"model_bytes", statistics.weight_bytes},
           {"peak_memory_bytes", statistics.peak_activation_bytes},
