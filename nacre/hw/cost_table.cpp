@@ -80,6 +80,45 @@ std::vector<std::vector<NodeId>> node_groups(const Graph& graph, const FusedPair
   return groups;
 }
 
+namespace {
+
+// "stage1/0" of "stage1/0/conv1/conv", "stem" of "stem/conv".
+std::string block_of(const std::string& scope) {
+  for (size_t begin = 0; begin < scope.size();) {
+    const size_t end = std::min(scope.find('/', begin), scope.size());
+    const bool number = std::all_of(scope.begin() + static_cast<std::ptrdiff_t>(begin),
+                                    scope.begin() + static_cast<std::ptrdiff_t>(end),
+                                    [](unsigned char c) { return std::isdigit(c) != 0; });
+    if (number) return scope.substr(0, end);
+    begin = end + 1;
+  }
+  return scope.substr(0, scope.find('/'));
+}
+
+}  // namespace
+
+std::vector<std::vector<NodeId>> block_groups(const Graph& graph) {
+  std::vector<std::vector<NodeId>> groups;
+  std::string open;  // block of the last group; "" for one that is finished
+  for (NodeId id = 0; id < static_cast<NodeId>(graph.nodes().size()); ++id) {
+    const Node& node = graph.node(id);
+    if (node.dead) continue;
+    if (!stands_alone(graph, id)) {
+      open.clear();
+      continue;
+    }
+    const std::string block = block_of(graph.scope(node.scope));
+    if (block.empty() || block != open) groups.emplace_back();
+    groups.back().push_back(id);
+    open = block;
+  }
+  return groups;
+}
+
+std::vector<std::vector<NodeId>> groups_of(const CostTable& table, const Graph& graph) {
+  return table.by_blocks ? block_groups(graph) : node_groups(graph, table.fused);
+}
+
 std::string ops_text(const Graph& graph, const std::vector<NodeId>& group) {
   std::string text;
   for (const NodeId id : group) text += (text.empty() ? "" : "+") + kind_name(graph, graph.node(id));
@@ -125,7 +164,7 @@ double Residual::apply(double sum_of_groups, double group_count, double total_by
 TableAnswer look_up(const CostTable& table, const Graph& deployed) {
   TableAnswer answer;
   std::vector<char> covered(deployed.nodes().size(), 0);
-  for (std::vector<NodeId>& nodes : node_groups(deployed, table.fused)) {
+  for (std::vector<NodeId>& nodes : groups_of(table, deployed)) {
     const std::optional<Graph> alone = node_group_graph(deployed, nodes);
     NACRE_CHECK(alone.has_value());
     for (const NodeId id : nodes) covered[static_cast<size_t>(id)] = 1;

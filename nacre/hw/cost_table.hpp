@@ -3,6 +3,9 @@
 //
 //   network ── deployed form ── groups of nodes that the runtime fuses ── look up each ── sum ── residual ── cost
 //
+// What a group is can be chosen: chains of operators that the runtime fuses, or whole blocks of the network, which is exacter
+// where a runtime rearranges more than neighbors (FBNet's table is of that kind), and needs more entries.
+//
 // Keys are operators with attributes, shapes and formats (the structure hash of the group as a graph of its own), so one
 // table serves every network whose groups it holds. Which operators are fused is found by measuring pairs: A and B are one
 // group when together they take clearly less than one after the other (nn-Meter, Zhang et al., MobiSys 2021, section 4). The
@@ -31,6 +34,10 @@ using FusedPairs = std::set<std::pair<std::string, std::string>>;
 // The nodes of a graph in groups, each in topological order: chains of fused pairs whose inner results nobody else reads.
 // Nodes that cannot stand alone (opaque, with bodies, of unknown shape) are in no group.
 std::vector<std::vector<NodeId>> node_groups(const Graph& graph, const FusedPairs& fused);
+
+// The same by blocks: nodes that follow one another in one block. A block is what lies below the first numbered scope
+// ("stage1/0/..."), without numbers below the first scope ("stem"); nodes without scope are alone.
+std::vector<std::vector<NodeId>> block_groups(const Graph& graph);
 
 // A group or a pair cut out, with what is looked up and what an estimate goes by.
 struct Probe {
@@ -84,6 +91,7 @@ struct CostTable {
   std::string built_with;   // version of nacre
   bool complete = false;    // building was finished
   std::vector<std::string> metrics;
+  bool by_blocks = false;  // groups are blocks; else fused operators
   FusedPairs fused;
   std::map<std::string, TableEntry> entries;               // by key
   std::map<std::string, MeasuredValues> networks;          // whole: by structure hash
@@ -94,6 +102,9 @@ struct CostTable {
 // UserError for a file that is no table of this form.
 CostTable read_cost_table(const std::filesystem::path& path);
 void write_cost_table(const CostTable& table, const std::filesystem::path& path);
+
+// As the table has it.
+std::vector<std::vector<NodeId>> groups_of(const CostTable& table, const Graph& graph);
 
 // What the table says of one network in its deployed form.
 struct TableAnswer {

@@ -70,6 +70,7 @@ CostTable table_from_json(const Json& json) {
   table.built_with = json.at("built_with").get<std::string>();
   table.complete = json.at("complete").get<bool>();
   table.metrics = json.at("metrics").get<std::vector<std::string>>();
+  table.by_blocks = json.value("groups", std::string("operators")) == "blocks";
   for (const Json& pair : json.at("fused"))
     table.fused.emplace(pair.at(0).get<std::string>(), pair.at(1).get<std::string>());
   for (const Json& row : json.at("entries")) {
@@ -116,6 +117,7 @@ void write_cost_table(const CostTable& table, const std::filesystem::path& path)
   json["built_with"] = table.built_with;
   json["complete"] = table.complete;
   json["metrics"] = table.metrics;
+  json["groups"] = table.by_blocks ? "blocks" : "operators";
   Json& fused = json["fused"] = Json::array();
   for (const auto& [producer, consumer] : table.fused) fused.push_back({producer, consumer});
   for (const char* section : {"residuals", "errors", "entries", "networks"}) json[section] = Json::object();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 
 #include "nacre/base/error.hpp"
 #include "nacre/base/log.hpp"
@@ -18,6 +19,11 @@ namespace {
 constexpr double kFusedShare = 0.5;  // of the cheaper of the two, saved by running them together (nn-Meter's alpha)
 constexpr size_t kPlacesOfAPair = 2;
 constexpr double kSaveEveryS = 10;
+constexpr double kSteady = 1.05;     // largest change of the reference around a value that counts
+constexpr int kReferenceTries = 20;  // to find that lowest value
+constexpr int kMostAttempts = 6;
+constexpr const char* kReferenceKey =
+    "reference";                              // the first network, whose cost says how fast the device is just now
 constexpr const char* kCallKey = "one call";  // of a network that does next to nothing
 
 using Values = std::map<std::string, double, std::less<>>;
@@ -43,9 +49,11 @@ class Builder {
   void build() {
     table_.complete = false;
     try {
-      const PairPlaces pairs = pairs_of_networks();
-      for (pass_ = 1; pass_ <= work_.passes; ++pass_) measure_pairs(pairs);
-      find_fused_pairs(pairs);
+      if (!table_.by_blocks) {
+        const PairPlaces pairs = pairs_of_networks();
+        for (pass_ = 1; pass_ <= work_.passes; ++pass_) measure_pairs(pairs);
+        find_fused_pairs(pairs);
+      }
       const std::map<std::string, Piece> groups = groups_of_networks();
       for (pass_ = 1; pass_ <= work_.passes; ++pass_) {
         measure_groups(groups);
@@ -65,7 +73,7 @@ class Builder {
   void measure(const Piece& piece) {
     const auto known = table_.entries.find(piece.probe.key);
     if (known != table_.entries.end() && known->second.measured.passes >= pass_) return;
-    const Values values = costs(work_.probe_target, piece.graph);
+    const Values values = steady_costs(work_.probe_target, piece.graph);
     TableEntry& entry = table_.entries[piece.probe.key];
     entry.probe = piece.probe;
     entry.measured.add(values);
@@ -89,6 +97,41 @@ class Builder {
       values[metric] = *value;
     }
     return values;
+  }
+
+  // The reference just now; its lowest values are remembered over passes and sittings.
+  void measure_reference() {
+    reference_ = costs(work_.probe_target, work_.networks.at(0));
+    TableEntry& entry = table_.entries[kReferenceKey];
+    entry.probe = {kReferenceKey, "the first network, as it was fastest", kReferenceKey, 1, 8};
+    entry.measured.add(reference_);
+  }
+
+  // Measured while the device kept its speed, and brought to the speed at which it is fastest; when it never keeps it, the
+  // value of its steadiest moment.
+  Values steady_costs(Target& target, const Graph& graph) {
+    if (!work_.steady) return costs(target, graph);
+    if (reference_.empty()) {
+      for (int i = 0; i < kReferenceTries; ++i) measure_reference();
+    }
+    const std::string& first = work_.metrics.at(0);
+    Values steadiest;
+    double least_change = INFINITY;
+    for (int attempt = 0; attempt < kMostAttempts && least_change > kSteady; ++attempt) {
+      const Values before = reference_;
+      Values values = costs(target, graph);
+      measure_reference();
+      const auto [low, high] = std::minmax(before.at(first), reference_.at(first));
+      if (!(high < least_change * low)) continue;
+      least_change = high / low;
+      const Values& lowest = table_.entries.at(kReferenceKey).measured.values;
+      for (auto& [metric, value] : values) {
+        const double slowness = std::sqrt(before.at(metric) * reference_.at(metric)) / lowest.at(metric);
+        if (slowness > 1) value /= slowness;
+      }
+      steadiest = std::move(values);
+    }
+    return steadiest;
   }
 
   void save_now_and_then() {
@@ -186,7 +229,7 @@ class Builder {
   std::map<std::string, Piece> groups_of_networks() const {
     std::map<std::string, Piece> pieces;
     for (const Graph& network : work_.networks) {
-      for (const std::vector<NodeId>& group : node_groups(network, table_.fused)) {
+      for (const std::vector<NodeId>& group : groups_of(table_, network)) {
         std::optional<Graph> alone = node_group_graph(network, group);
         if (!alone || alone->inputs.empty()) continue;  // it makes constants
         Probe probe = describe_probe(*alone, ops_text(network, group));
@@ -198,6 +241,7 @@ class Builder {
   }
 
   void measure_groups(const std::map<std::string, Piece>& pieces) {
+    measure(call_piece());
     int64_t done = 0;
     const auto planned = static_cast<int64_t>(pieces.size());
     for (const auto& [key, piece] : pieces) {
@@ -217,7 +261,7 @@ class Builder {
       const std::string key = structure_hash(network).hex();
       const auto known = table_.networks.find(key);
       if (known != table_.networks.end() && known->second.passes >= pass_) continue;
-      const Values values = costs(work_.target, network);
+      const Values values = steady_costs(work_.target, network);
       table_.networks[key].add(values);
       save_now_and_then();
     }
@@ -253,6 +297,7 @@ class Builder {
   CostTable& table_;
   const TableWork& work_;
   int64_t pass_ = 1;
+  Values reference_;  // the last; empty: not measured yet
   std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();
 };
 

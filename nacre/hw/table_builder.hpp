@@ -2,11 +2,13 @@
 // residual and says how good the table is.
 //
 //   pairs    for each pair of neighbouring operators, producer, consumer and both together, at the two largest places
+//            (not where the table is one of blocks)
 //   groups   every distinct group of all networks, alone
 //   whole    some of the networks end to end: most for the residual, the rest kept aside for the error
 //
-// Each is measured once per pass, and the passes lie apart in time: where a machine is slower for some seconds (other
-// tenants, its clock), another pass finds it undisturbed, and the lowest value is kept.
+// A machine may be slower for some seconds (other tenants, its clock, heat). So a reference, the first network, is measured
+// before and after each value; the value counts when both agree, and is divided by how much slower the reference was than at its
+// fastest. And each value is measured once per pass, the passes lie apart in time, the lowest is kept.
 //
 // All of it is kept in the table as it is measured, so that building goes on where it was stopped.
 #pragma once
@@ -36,6 +38,7 @@ struct TableWork {
   int64_t whole = 0;
   int64_t kept_aside = 0;
   int64_t passes = 1;
+  bool steady = true;  // bracket every value by the reference: twice the measurements
   std::function<void(const CostTable&)> save = [](const CostTable&) {};  // now and then, and at the end
   std::function<bool()> interrupted = [] { return false; };
   std::function<void(const TableProgress&)> progress = [](const TableProgress&) {};

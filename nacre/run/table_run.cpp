@@ -71,6 +71,7 @@ class TableRun {
                              .whole = options_.networks,
                              .kept_aside = options_.kept_aside,
                              .passes = options_.passes,
+                             .steady = options_.steady,
                              .save = [this](const CostTable& t) { write_cost_table(t, options_.output); },
                              .interrupted = options_.interrupted,
                              .progress = options_.progress});
@@ -150,6 +151,7 @@ class TableRun {
     table.deployment = options_.deployment;
     table.built_with = NACRE_VERSION;
     table.metrics = additive_metrics(target);
+    table.by_blocks = options_.by_blocks;
     if (!std::filesystem::exists(options_.output)) return table;
     const CostTable before = read_cost_table(options_.output);
     const bool same = before.identity == table.identity && before.deployment.batch == table.deployment.batch &&

@@ -257,7 +257,8 @@ TEST(TableBuilder, ASlowPeriodOfTheDeviceIsForgottenInTheNextPass) {
                              .networks = chains(),
                              .whole = 16,
                              .kept_aside = 5,
-                             .passes = passes});
+                             .passes = passes,
+                             .steady = false});
     return std::pair(table, target.calls);
   };
   const auto [steady, calls] = build(0, 0, 1);
@@ -271,6 +272,70 @@ TEST(TableBuilder, ASlowPeriodOfTheDeviceIsForgottenInTheNextPass) {
   for (const auto& [key, network] : steady.networks) EXPECT_EQ(twice.networks.at(key).values, network.values);
 }
 
+// The reference between the values tells that the device is slow: one pass is enough.
+TEST(TableBuilder, AReferenceTellsWhenTheDeviceIsSlow) {
+  const auto build = [](int slow_from, int slow_until) {
+    LawfulTarget target;
+    target.slow_from = slow_from;
+    target.slow_until = slow_until;
+    CostTable table = head(target);
+    build_cost_table(table, {.target = target,
+                             .probe_target = target,
+                             .metrics = table.metrics,
+                             .networks = chains(),
+                             .whole = 16,
+                             .kept_aside = 5});
+    return std::pair(table, target.calls);
+  };
+  const auto [undisturbed, calls] = build(0, 0);
+  for (const int slow_from : {1, 30, calls - 20}) {
+    const auto [disturbed, more_calls] = build(slow_from, slow_from + 11);
+    EXPECT_GE(more_calls, calls);
+    const auto expect_equal = [&](const MeasuredValues& found, const MeasuredValues& expected) {
+      for (const auto& [metric, value] : expected.values)
+        EXPECT_NEAR(found.values.at(metric), value, 1e-9 * value) << slow_from;
+    };
+    for (const auto& [key, entry] : undisturbed.entries)
+      expect_equal(disturbed.entries.at(key).measured, entry.measured);
+    for (const auto& [key, network] : undisturbed.networks) expect_equal(disturbed.networks.at(key), network);
+  }
+  // Slow for good: it ends all the same, with what it has.
+  EXPECT_TRUE(build(60, 1'000'000'000).first.complete);
+}
+
+// Groups that are blocks: as exact on a device whose law they do not know.
+TEST(TableBuilder, BlocksAreGroupsToo) {
+  LawfulTarget target;
+  CostTable table = head(target);
+  table.by_blocks = true;
+  build_cost_table(table, {.target = target,
+                           .probe_target = target,
+                           .metrics = table.metrics,
+                           .networks = chains(),
+                           .whole = 16,
+                           .kept_aside = 5});
+  EXPECT_TRUE(table.fused.empty());
+  EXPECT_LT(table.errors.at("latency_s").mean_relative, 0.02);
+  const TemporaryFolder folder;
+  write_cost_table(table, folder.path() / "t.json");
+  EXPECT_TRUE(read_cost_table(folder.path() / "t.json").by_blocks);
+}
+
+TEST(BlockGroups, AreWhatLiesBelowTheFirstNumberedScope) {
+  GraphBuilder b;
+  ValueId x = b.input("x", ElementType::float32, {1, 4, 8, 8});
+  x = b.convolution_norm_activation("stem", x, 4, {}, Activation::relu);
+  for (const char* scope : {"stage1/0/a", "stage1/1/a"}) {
+    const auto guard = b.scope(scope);
+    ValueId y = b.convolution_norm_activation("one", x, 4, {}, Activation::relu);
+    x = b.add(x, b.convolution("two", y, 4, {}));
+  }
+  b.output(x, "y");
+  std::vector<size_t> sizes;
+  for (const std::vector<NodeId>& group : block_groups(b.graph())) sizes.push_back(group.size());
+  EXPECT_THAT(sizes, ElementsAre(3, 5, 5));
+}
+
 TEST(TableBuilder, GoesOnWhereItWasStopped) {
   LawfulTarget whole_target;
   CostTable whole = head(whole_target);
@@ -280,7 +345,8 @@ TEST(TableBuilder, GoesOnWhereItWasStopped) {
                            .metrics = whole.metrics,
                            .networks = networks,
                            .whole = 16,
-                           .kept_aside = 5});
+                           .kept_aside = 5,
+                           .steady = false});
   LawfulTarget target;
   target.fail_after = 40;
   CostTable saved = head(target), table = saved;
@@ -291,6 +357,7 @@ TEST(TableBuilder, GoesOnWhereItWasStopped) {
                                         .networks = networks,
                                         .whole = 16,
                                         .kept_aside = 5,
+                                        .steady = false,
                                         .save = save}),
                DeviceError);
   EXPECT_FALSE(saved.complete);
@@ -302,7 +369,8 @@ TEST(TableBuilder, GoesOnWhereItWasStopped) {
                            .metrics = table.metrics,
                            .networks = networks,
                            .whole = 16,
-                           .kept_aside = 5});
+                           .kept_aside = 5,
+                           .steady = false});
   EXPECT_EQ(target.calls, whole_target.calls - 40) << "nothing is measured twice";
   const TemporaryFolder folder;
   write_cost_table(saved, folder.path() / "a.json");

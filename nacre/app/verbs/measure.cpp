@@ -28,6 +28,7 @@ struct MeasureOptions {
   std::vector<std::string> bindings;
   bool layers = false;
   bool build_table = false;
+  bool no_reference = false;
   std::string space;
   std::string input = "3,32,32";
   int64_t classes = 10;
@@ -158,7 +159,8 @@ void print_table(const CostTable& table, const std::filesystem::path& file, cons
     Json json = {{"table", file.string()},
                  {"identity", table.identity},
                  {"entries", table.entries.size()},
-                 {"networks", table.networks.size()}};
+                 {"networks", table.networks.size()},
+                 {"groups", table.by_blocks ? "blocks" : "operators"}};
     Json& fused = json["fused"] = Json::array();
     for (const auto& [producer, consumer] : table.fused) fused.push_back({producer, consumer});
     Json& errors = json["errors"] = Json::object();
@@ -190,6 +192,7 @@ void build_table(const MeasureOptions& options, const Session& session) {
   install_interrupt_handlers();
   TableSubject subject = subject_of(options);
   TableRunOptions table = options.table;
+  table.steady = !options.no_reference;
   table.base_folder = subject.folder;
   table.seed = static_cast<uint64_t>(options.seed);
   if (!options.target.empty()) {
@@ -241,6 +244,11 @@ void add_measure(Command& program, Session& session) {
   verb.add_option("-o,--output", options->output, "the table's file; what it holds is not measured again");
   verb.add_option("--networks", options->table.networks, "networks that are measured whole").non_negative();
   verb.add_option("--kept-aside", options->table.kept_aside, "of them, for the error that is stated").non_negative();
+  verb.add_flag(
+      "--blocks", options->table.by_blocks,
+      "measure whole blocks of the network, not operators: more entries, exacter on runtimes that rearrange them");
+  verb.add_flag("--no-reference", options->no_reference,
+                "do not bracket each measurement by a reference that says whether the device was slowed down");
   verb.add_option("--passes", options->table.passes,
                   "measurements of each operator and network, apart in time; the lowest counts")
       .non_negative();
