@@ -12,6 +12,7 @@ const Registry<StrategyFactory>& strategy_registry() {
     add_regularized_evolution(list);
     add_nsga2(list);
     add_deepmad(list);
+    add_nars(list);
     add_command(list);
     return list;
   }();

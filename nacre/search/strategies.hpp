@@ -11,6 +11,7 @@ void add_local_search(Registry<StrategyFactory>& registry);
 void add_regularized_evolution(Registry<StrategyFactory>& registry);
 void add_nsga2(Registry<StrategyFactory>& registry);
 void add_deepmad(Registry<StrategyFactory>& registry);
+void add_nars(Registry<StrategyFactory>& registry);
 void add_command(Registry<StrategyFactory>& registry);
 
 }  // namespace nacre
