@@ -13,7 +13,7 @@ ConvolutionOptions plain(const ElasticConvolution& options) {
           .dilation = options.dilation,
           .groups = options.groups,
           .bias = options.bias,
-          .padding = {}};
+          .padding = options.padding};
 }
 
 int64_t positive(std::string_view what, std::string_view name, const Choice& size) {

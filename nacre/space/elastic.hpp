@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -37,6 +38,7 @@ struct ElasticConvolution {
   int64_t dilation = 1;
   int64_t groups = 1;
   bool bias = false;
+  std::optional<int64_t> padding = std::nullopt;  // nothing: "same"
 };
 
 class ElasticBuilder {

@@ -64,6 +64,16 @@ Design NetworkSpace::build(Chooser& choose) const {
   return design;
 }
 
+void NetworkSpace::decide(Decisions& decisions, const std::string& key, const std::vector<int64_t>& alternatives,
+                          int64_t number) {
+  const auto found = std::ranges::find(alternatives, number);
+  if (found == alternatives.end()) {
+    throw UserError(fmt::format("network: {} = {} is not among the {} numbers of the space, {} to {}", key, number,
+                                alternatives.size(), alternatives.front(), alternatives.back()));
+  }
+  if (alternatives.size() > 1) decisions.set(key, found - alternatives.begin());
+}
+
 // --- recipe decisions ---------------------------------------------------------------------------------------------
 
 void NetworkSpace::read_recipe_decisions(const ConfigNode& node) {

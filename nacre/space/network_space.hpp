@@ -28,6 +28,10 @@ class NetworkSpace : public Space {
   const TensorSpec& input() const { return input_; }
   // [channels, height, width] of the input; UserError when the task gives something else.
   std::array<int64_t, 3> image_extents() const;
+  // For notations: the decision `key` among `alternatives`, which is none where there is but one. UserError for a number that
+  // the space does not offer.
+  static void decide(Decisions& decisions, const std::string& key, const std::vector<int64_t>& alternatives,
+                     int64_t number);
   // Dropout as the recipe says and a linear layer: [batch, features] to logits.
   ValueId classifier(Chooser& choose, GraphBuilder& builder, ValueId features, const Recipe& recipe) const;
 

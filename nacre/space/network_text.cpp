@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "nacre/space/spaces/darts.hpp"
+#include "nacre/space/spaces/fbnetv3.hpp"
 #include "nacre/space/spaces/mbconv.hpp"
 #include "nacre/space/spaces/nasbench201.hpp"
 #include "nacre/space/spaces/super_blocks.hpp"
@@ -94,6 +95,7 @@ Decisions decisions_from_text(const Space& space, const std::string& text) {
                         : space.name() == "mbconv"          ? mbconv_decisions(space, text)
                         : space.name() == "nasbench201"     ? from_nasbench201(space, text)
                         : space.name() == "darts"           ? darts_decisions(space, text)
+                        : space.name() == "fbnetv3"         ? fbnetv3_decisions(space, text)
                         : space.name() == "super_blocks"    ? super_block_decisions(space, text)
                                                             : from_labels(trace, text);
   if (!trace.is_complete(decisions))

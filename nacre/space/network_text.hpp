@@ -5,6 +5,7 @@
 //   notation    mbconv: "3/1 | 3/6 - 3/1g2 | ..."           tables of FBNet (mbconv.hpp)
 //               nasbench201: "012340", "|none~0|+|...|"     code or string of the benchmark (nasbench201.hpp)
 //               darts: "sep3 1, skip 0 | ... / ..."         genotype: normal / reduction cell (darts.hpp)
+//               fbnetv3: "16 | 3,3 16 2 1,1 | 5,5 24 4 4,2 | ... | 6"  (fbnetv3.hpp)
 //               super_blocks: "32; 96,40,5,1 384,40,5,6 ..."  stem; channels, bottleneck, kernel, depth (super_blocks.hpp)
 #pragma once
 

@@ -1,6 +1,7 @@
 #include "nacre/space/space.hpp"
 #include "nacre/space/spaces/darts.hpp"
 #include "nacre/space/spaces/elastic_onnx.hpp"
+#include "nacre/space/spaces/fbnetv3.hpp"
 #include "nacre/space/spaces/mbconv.hpp"
 #include "nacre/space/spaces/mlp.hpp"
 #include "nacre/space/spaces/nasbench201.hpp"
@@ -18,6 +19,7 @@ const Registry<SpaceFactory>& space_registry() {
     registry.add(mlp_record(), make_mlp_space);
     registry.add(nasbench201_record(), make_nasbench201_space);
     registry.add(darts_record(), make_darts_space);
+    registry.add(fbnetv3_record(), make_fbnetv3_space);
     registry.add(super_blocks_record(), make_super_blocks_space);
     registry.add(elastic_onnx_record(), make_elastic_onnx_space);
     registry.add(yaml_space_record(), make_yaml_space);

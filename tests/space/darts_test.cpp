@@ -72,7 +72,7 @@ TEST(DartsSpaceTest, OddSidesAreRefused) {
 }
 
 TEST(NetworkText, LabelsAndIndicesAreTheDecisionsOfEverySpace) {
-  for (const char* kind : {"mbconv", "resnet", "mlp", "nasbench201", "darts", "super_blocks"}) {
+  for (const char* kind : {"mbconv", "resnet", "mlp", "nasbench201", "darts", "super_blocks", "fbnetv3"}) {
     SCOPED_TRACE(kind);
     const auto space = make_space(kind, space_context({3, 32, 32}, 10));
     Random random(7);

@@ -146,17 +146,6 @@ class SuperBlocksSpace final : public NetworkSpace {
       throw UserError(position, fmt::format("space.{}: expected odd numbers, found {}", key, kernel));
   }
 
-  // What has one alternative is no decision.
-  static void decide(Decisions& decisions, const std::string& key, const std::vector<int64_t>& alternatives,
-                     int64_t number) {
-    const auto found = std::ranges::find(alternatives, number);
-    if (found == alternatives.end()) {
-      throw UserError(fmt::format("network: {} = {} is not among the {} numbers of the space, {} to {}", key, number,
-                                  alternatives.size(), alternatives.front(), alternatives.back()));
-    }
-    if (alternatives.size() > 1) decisions.set(key, found - alternatives.begin());
-  }
-
   Activation activation() const { return inverted_ ? Activation::swish : Activation::relu; }
 
   ValueId super_block(Chooser& choose, GraphBuilder& b, ValueId x, int64_t stride) const {
