@@ -1,0 +1,39 @@
+// Every example on the digits that come with nacre runs through, in a short form: few trials, one epoch.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "nacre/base/file.hpp"
+#include "nacre/base/json.hpp"
+#include "program.hpp"
+
+namespace nacre {
+namespace {
+
+using test::Outcome;
+using test::run_program;
+using test::Scratch;
+
+// Examples whose search takes seconds when it is cut short, beside examples/digits.yaml (end_to_end_test.cpp).
+class ExampleSearch : public testing::TestWithParam<std::string> {};
+
+TEST_P(ExampleSearch, RunsInShortForm) {
+  const Scratch scratch;
+  const std::filesystem::path folder = scratch.path() / "study";
+  const Outcome outcome = run_program("search examples/" + GetParam() +
+                                      ".yaml --set search.trials=6 --set train.epochs=1 --set search.workers=1 --set "
+                                      "final.networks=1 --set output_dir='" +
+                                      folder.string() + "'");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const Json front = parse_json(read_file(folder / "front.json"), "front.json");
+  ASSERT_EQ(front["networks"].size(), 1u);
+  EXPECT_TRUE(std::filesystem::exists(folder / front["networks"][0]["model"].get<std::string>()));
+  EXPECT_TRUE(front["networks"][0]["metrics"].contains("test_accuracy"));
+}
+
+INSTANTIATE_TEST_SUITE_P(Digits, ExampleSearch, testing::Values("deepmad_digits", "nars_digits"),
+                         [](const auto& info) { return info.param; });
+
+}  // namespace
+}  // namespace nacre
