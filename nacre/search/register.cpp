@@ -13,6 +13,7 @@ const Registry<StrategyFactory>& strategy_registry() {
     add_nsga2(list);
     add_deepmad(list);
     add_nars(list);
+    add_diffusion_nag(list);
     add_command(list);
     return list;
   }();
