@@ -6,7 +6,7 @@
 #include <regex>
 
 #include "nacre/app/report/analysis.hpp"
-#include "nacre/app/report/html.hpp"
+#include "nacre/app/page/html.hpp"
 #include "nacre/app/report/plot_data.hpp"
 #include "report_example.hpp"
 

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <set>
 
+#include "nacre/app/page/html.hpp"
 #include "nacre/app/report/analysis.hpp"
-#include "nacre/app/report/html.hpp"
 #include "nacre/app/report/sections.hpp"
 
 namespace nacre {

@@ -2,8 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "nacre/app/page/html.hpp"
+#include "nacre/app/page/page.hpp"
 #include "nacre/app/report/assets.hpp"
-#include "nacre/app/report/html.hpp"
 #include "nacre/app/report/plot_data.hpp"
 #include "nacre/app/report/sections.hpp"
 #include "nacre/base/config.hpp"
@@ -15,45 +16,10 @@ namespace {
 using html::element;
 using html::escape;
 
-// Replaces each {{name}} of the frame once; what is inserted is not searched again.
-std::string fill(std::string_view frame, const std::vector<std::pair<std::string, std::string>>& values) {
-  std::string page;
-  for (;;) {
-    const size_t open = frame.find("{{");
-    page += frame.substr(0, open);
-    if (open == std::string_view::npos) return page;
-    const size_t close = frame.find("}}", open);
-    NACRE_CHECK(close != std::string_view::npos, "report.html: {{ without }}");
-    const std::string_view name = frame.substr(open + 2, close - open - 2);
-    bool found = false;
-    for (const auto& [key, value] : values) {
-      if (key != name) continue;
-      page += value;
-      found = true;
-    }
-    NACRE_CHECK(found, "report.html: unknown placeholder " + std::string(name));
-    frame.remove_prefix(close + 2);
-  }
-}
-
 std::string facts_table(const char* caption, const std::vector<ReportFact>& facts) {
   html::Table table(caption, {{"what"}, {.header = "value", .text = true}});
   for (const ReportFact& fact : facts) table.add({escape(fact.name), escape(fact.value)});
   return table.empty() ? "" : table.text("class=compact");
-}
-
-// Links to the sections that are there.
-std::string navigation(const std::string& sections) {
-  constexpr std::pair<const char*, const char*> kLinks[] = {
-      {"summary", "Summary"},       {"front", "Front"},   {"networks", "Networks"},
-      {"progress", "Progress"},     {"curves", "Curves"}, {"origins", "Origins"},
-      {"duplicates", "Duplicates"}, {"trials", "Trials"}, {"configuration", "Configuration"}};
-  std::string links;
-  for (const auto& [id, label] : kLinks) {
-    if (sections.find(fmt::format("<section id={}>", id)) != std::string::npos)
-      links += element("a", fmt::format("href=\"#{}\"", id), label);
-  }
-  return links;
 }
 
 }  // namespace
@@ -77,13 +43,17 @@ std::string render_report(const ReportData& data) {
     const std::string text = section(data);
     if (!text.empty()) sections += text + "\n";
   }
-  return fill(report_assets::html, {{"title", escape(data.study.empty() ? "nacre" : data.study)},
-                                    {"made_at", escape(data.made_at)},
-                                    {"navigation", navigation(sections)},
-                                    {"sections", sections},
-                                    {"style", std::string(report_assets::css)},
-                                    {"script", std::string(report_assets::js)},
-                                    {"data", html::script_json(plot_data(data))}});
+  Page page;
+  page.title = data.study.empty() ? "nacre" : data.study;
+  page.brand = "nacre search report";
+  page.made_at = data.made_at;
+  page.links = {{"summary", "Summary"},       {"front", "Front"},   {"networks", "Networks"},
+                {"progress", "Progress"},     {"curves", "Curves"}, {"origins", "Origins"},
+                {"duplicates", "Duplicates"}, {"trials", "Trials"}, {"configuration", "Configuration"}};
+  page.sections = std::move(sections);
+  page.script = report_assets::js;
+  page.data = plot_data(data);
+  return render_page(page);
 }
 
 }  // namespace nacre

@@ -1,4 +1,4 @@
-#include "nacre/app/report/html.hpp"
+#include "nacre/app/page/html.hpp"
 
 #include <fmt/format.h>
 
