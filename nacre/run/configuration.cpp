@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "nacre/design/recipe.hpp"
+#include "nacre/run/formulation.hpp"
 
 namespace nacre {
 
@@ -14,80 +15,69 @@ const std::vector<std::string>& configuration_sections() {
 }
 
 const std::vector<Parameter>& search_parameters() {
-  static const std::vector<Parameter> kParameters = {
-      {.name = "strategy",
-       .type = ParameterType::text,
-       .description = "how candidates are proposed (nacre list strategies)",
-       .default_value = "regularized_evolution"},
-      {.name = "trials",
-       .type = ParameterType::integer,
-       .description = "how many candidates are evaluated; needed unless time_s is given",
-       .minimum = 1,
-       .maximum = 1e9},
-      {.name = "time_s",
-       .type = ParameterType::real,
-       .description = "stop proposing after so long, over all sittings",
-       .minimum = 1,
-       .maximum = 1e9,
-       .unit = "s"},
-      {.name = "seed",
-       .type = ParameterType::integer,
-       .description = "names every random stream of the study",
-       .default_value = 0,
-       .minimum = 0},
-      {.name = "workers",
-       .type = ParameterType::integer,
-       .description = "trials side by side, each in a process of its own; 0: as many as are fastest here",
-       .default_value = 0,
-       .minimum = 0,
-       .maximum = 1024},
-      {.name = "lookahead",
-       .type = ParameterType::integer,
-       .description = "ask n sees the results of trials 0 .. n - lookahead, whatever the number of workers",
-       .default_value = 8,
-       .minimum = 1,
-       .maximum = 4096},
-      {.name = "order",
-       .type = ParameterType::text,
-       .description = "strict: the same history for any number of workers; fast: results count as they come, the order "
-                      "is recorded",
-       .default_value = "strict",
-       .choices = {"strict", "fast"}},
-      {.name = "objectives",
-       .type = ParameterType::text_list,
-       .description =
-           "metrics that span the front, the main one first; empty: the task's main metric and the target's main cost",
-       .default_value = Json::array()},
-      {.name = "limit_handling",
-       .type = ParameterType::text,
-       .description = "rejection: too costly candidates are not trained; penalty: they lose in proportion; "
-                      "epsilon_constraint: the "
-                      "smaller violation ranks first",
-       .default_value = "rejection",
-       .choices = {"rejection", "penalty", "epsilon_constraint"}},
-      {.name = "penalty_weight",
-       .type = ParameterType::real,
-       .description = "weight of the relative excess under penalty",
-       .default_value = 1.0,
-       .minimum = 0,
-       .maximum = 1e9},
-      {.name = "epochs",
-       .type = ParameterType::real,
-       .description = "epochs of a trial, when fewer than train.epochs are enough to tell candidates apart",
-       .minimum = 0.001,
-       .maximum = 1e6},
-      {.name = "data_share",
-       .type = ParameterType::real,
-       .description = "share of the training split that a trial uses",
-       .default_value = 1.0,
-       .minimum = 0.0001,
-       .maximum = 1},
-      {.name = "random_baseline",
-       .type = ParameterType::boolean,
-       .description =
-           "afterwards evaluate as many networks drawn at random, in the same way, for a comparison at equal "
-           "cost in the report; doubles the time of the search",
-       .default_value = false}};
+  static const std::vector<Parameter> kParameters = [] {
+    std::vector<Parameter> parameters = {
+        {.name = "strategy",
+         .type = ParameterType::text,
+         .description = "how candidates are proposed (nacre list strategies)",
+         .default_value = "regularized_evolution"},
+        {.name = "trials",
+         .type = ParameterType::integer,
+         .description = "how many candidates are evaluated; needed unless time_s is given",
+         .minimum = 1,
+         .maximum = 1e9},
+        {.name = "time_s",
+         .type = ParameterType::real,
+         .description = "stop proposing after so long, over all sittings",
+         .minimum = 1,
+         .maximum = 1e9,
+         .unit = "s"},
+        {.name = "seed",
+         .type = ParameterType::integer,
+         .description = "names every random stream of the study",
+         .default_value = 0,
+         .minimum = 0},
+        {.name = "workers",
+         .type = ParameterType::integer,
+         .description = "trials side by side, each in a process of its own; 0: as many as are fastest here",
+         .default_value = 0,
+         .minimum = 0,
+         .maximum = 1024},
+        {.name = "lookahead",
+         .type = ParameterType::integer,
+         .description = "ask n sees the results of trials 0 .. n - lookahead, whatever the number of workers",
+         .default_value = 8,
+         .minimum = 1,
+         .maximum = 4096},
+        {.name = "order",
+         .type = ParameterType::text,
+         .description =
+             "strict: the same history for any number of workers; fast: results count as they come, the order "
+             "is recorded",
+         .default_value = "strict",
+         .choices = {"strict", "fast"}}};
+    parameters.insert(parameters.end(), formulation_parameters().begin(), formulation_parameters().end());
+    const std::vector<Parameter> fidelity = {
+        {.name = "epochs",
+         .type = ParameterType::real,
+         .description = "epochs of a trial, when fewer than train.epochs are enough to tell candidates apart",
+         .minimum = 0.001,
+         .maximum = 1e6},
+        {.name = "data_share",
+         .type = ParameterType::real,
+         .description = "share of the training split that a trial uses",
+         .default_value = 1.0,
+         .minimum = 0.0001,
+         .maximum = 1},
+        {.name = "random_baseline",
+         .type = ParameterType::boolean,
+         .description =
+             "afterwards evaluate as many networks drawn at random, in the same way, for a comparison at equal "
+             "cost in the report; doubles the time of the search",
+         .default_value = false}};
+    parameters.insert(parameters.end(), fidelity.begin(), fidelity.end());
+    return parameters;
+  }();
   return kParameters;
 }
 

@@ -6,7 +6,9 @@
 #include "nacre/hw/counted_cost.hpp"
 #include "nacre/run/configuration.hpp"
 #include "nacre/run/evaluator_registry.hpp"
+#include "nacre/run/formulation.hpp"
 #include "nacre/run/target_section.hpp"
+#include "nacre/search/lagrangian.hpp"
 #include "nacre/space/trace.hpp"
 #include "nacre/tasks/task_registry.hpp"
 
@@ -156,26 +158,10 @@ class Planner {
   }
 
   void read_objectives(const Options& options) {
-    const std::string handling = options.text("limit_handling");
-    plan_.objectives.handling = handling == "rejection" ? LimitHandling::rejection
-                                : handling == "penalty" ? LimitHandling::penalty
-                                                        : LimitHandling::epsilon_constraint;
-    plan_.objectives.penalty_weight = options.real("penalty_weight");
-    std::vector<std::string> names = options.texts("objectives");
-    if (names.empty()) {
-      const std::vector<MetricSpec> own = evaluator_metrics(plan_.evaluator.kind);
-      names = {own.empty() ? plan_.task->metrics().at(0).name : own[0].name, plan_.target->metrics().at(0).name};
-    }
-    std::vector<std::string> accepted;
-    for (const MetricSpec& spec : plan_.metrics()) accepted.push_back(spec.name);
-    for (const std::string& name : names) {
-      const std::optional<MetricSpec> spec = plan_.metric(name);
-      if (!spec.has_value()) {
-        throw UserError(options.position("objectives"),
-                        unknown_name_message("metric in search.objectives", name, accepted));
-      }
-      plan_.objectives.objectives.push_back({name, spec->direction});
-    }
+    const std::vector<MetricSpec> own = evaluator_metrics(plan_.evaluator.kind);
+    const std::string quality = own.empty() ? plan_.task->metrics().at(0).name : own[0].name;
+    plan_.objectives = formulation_from_options(options, plan_.metrics(), plan_.objectives.limits,
+                                                {quality, plan_.target->metrics().at(0).name});
   }
 
   void read_final() {
@@ -231,7 +217,7 @@ std::unique_ptr<Strategy> Plan::make_strategy(std::function<bool()> interrupted)
     return known;
   };
   context.epochs = search.fidelity.epochs > 0 ? search.fidelity.epochs : recipe.epochs;
-  return strategy_registry().get(search.strategy).make(search.strategy_options, context);
+  return nacre::make_strategy(search.strategy, search.strategy_options, context);
 }
 
 Plan make_plan(const ConfigNode& root, const PlanOptions& options) { return Planner(root, options).make(); }

@@ -6,9 +6,8 @@
 // When a population's worth of trials has been told since the last selection, the best of parents and children together
 // become the next parents. Asks that run ahead of tells draw more children from the present parents. Limits act as
 // constraint domination (section VI) under `epsilon_constraint`; under `rejection` all infeasible ones are one last front;
-// under `penalty` every objective is worsened. Failed trials and those with an unknown objective do not enter.
+// under `penalty` and `lagrangian` every objective is worsened. Failed trials and those with an unknown objective do not enter.
 #include <algorithm>
-#include <cmath>
 #include <map>
 
 #include "nacre/search/pareto.hpp"
@@ -98,18 +97,14 @@ class Nsga2 final : public Strategy {
   std::optional<Member> entering(const Trial& trial) const {
     const Fitness fitness = objectives_.fitness(trial);
     if (!fitness.usable() || !trial.candidate.graph_text.empty()) return std::nullopt;
-    std::optional<std::vector<double>> point = objectives_.minimized(trial.metrics);
+    std::optional<std::vector<double>> point = objectives_.minimized_with_limits(trial.metrics);
     const bool infeasible = fitness.tier == Fitness::Tier::infeasible;
     if (!point && !infeasible) return std::nullopt;
     Member member;
     member.number = trial.number;
     member.decisions = trial.candidate.decisions;
     member.tier = fitness.tier;
-    if (infeasible) {
-      member.violation = fitness.value;
-    } else if (const double excess = objectives_.violation(trial.metrics); excess > 0) {  // under `penalty` only
-      for (double& value : *point) value += objectives_.penalty_weight * excess * std::abs(value);
-    }
+    if (infeasible) member.violation = fitness.value;
     if (point) member.point = std::move(*point);
     return member;
   }

@@ -244,7 +244,8 @@ TEST_P(GradedLimitHandlingTest, FindsAFeasibleNetworkWhereRandomDoesNot) {
 INSTANTIATE_TEST_SUITE_P(All, LimitHandlingTest,
                          testing::Combine(testing::Values("regularized_evolution", "local_search", "nsga2"),
                                           testing::Values(LimitHandling::rejection, LimitHandling::penalty,
-                                                          LimitHandling::epsilon_constraint)),
+                                                          LimitHandling::epsilon_constraint,
+                                                          LimitHandling::lagrangian)),
                          limit_handling_test_name);
 INSTANTIATE_TEST_SUITE_P(All, GradedLimitHandlingTest,
                          testing::Combine(testing::Values("regularized_evolution", "local_search", "nsga2"),

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "nacre/base/options.hpp"
+#include "nacre/search/lagrangian.hpp"
 #include "nacre/search/strategy.hpp"
 #include "nacre/space/trace_builder.hpp"
 
@@ -91,7 +92,7 @@ inline ObjectiveSet maximize_accuracy() { return {{{"accuracy", Direction::maxim
 inline std::unique_ptr<Strategy> make_strategy(const std::string& name, const StrategyContext& context,
                                                const Json& options = Json::object()) {
   const auto& entry = strategy_registry().get(name);
-  return entry.make(options_from_json(options, entry.parameters, "strategy " + name), context);
+  return nacre::make_strategy(name, options_from_json(options, entry.parameters, "strategy " + name), context);
 }
 
 struct Step {
