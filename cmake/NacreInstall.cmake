@@ -28,6 +28,7 @@ foreach(folder examples data docs repro)
     install(DIRECTORY ${folder} DESTINATION ${CMAKE_INSTALL_DATADIR}/nacre COMPONENT program)
   endif()
 endforeach()
+install(DIRECTORY benchmarks/suites DESTINATION ${CMAKE_INSTALL_DATADIR}/nacre/benchmarks COMPONENT program)
 install(FILES README.md CAPABILITIES.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT program)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} RENAME copyright COMPONENT program)
 

@@ -46,6 +46,8 @@ void add_study(Command& program, Session& session);
 void add_report(Command& program, Session& session);
 void add_export(Command& program, Session& session);
 void add_repro(Command& program, Session& session);
+void add_bench(Command& program, Session& session);
+void add_coverage(Command& program, Session& session);
 void add_doctor(Command& program, Session& session);
 void add_completion(Command& program, Session& session);
 void add_reference(Command& program, Session& session);  // hidden: the configuration reference as Markdown

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <numeric>
 
@@ -72,6 +73,82 @@ double spearman(std::span<const double> x, std::span<const double> y) {
     ab += (a[i] - ma) * (b[i] - mb);
   }
   return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : 0;
+}
+
+namespace {
+
+// Pairs among equal values of a sorted sequence.
+template <class Equal>
+double tied_pairs(size_t count, const Equal& equal) {
+  double pairs = 0;
+  for (size_t begin = 0, end = 0; begin < count; begin = end) {
+    end = begin + 1;
+    while (end < count && equal(begin, end)) ++end;
+    pairs += static_cast<double>(end - begin) * static_cast<double>(end - begin - 1) / 2;
+  }
+  return pairs;
+}
+
+// Sorts by merging and counts the exchanges that bubble sort would have needed.
+double sort_counting(std::vector<double>& values) {
+  std::vector<double> merged(values.size());
+  double exchanges = 0;
+  for (size_t width = 1; width < values.size(); width *= 2) {
+    for (size_t begin = 0; begin < values.size(); begin += 2 * width) {
+      const size_t middle = std::min(begin + width, values.size()), end = std::min(begin + 2 * width, values.size());
+      size_t left = begin, right = middle;
+      for (size_t at = begin; at < end; ++at) {
+        if (left < middle && (right == end || values[left] <= values[right])) {
+          merged[at] = values[left++];
+        } else {
+          exchanges += static_cast<double>(middle - left);
+          merged[at] = values[right++];
+        }
+      }
+    }
+    values.swap(merged);
+  }
+  return exchanges;
+}
+
+}  // namespace
+
+double kendall(std::span<const double> x, std::span<const double> y) {
+  NACRE_CHECK(x.size() == y.size() && x.size() >= 2);
+  std::vector<size_t> order(x.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::sort(order, {}, [&](size_t i) { return std::pair(x[i], y[i]); });
+  const auto same_x = [&](size_t a, size_t b) { return x[order[a]] == x[order[b]]; };
+  const auto same = [&](size_t a, size_t b) { return same_x(a, b) && y[order[a]] == y[order[b]]; };
+  std::vector<double> sorted;
+  for (const size_t i : order) sorted.push_back(y[i]);
+  const double discordant = sort_counting(sorted);
+  const auto n = static_cast<double>(x.size());
+  const double pairs = n * (n - 1) / 2, in_x = tied_pairs(x.size(), same_x), in_both = tied_pairs(x.size(), same);
+  const double in_y = tied_pairs(x.size(), [&](size_t a, size_t b) { return sorted[a] == sorted[b]; });
+  const double scale = std::sqrt((pairs - in_x) * (pairs - in_y));
+  return scale > 0 ? (pairs - in_x - in_y + in_both - 2 * discordant) / scale : 0;
+}
+
+std::vector<size_t> supported_points(std::span<const std::vector<double>> points) {
+  std::vector<size_t> order(points.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::ranges::sort(order, {}, [&](size_t i) { return std::pair(points[i].at(0), points[i].at(1)); });
+  // Andrew's monotone chain over the points of the front, in the order of the first objective.
+  std::vector<size_t> hull;
+  double least = std::numeric_limits<double>::infinity();
+  for (const size_t i : order) {
+    if (points[i][1] >= least) continue;
+    least = points[i][1];
+    const auto above_line = [&](size_t a, size_t b) {  // b lies on or above the line from a to i
+      return (points[b][1] - points[a][1]) * (points[i][0] - points[a][0]) >=
+             (points[i][1] - points[a][1]) * (points[b][0] - points[a][0]);
+    };
+    while (hull.size() >= 2 && above_line(hull[hull.size() - 2], hull.back())) hull.pop_back();
+    hull.push_back(i);
+  }
+  std::ranges::sort(hull);
+  return hull;
 }
 
 AdditiveFit fit_additive(const std::vector<std::vector<std::string>>& codes, std::span<const double> values) {

@@ -12,6 +12,14 @@ namespace nacre {
 // constant.
 double spearman(std::span<const double> x, std::span<const double> y);
 
+// Kendall's tau-b, corrected for ties on either side, in O(n log n) (Knight, JASA 61, 1966). Of at least two values; 0 when one
+// side is constant.
+double kendall(std::span<const double> x, std::span<const double> y);
+
+// Of points with two minimized objectives those that some weighted sum of both prefers to all others: the corners of the lower
+// convex hull. Points of the Pareto front that are not among them are what no weighted sum finds, whatever its weights.
+std::vector<size_t> supported_points(std::span<const std::vector<double>> points);
+
 // Least squares of `values` on which alternative stands at which position (one coefficient each and a constant): 1 - residual
 // variance / variance, and the largest absolute residual. A look-up table per layer is exactly such a model.
 struct AdditiveFit {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -73,6 +74,26 @@ TEST(AdditiveFit, ResidualsAreBlindToTables) {
     shifted.push_back(noise.back() + 7.0 * std::stoi(code[0]) - 2.0 * std::stoi(code[2]));
   }
   EXPECT_NEAR(fit_additive(codes, noise).largest_error, fit_additive(codes, shifted).largest_error, 1e-8);
+}
+
+// The corners are exactly the points that win under some of many weights.
+TEST(SupportedPoints, AreThoseThatSomeWeightedSumPrefers) {
+  Random random(9);
+  std::vector<std::vector<double>> points;
+  for (int i = 0; i < 60; ++i) points.push_back({random.uniform(), random.uniform()});
+  std::vector<size_t> winners;
+  for (int step = 1; step < 20000; ++step) {
+    const double angle = step * 1.5707963267948966 / 20000, a = std::cos(angle), b = std::sin(angle);
+    size_t best = 0;
+    for (size_t i = 0; i < points.size(); ++i) {
+      if (a * points[i][0] + b * points[i][1] < a * points[best][0] + b * points[best][1]) best = i;
+    }
+    if (std::ranges::find(winners, best) == winners.end()) winners.push_back(best);
+  }
+  std::ranges::sort(winners);
+  EXPECT_EQ(supported_points(points), winners);
+  const std::vector<std::vector<double>> bent = {{0, 2}, {1, 1.5}, {2, 0}};
+  EXPECT_EQ(supported_points(bent), (std::vector<size_t>{0, 2})) << "the middle one is on the front, above the line";
 }
 
 }  // namespace

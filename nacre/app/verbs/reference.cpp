@@ -5,7 +5,9 @@
 
 #include "nacre/app/catalogue.hpp"
 #include "nacre/app/verb.hpp"
+#include "nacre/bench/suite.hpp"
 #include "nacre/run/configuration.hpp"
+#include "nacre/run/formulation.hpp"
 
 namespace nacre {
 namespace {
@@ -59,6 +61,16 @@ void print_reference() {
   print_section("final", "What happens to the front.", final_parameters());
   print_section("output_dir", "Folder of the study, the models and the report; relative to where the program runs.",
                 {});
+  print_section("suite", "A comparison for `nacre bench run` (docs/bench.md), in a file of its own.",
+                suite_parameters());
+  print_section("suite: benchmarks",
+                "One entry of `benchmarks`: `kind` with the keys of that table (nacre list benchmarks), and these.",
+                suite_benchmark_parameters());
+  print_section(
+      "suite: strategies",
+      "One entry of `strategies`: a name, or `strategy` with its own keys, `name` for the results, and the keys of "
+      "the formulation, which are those of `search`.",
+      formulation_parameters());
 }
 
 }  // namespace

@@ -77,6 +77,7 @@ class TableFacts {
     for (const size_t i : pareto_front(points)) members.insert(points[i]);
     return {{"rows", points.size()},
             {"size", members.size()},
+            {"supported", supported_points(points).size()},
             {"best", -members.begin()->at(0)},
             {"cost_of_best", members.begin()->at(1)},
             {"least_cost", members.rbegin()->at(1)}};
@@ -93,7 +94,10 @@ class TableFacts {
       most = std::max(most, both[0][i]);
     }
     if (within == 0) throw UserError(node.position, "best: no row keeps the limit");
-    return {{"rows", both[0].size()}, {"within", within}, {"best", most}};
+    const std::vector<Point> points = points_of(both[0], both[1]);
+    const bool supported = std::ranges::any_of(supported_points(points),
+                                               [&](size_t i) { return both[0][i] == most && both[1][i] <= bound; });
+    return {{"rows", both[0].size()}, {"within", within}, {"best", most}, {"supported", supported}};
   }
 
   // What is lost when the front over a stand-in cost is taken for the front over the true one (reference: the largest true
