@@ -180,7 +180,7 @@ void add_diffusion_nag(Registry<StrategyFactory>& registry) {
                        .type = ParameterType::real,
                        .description = "strength of the guidance by the predictor of standardized ranks; halved when "
                                       "nothing new is generated",
-                       .default_value = 10.0,
+                       .default_value = 3.0,
                        .minimum = 0,
                        .maximum = 1e9},
                       {.name = "steps",
