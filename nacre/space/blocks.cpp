@@ -1,5 +1,7 @@
 #include "nacre/space/blocks.hpp"
 
+#include <limits>
+
 #include "nacre/ir/tensor.hpp"
 
 namespace nacre {
@@ -62,6 +64,25 @@ ValueId bottleneck_block(Chooser& choose, GraphBuilder& builder, ValueId x, cons
                                          options.activation);
   y = layers.convolution_norm_activation("expand", y, out_channels, {.kernel = 1}, Activation::none);
   return add_shortcut(layers, builder, x, y, out_channels, options);
+}
+
+ValueId activated_convolution(std::string_view name, GraphBuilder& builder, ValueId x, int64_t channels, int64_t kernel,
+                              int64_t stride) {
+  const auto scope = builder.scope(name);
+  return builder.batch_norm("bn", builder.convolution("conv", builder.activation(x, Activation::relu), channels,
+                                                      {.kernel = kernel, .stride = stride}));
+}
+
+ValueId factorized_reduce(std::string_view name, GraphBuilder& builder, ValueId x, int64_t channels) {
+  const auto scope = builder.scope(name);
+  const ValueId active = builder.activation(x, Activation::relu);
+  const int64_t end = std::numeric_limits<int64_t>::max();
+  const ValueId shifted = builder.node("Slice", {active, builder.constant(Tensor::of<int64_t>({2}, {1, 1}), "starts"),
+                                                 builder.constant(Tensor::of<int64_t>({2}, {end, end}), "ends"),
+                                                 builder.constant(Tensor::of<int64_t>({2}, {2, 3}), "axes")});
+  const ValueId even = builder.convolution("even", active, channels / 2, {.kernel = 1, .stride = 2});
+  const ValueId odd = builder.convolution("odd", shifted, channels - channels / 2, {.kernel = 1, .stride = 2});
+  return builder.batch_norm("bn", builder.node("Concat", {even, odd}, {{"axis", int64_t{1}}}));
 }
 
 ValueId pooled_features(Chooser& choose, GraphBuilder& builder, ValueId x) {

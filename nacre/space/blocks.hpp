@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "nacre/space/elastic.hpp"
 
@@ -38,6 +39,13 @@ ValueId basic_block(Chooser& choose, GraphBuilder& builder, ValueId x, const Cho
                     const ResidualBlock& options);
 ValueId bottleneck_block(Chooser& choose, GraphBuilder& builder, ValueId x, const Choice& out_channels,
                          const ResidualBlock& options);
+
+// ReLU, convolution, batch-norm: the order of cell spaces. Enters the scope `name`.
+ValueId activated_convolution(std::string_view name, GraphBuilder& builder, ValueId x, int64_t channels, int64_t kernel,
+                              int64_t stride = 1);
+// Half the side without losing every second pixel: one half of the channels sees the even pixels, the other the odd ones; ReLU
+// before, batch-norm after (DARTS, Liu et al., arXiv 1806.09055). Enters the scope `name`.
+ValueId factorized_reduce(std::string_view name, GraphBuilder& builder, ValueId x, int64_t channels);
 
 // Global average, flattened: [N, C, H, W] to [N, C].
 ValueId pooled_features(Chooser& choose, GraphBuilder& builder, ValueId x);

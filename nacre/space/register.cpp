@@ -1,12 +1,17 @@
 #include "nacre/space/space.hpp"
+#include "nacre/space/spaces/accel_nasbench.hpp"
 #include "nacre/space/spaces/darts.hpp"
 #include "nacre/space/spaces/elastic_onnx.hpp"
 #include "nacre/space/spaces/fbnetv3.hpp"
 #include "nacre/space/spaces/mbconv.hpp"
 #include "nacre/space/spaces/mlp.hpp"
+#include "nacre/space/spaces/nasbench101.hpp"
 #include "nacre/space/spaces/nasbench201.hpp"
+#include "nacre/space/spaces/nasbench_macro.hpp"
+#include "nacre/space/spaces/nats_size.hpp"
 #include "nacre/space/spaces/resnet.hpp"
 #include "nacre/space/spaces/super_blocks.hpp"
+#include "nacre/space/spaces/transnas101.hpp"
 #include "nacre/space/yaml/yaml_space.hpp"
 
 namespace nacre {
@@ -18,6 +23,12 @@ const Registry<SpaceFactory>& space_registry() {
     registry.add(resnet_record(), make_resnet_space);
     registry.add(mlp_record(), make_mlp_space);
     registry.add(nasbench201_record(), make_nasbench201_space);
+    registry.add(nasbench101_record(), make_nasbench101_space);
+    registry.add(nasbench_macro_record(), make_nasbench_macro_space);
+    registry.add(nats_size_record(), make_nats_size_space);
+    registry.add(transnas101_micro_record(), make_transnas101_micro_space);
+    registry.add(transnas101_macro_record(), make_transnas101_macro_space);
+    registry.add(accel_nasbench_record(), make_accel_nasbench_space);
     registry.add(darts_record(), make_darts_space);
     registry.add(fbnetv3_record(), make_fbnetv3_space);
     registry.add(super_blocks_record(), make_super_blocks_space);

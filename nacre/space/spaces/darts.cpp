@@ -3,10 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <limits>
 #include <sstream>
 
-#include "nacre/ir/tensor.hpp"
+#include "nacre/space/blocks.hpp"
 #include "nacre/space/network_space.hpp"
 
 namespace nacre {
@@ -15,24 +14,6 @@ namespace {
 const std::vector<std::string>& known_operators() {
   static const std::vector<std::string> kOperators = {"max", "avg", "skip", "sep3", "sep5", "dil3", "dil5"};
   return kOperators;
-}
-
-ValueId relu_convolution_norm(std::string_view name, GraphBuilder& b, ValueId x, int64_t channels) {
-  const auto scope = b.scope(name);
-  return b.batch_norm("bn", b.convolution("conv", b.activation(x, Activation::relu), channels, {.kernel = 1}));
-}
-
-// Half the side without losing every second pixel: one half of the channels sees the even pixels, the other the odd ones.
-ValueId factorized_reduce(std::string_view name, GraphBuilder& b, ValueId x, int64_t channels) {
-  const auto scope = b.scope(name);
-  const ValueId active = b.activation(x, Activation::relu);
-  const int64_t end = std::numeric_limits<int64_t>::max();
-  const ValueId shifted = b.node("Slice", {active, b.constant(Tensor::of<int64_t>({2}, {1, 1}), "starts"),
-                                           b.constant(Tensor::of<int64_t>({2}, {end, end}), "ends"),
-                                           b.constant(Tensor::of<int64_t>({2}, {2, 3}), "axes")});
-  const ValueId even = b.convolution("even", active, channels / 2, {.kernel = 1, .stride = 2});
-  const ValueId odd = b.convolution("odd", shifted, channels - channels / 2, {.kernel = 1, .stride = 2});
-  return b.batch_norm("bn", b.node("Concat", {even, odd}, {{"axis", int64_t{1}}}));
 }
 
 ValueId separable(GraphBuilder& b, ValueId x, int64_t kernel, int64_t stride) {
@@ -101,8 +82,8 @@ class DartsSpace : public NetworkSpace {
       const bool reduction = i == cells_ / 3 || i == 2 * cells_ / 3;
       if (reduction) channels *= 2;
       const ValueId s0 = reduced ? factorized_reduce("preprocess0", b, before, channels)
-                                 : relu_convolution_norm("preprocess0", b, before, channels);
-      const ValueId s1 = relu_convolution_norm("preprocess1", b, last, channels);
+                                 : activated_convolution("preprocess0", b, before, channels, 1);
+      const ValueId s1 = activated_convolution("preprocess1", b, last, channels, 1);
       before = last;
       last = cell(choose, b, s0, s1, reduction);
       reduced = reduction;

@@ -5,6 +5,7 @@
 #include <array>
 
 #include "nacre/ir/tensor.hpp"
+#include "nacre/space/blocks.hpp"
 #include "nacre/space/network_space.hpp"
 
 namespace nacre {
@@ -20,14 +21,6 @@ struct Edge {
 
 constexpr std::array<Edge, 6> kEdges = {{{0, 1}, {0, 2}, {1, 2}, {0, 3}, {1, 3}, {2, 3}}};
 const std::array<std::string, 5> kOperators = {"none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"};
-
-// The benchmark's order: activation first.
-ValueId activated_convolution(std::string_view name, GraphBuilder& b, ValueId x, int64_t channels, int64_t kernel,
-                              int64_t stride = 1) {
-  const auto scope = b.scope(name);
-  return b.batch_norm(
-      "bn", b.convolution("conv", b.activation(x, Activation::relu), channels, {.kernel = kernel, .stride = stride}));
-}
 
 ValueId apply_operator(size_t kind, GraphBuilder& b, ValueId x) {
   switch (kind) {
