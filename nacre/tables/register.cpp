@@ -8,6 +8,15 @@ const Registry<BenchmarkFactory>& benchmark_registry() {
   static const Registry<BenchmarkFactory> registry = [] {
     Registry<BenchmarkFactory> list("benchmark", "benchmarks");
     register_nasbench201(list);
+    register_nasbench101(list);
+    register_nasbench301(list);
+    register_nasbench_macro(list);
+    register_nats_size(list);
+    register_transnas101(list);
+    register_nasbench_graph(list);
+    register_accel_nasbench(list);
+    register_hat(list);
+    register_csv_benchmark(list);
     return list;
   }();
   return registry;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <unordered_map>
 
 #include "nacre/base/error.hpp"
 #include "nacre/data/data_paths.hpp"
@@ -12,6 +13,18 @@ namespace nacre {
 void TableContent::add(TableColumn column, std::vector<double> cells) {
   columns.push_back(std::move(column));
   values.push_back(std::move(cells));
+}
+
+TableColumn quality_column(std::string metric, std::string description, double epochs, Direction direction) {
+  return {.metric = {std::move(metric), direction, "", std::move(description)}, .epochs = epochs, .quality = true};
+}
+
+TableColumn cost_column(std::string metric, std::string unit, std::string description, Direction direction) {
+  return {.metric = {std::move(metric), direction, std::move(unit), std::move(description)}};
+}
+
+TableColumn note_column(std::string name, std::string description) {
+  return {.metric = {std::move(name), Direction::maximize, "", std::move(description)}, .note = true};
 }
 
 StoredBenchmark::StoredBenchmark(TableContent content) : content_(std::move(content)) {
@@ -50,6 +63,46 @@ std::optional<int64_t> CodedBenchmark::row_of(const Decisions& decisions) const 
 
 Decisions CodedBenchmark::decisions_of(int64_t row) const {
   return code_.decisions_of(rows_.at(static_cast<size_t>(row)));
+}
+
+std::vector<Decisions> merge_repeated_rows(TableContent& content, const std::vector<Decisions>& rows) {
+  std::unordered_map<Hash128, size_t> first;  // position among those that are left
+  std::vector<std::vector<size_t>> members;
+  std::vector<Decisions> left;
+  for (size_t row = 0; row < rows.size(); ++row) {
+    const auto [found, is_new] = first.emplace(rows[row].hash(), left.size());
+    if (is_new) {
+      left.push_back(rows[row]);
+      members.emplace_back();
+    }
+    members[found->second].push_back(row);
+  }
+  std::vector<std::string> keys;
+  for (const auto& group : members) keys.push_back(std::move(content.keys[group[0]]));
+  content.keys = std::move(keys);
+  for (std::vector<double>& cells : content.values) {
+    std::vector<double> means;
+    for (const auto& group : members) {
+      double sum = 0;
+      int known = 0;
+      for (const size_t row : group) {
+        if (std::isnan(cells[row])) continue;
+        sum += cells[row];
+        ++known;
+      }
+      means.push_back(known == 0 ? kUnknownCell : sum / known);
+    }
+    cells = std::move(means);
+  }
+  return left;
+}
+
+Parameter dataset_parameter(std::string description, std::vector<std::string> names) {
+  return {.name = "dataset",
+          .type = ParameterType::text,
+          .description = std::move(description),
+          .default_value = names.at(0),
+          .choices = std::move(names)};
 }
 
 std::vector<double> read_cells(const CsvTable& table, const std::string& column, const CellUnit& unit) {

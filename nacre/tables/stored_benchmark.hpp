@@ -27,6 +27,13 @@ struct TableContent {
   void add(TableColumn column, std::vector<double> cells);
 };
 
+// Columns by what they are; `epochs` 0: of the only training there is.
+TableColumn quality_column(std::string metric, std::string description, double epochs = 0,
+                           Direction direction = Direction::maximize);
+TableColumn cost_column(std::string metric, std::string unit, std::string description,
+                        Direction direction = Direction::minimize);
+TableColumn note_column(std::string name, std::string description);
+
 // Everything but the way from decisions to rows and back.
 class StoredBenchmark : public TabularBenchmark {
  public:
@@ -61,6 +68,10 @@ class CodedBenchmark final : public StoredBenchmark {
   std::vector<DecisionCode::Code> rows_;
 };
 
+// Rows that are one network become one row, where the first of them stood, with the mean of what is known of them. Returns the
+// decisions of the rows that are left.
+std::vector<Decisions> merge_repeated_rows(TableContent& content, const std::vector<Decisions>& rows);
+
 // The numbers of a column of a file, in nacre's units.
 struct CellUnit {
   double multiply = 1;                           // then
@@ -84,6 +95,9 @@ class BenchmarkFiles {
   BenchmarkContext context_;
   std::string checksums_;
 };
+
+// A parameter `dataset` with the first name as its default.
+Parameter dataset_parameter(std::string description, std::vector<std::string> names);
 
 // The space of that kind, its options a YAML map, for inputs of one sample's `extents` and that many classes.
 std::shared_ptr<const Space> benchmark_space(const std::string& kind, const std::string& options,
