@@ -38,7 +38,8 @@ class Proposals {
   bool remember(const Decisions& decisions) { return seen_.insert(decisions.hash()).second; }
   // Of a finished trial: remembered when it is a complete decision set of the space.
   void remember_told(const Candidate& candidate);
-  bool known(const Decisions& decisions) const { return seen_.contains(decisions.hash()); }
+  bool known(const Decisions& decisions) const { return known(decisions.hash()); }
+  bool known(const Hash128& hash) const { return seen_.contains(hash); }
   bool exhausted() const;
   // Draws that were thrown away because they were known.
   int64_t repeats_avoided() const { return repeats_avoided_; }

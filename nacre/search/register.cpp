@@ -14,6 +14,7 @@ const Registry<StrategyFactory>& strategy_registry() {
     add_deepmad(list);
     add_nars(list);
     add_diffusion_nag(list);
+    add_bayesian(list);
     add_command(list);
     return list;
   }();

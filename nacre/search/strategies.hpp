@@ -13,6 +13,7 @@ void add_nsga2(Registry<StrategyFactory>& registry);
 void add_deepmad(Registry<StrategyFactory>& registry);
 void add_nars(Registry<StrategyFactory>& registry);
 void add_diffusion_nag(Registry<StrategyFactory>& registry);
+void add_bayesian(Registry<StrategyFactory>& registry);
 void add_command(Registry<StrategyFactory>& registry);
 
 }  // namespace nacre
