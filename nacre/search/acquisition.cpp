@@ -31,6 +31,15 @@ double log_expected_improvement(const NormalBelief& belief, double bound) {
   return std::log(belief.deviation) - z * z / 2 - std::log(kSqrtTwoPi) + std::log(tail);
 }
 
+double expected_improvement_of_gap(const NormalBelief& belief, double best, double gap, double bound) {
+  const double strike = (bound - best) / gap + 1;
+  if (!(strike > 0)) return 0;
+  const double d = (std::log(strike) - belief.mean) / belief.deviation;
+  const double variance = belief.deviation * belief.deviation;
+  return gap * std::max(0.0, strike * normal_probability(d) -
+                                 std::exp(belief.mean + variance / 2) * normal_probability(d - belief.deviation));
+}
+
 ExpectedHypervolumeImprovement::ExpectedHypervolumeImprovement(std::span<const Point> points, const Point& reference) {
   NACRE_CHECK(reference.size() == 2);
   std::vector<Point> front;
@@ -48,13 +57,8 @@ ExpectedHypervolumeImprovement::ExpectedHypervolumeImprovement(std::span<const P
 }
 
 double ExpectedHypervolumeImprovement::operator()(const NormalBelief& first, const NormalBelief& second) const {
-  double sum = 0, left = 0;  // E[max(0, a - U)] at the strip's left side a
-  for (size_t i = 0; i < first_.size(); ++i) {
-    const double right = expected_improvement(first, first_[i]);
-    sum += (right - left) * expected_improvement(second, second_[i]);
-    left = right;
-  }
-  return sum;
+  return of([&](double bound) { return expected_improvement(first, bound); },
+            [&](double bound) { return expected_improvement(second, bound); });
 }
 
 }  // namespace nacre

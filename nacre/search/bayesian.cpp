@@ -5,7 +5,7 @@
 // (Knowles, ParEGO, IEEE TEC 10(1), 2006). Limits: every limited metric has a process of its own and improvement counts
 // with the probability that all are kept (Gardner et al., Bayesian optimization with inequality constraints, ICML 2014), so
 // also the probability that a trial is usable at all once some have failed; while nothing feasible is known the probability
-// alone decides. Under `penalty` the objectives are worsened instead.
+// alone decides. Under `penalty` and `lagrangian` the objectives are worsened instead.
 //
 // Candidates come from the surroundings of the best trials and from everywhere (candidate_pool.hpp). Trials that are asked
 // and not told count as observed at their expectation.
@@ -24,7 +24,9 @@ namespace {
 
 constexpr size_t kWeighed = 150;  // candidates whose uncertainty is computed
 constexpr size_t kCenters = 10, kCentersOfAFront = 20;
-constexpr double kReference = 1.1;  // times the worst known value, warped (0 is the best)
+// The volume ends at the worst known value, or at so many times the median's gap to the best.
+constexpr double kReference = 4;
+constexpr int64_t kFocusPeriod = 3;
 constexpr double kChebyshevAugmentation = 0.05;
 constexpr double kLeastProbability = 1e-12;
 
@@ -55,7 +57,7 @@ class Bayesian final : public Strategy {
         usable_(encoding_, Warp::none, most_points_) {
     const size_t models = objectives_.objectives.size() == 2 ? 2 : 1;
     for (size_t i = 0; i < models; ++i) quality_.emplace_back(encoding_, Warp::log_gap, most_points_);
-    if (objectives_.handling != LimitHandling::penalty) {
+    if (objectives_.handling == LimitHandling::rejection || objectives_.handling == LimitHandling::epsilon_constraint) {
       for (size_t i = 0; i < objectives_.limits.size(); ++i) limits_.emplace_back(encoding_, Warp::none, most_points_);
     }
   }
@@ -94,14 +96,11 @@ class Bayesian final : public Strategy {
  private:
   Point point_of(const Trial& trial) const {
     if (trial.status == TrialStatus::failed || !trial.is_complete()) return {};
-    std::optional<std::vector<double>> values = objectives_.minimized(trial.metrics);
-    if (!values) return {};
-    if (objectives_.handling == LimitHandling::penalty) {
-      const double excess = objectives_.violation(trial.metrics);
-      if (!std::isfinite(excess)) return {};
-      for (double& value : *values) value += objectives_.penalty_weight * excess * std::abs(value);
-    }
-    return *std::move(values);
+    if (objectives_.objectives.size() > 1) return objectives_.minimized_with_limits(trial.metrics).value_or(Point{});
+    const double value = objectives_.trades_limits()
+                             ? objectives_.scalar(trial.metrics)
+                             : objectives_.goal(trial.metrics).value_or(std::numeric_limits<double>::infinity());
+    return std::isfinite(value) ? Point{value} : Point{};
   }
 
   static bool is_good(const Told& told) {
@@ -202,7 +201,15 @@ class Bayesian final : public Strategy {
     return sum;
   }
 
-  // The candidates worth a closer look: those of the best expectation; with two objectives front after front.
+  // With two objectives most asks look at the volume, and every so many at one objective alone, in turn: the volume is greedy
+  // and may stay where small gains are sure while an end of the front is far.
+  std::optional<size_t> focus() const {
+    if (quality_.size() == 1) return 0;
+    if (guided_ % kFocusPeriod != kFocusPeriod - 1) return std::nullopt;
+    return 0;
+  }
+
+  // The candidates worth a closer look: those of the best expectation; without a focus front after front.
   std::vector<const CandidatePool::Member*> shortlist(const std::vector<const CandidatePool::Member*>& pool) const {
     std::vector<std::pair<double, size_t>> order;
     std::vector<Point> points;
@@ -212,8 +219,8 @@ class Bayesian final : public Strategy {
       order.emplace_back(guards_.empty() ? 0 : expected_excess(pool[i]->row), i);
       points.push_back(std::move(point));
     }
-    if (quality_.size() == 1) {
-      for (auto& [key, i] : order) key += points[i][0];
+    if (const std::optional<size_t> objective = focus()) {
+      for (auto& [key, i] : order) key += points[i][*objective];
     } else {
       double rank = 0;
       for (const std::vector<size_t>& front : non_dominated_sort(points)) {
@@ -227,36 +234,45 @@ class Bayesian final : public Strategy {
     return result;
   }
 
+  // The volume is that of the objectives themselves, not of their logarithms.
+  std::function<double(const DecisionRow&)> volume_merit() const {
+    std::vector<Point> points;
+    Point reference(2, -kInfinity);
+    for (const Told& told : told_) {
+      if (!is_good(told)) continue;
+      points.push_back(told.point);
+      for (size_t i = 0; i < 2; ++i) reference[i] = std::max(reference[i], told.point[i]);
+    }
+    if (points.empty()) return nullptr;
+    for (size_t i = 0; i < 2; ++i) {
+      reference[i] = std::min(reference[i], quality_[i].best() + kReference * quality_[i].gap());
+    }
+    const auto improvement = [](const Surrogate& model, const DecisionRow& row) {
+      return [&model, belief = model.at(row)](double bound) {
+        return expected_improvement_of_gap(belief, model.best(), model.gap(), bound);
+      };
+    };
+    return [this, improvement, volume = ExpectedHypervolumeImprovement(points, reference)](const DecisionRow& row) {
+      return std::log(volume.of(improvement(quality_[0], row), improvement(quality_[1], row)));
+    };
+  }
+
   // Log of what a candidate is expected to bring before limits; nothing while no trial is feasible.
   std::function<double(const DecisionRow&)> merit() const {
-    if (quality_.size() == 2) {
-      std::vector<Point> points;
-      Point reference(2, -kInfinity);
-      for (const Told& told : told_) {
-        if (!is_good(told)) continue;
-        Point point = {quality_[0].warped(told.point[0]), quality_[1].warped(told.point[1])};
-        points.push_back(std::move(point));
-      }
-      if (points.empty()) return nullptr;
-      for (const Point& point : points) {
-        for (size_t i = 0; i < 2; ++i) reference[i] = std::max(reference[i], point[i]);
-      }
-      for (double& value : reference) value = std::max(kReference * value, 1e-9);
-      return [this, improvement = ExpectedHypervolumeImprovement(points, reference)](const DecisionRow& row) {
-        return std::log(improvement(quality_[0].at(row), quality_[1].at(row)));
-      };
-    }
+    const std::optional<size_t> objective = focus();
+    if (!objective) return volume_merit();
     double best = kInfinity;
     if (objectives_.objectives.size() > 2) {
       best = best_scalar_;
     } else {
       for (const Told& told : told_) {
-        if (is_good(told)) best = std::min(best, told.point[0]);
+        if (is_good(told)) best = std::min(best, told.point[*objective]);
       }
     }
     if (best == kInfinity) return nullptr;
-    return [this, bound = quality_.front().warped(best)](const DecisionRow& row) {
-      return log_expected_improvement(quality_.front().at(row), bound);
+    const Surrogate& model = quality_[*objective];
+    return [&model, bound = model.warped(best)](const DecisionRow& row) {
+      return log_expected_improvement(model.at(row), bound);
     };
   }
 

@@ -14,6 +14,16 @@ const Registry<StrategyFactory>& strategy_registry() {
     add_deepmad(list);
     add_nars(list);
     add_diffusion_nag(list);
+    add_nsga3(list);
+    add_eeea(list);
+    add_tpe(list);
+    add_mcts(list);
+    add_successive_halving(list);
+    add_asha(list);
+    add_bohb(list);
+    add_rnn_controller(list);
+    add_bananas(list);
+    add_npenas(list);
     add_bayesian(list);
     add_command(list);
     return list;

@@ -13,6 +13,16 @@ void add_nsga2(Registry<StrategyFactory>& registry);
 void add_deepmad(Registry<StrategyFactory>& registry);
 void add_nars(Registry<StrategyFactory>& registry);
 void add_diffusion_nag(Registry<StrategyFactory>& registry);
+void add_nsga3(Registry<StrategyFactory>& registry);
+void add_eeea(Registry<StrategyFactory>& registry);
+void add_tpe(Registry<StrategyFactory>& registry);
+void add_mcts(Registry<StrategyFactory>& registry);
+void add_successive_halving(Registry<StrategyFactory>& registry);
+void add_asha(Registry<StrategyFactory>& registry);
+void add_bohb(Registry<StrategyFactory>& registry);
+void add_rnn_controller(Registry<StrategyFactory>& registry);
+void add_bananas(Registry<StrategyFactory>& registry);
+void add_npenas(Registry<StrategyFactory>& registry);
 void add_bayesian(Registry<StrategyFactory>& registry);
 void add_command(Registry<StrategyFactory>& registry);
 

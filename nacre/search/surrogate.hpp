@@ -37,6 +37,8 @@ class Surrogate {
     return {belief.mean, std::hypot(belief.deviation, process_.noise_deviation())};
   }
   double warped(double value) const;
+  double best() const { return best_; }  // of log_gap: the least value, and how far the median is from it
+  double gap() const { return gap_; }
 
  private:
   void select();

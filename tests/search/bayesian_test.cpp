@@ -27,6 +27,22 @@ TEST(Acquisition, ExpectedImprovementEqualsItsMean) {
   }
 }
 
+TEST(Acquisition, ImprovementOfAGapEqualsItsMean) {
+  Random random(6);
+  constexpr int kDraws = 200'000;
+  for (const double bound : {-0.5, 2.0, 3.5, 9.0}) {
+    double sum = 0, squares = 0;
+    for (int i = 0; i < kDraws; ++i) {
+      const double value = 2 + 1.5 * (std::exp(0.4 + 0.7 * random.normal()) - 1);
+      const double gain = std::max(0.0, bound - value);
+      sum += gain;
+      squares += gain * gain;
+    }
+    const double error = std::sqrt(squares) / kDraws;
+    EXPECT_NEAR(expected_improvement_of_gap({0.4, 0.7}, 2, 1.5, bound), sum / kDraws, 5 * error + 1e-12) << bound;
+  }
+}
+
 TEST(Acquisition, LogarithmOfHopelessImprovementsIsSmoothAndFalls) {
   double last = 0;
   for (double mean = 4; mean < 100; mean += 0.01) {

@@ -44,6 +44,9 @@ Trial troubled_trial(const Decisions& decisions) {
   return trial;
 }
 
+// Asks that take milliseconds.
+bool is_model_guided(const std::string& name) { return name == "bayesian" || name == "bananas" || name == "npenas"; }
+
 // What must not be evaluated twice: the decisions at their fidelity.
 std::string identity_of(const Step& step) {
   const Fidelity& fidelity = step.trial.request.fidelity;
@@ -64,7 +67,10 @@ TEST_P(StrategyContract, IsBuiltFromDefaultsAndFromItsExample) {
   const Options options =
       resolve_options(parse_config(entry.example, "example"), entry.parameters, "search", {"strategy"});
   EXPECT_THAT(entry.example, testing::HasSubstr("strategy: " + GetParam()));
-  const auto strategy = entry.make(options, {trace, synthetic::maximize_accuracy(), 0});
+  StrategyContext context{trace, synthetic::maximize_accuracy(), 0};
+  context.build = [](const Decisions&) { return Design(); };
+  context.costs = [](const Design&) { return synthetic::trial_of({{"params", 1000}}).metrics; };
+  const auto strategy = entry.make(options, context);
   EXPECT_EQ(run(*strategy, additive_trial, 40, 1).size(), 40u);
 }
 
@@ -103,11 +109,27 @@ TEST_P(StrategyContract, ProposesEachNetworkOnceAndThenNothing) {
 TEST_P(StrategyContract, NeverRepeatsItselfInALargeSpace) {
   const Trace trace = synthetic::flat_trace(12, 4);
   const auto strategy = make(trace);
-  const size_t asks = strategy_registry().get(GetParam()).summary.starts_with("Gaussian process") ? 150 : 3000;
+  const size_t asks = is_model_guided(GetParam()) ? 150 : 3000;
   std::set<std::string> distinct;
   for (const Step& step : run(*strategy, additive_trial, static_cast<int64_t>(asks), 4, 4))
     distinct.insert(identity_of(step));
   EXPECT_EQ(distinct.size(), asks);
+}
+
+// A study with epochs, where strategies may ask for fewer: nothing is evaluated twice at one fidelity, none is beyond the
+// study's own, and a training is continued only from a trial of the same decisions at fewer epochs.
+TEST_P(StrategyContract, NothingTwiceAtOneFidelity) {
+  const Trace trace = synthetic::deep_trace(3, 3, 4);
+  StrategyContext context{trace, synthetic::maximize_accuracy(), 0};
+  context.epochs = 9;
+  const auto strategy = synthetic::make_strategy(GetParam(), context);
+  std::set<std::string> distinct;
+  const std::vector<Step> history = run(*strategy, troubled_trial, 400, 12, 4);
+  EXPECT_GE(history.size(), 156u) << "every network at some fidelity";
+  for (const Step& step : history) {
+    EXPECT_TRUE(distinct.insert(identity_of(step)).second) << identity_of(step);
+    EXPECT_LE(step.trial.request.fidelity.epochs, 9);
+  }
 }
 
 TEST_P(StrategyContract, SameSeedSameAsksOtherSeedOthers) {

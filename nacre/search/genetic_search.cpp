@@ -1,0 +1,124 @@
+#include "nacre/search/genetic_search.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace nacre {
+
+void rank_members(std::vector<GeneticMember>& members) {
+  std::map<std::pair<Fitness::Tier, double>, std::vector<size_t>> groups;
+  for (size_t i = 0; i < members.size(); ++i) groups[{members[i].tier, members[i].violation}].push_back(i);
+  size_t fronts = 0;
+  for (const auto& [key, group] : groups) {
+    if (key.first == Fitness::Tier::infeasible) {
+      for (const size_t i : group) members[i].front = fronts, members[i].crowding = 0;
+      ++fronts;
+      continue;
+    }
+    std::vector<Point> points;
+    for (const size_t i : group) points.push_back(members[i].point);
+    for (const std::vector<size_t>& front : non_dominated_sort(points)) {
+      const std::vector<double> crowding = crowding_distances(points, front);
+      for (size_t i = 0; i < front.size(); ++i) {
+        members[group[front[i]]].front = fronts;
+        members[group[front[i]]].crowding = crowding[i];
+      }
+      ++fronts;
+    }
+  }
+}
+
+void keep_by_crowding(std::vector<GeneticMember>& members, size_t count) {
+  rank_members(members);
+  std::ranges::sort(members, {}, &GeneticMember::number);
+  std::ranges::stable_sort(members, [](const GeneticMember& a, const GeneticMember& b) { return a.ranks_before(b); });
+  if (members.size() > count) members.resize(count);
+}
+
+GeneticSearch::GeneticSearch(const Options& options, const StrategyContext& context)
+    : trace_(context.trace),
+      objectives_(context.objectives),
+      proposals_(context.trace),
+      population_size_(static_cast<size_t>(options.integer("population_size"))),
+      crossover_probability_(options.real("crossover_probability")),
+      mutation_probability_(options.real("mutation_probability")) {}
+
+std::vector<Parameter> GeneticSearch::parameters(int64_t population_size, double mutation_probability) {
+  return {{.name = "population_size",
+           .type = ParameterType::integer,
+           .description = "parents kept; so many candidates come first",
+           .default_value = population_size,
+           .minimum = 2,
+           .maximum = 1e6},
+          {.name = "crossover_probability",
+           .type = ParameterType::real,
+           .description = "that a child has two parents rather than one",
+           .default_value = 0.9,
+           .minimum = 0,
+           .maximum = 1},
+          {.name = "mutation_probability",
+           .type = ParameterType::real,
+           .description = "that a child of two parents is also mutated in one decision; copies always are",
+           .default_value = mutation_probability,
+           .minimum = 0,
+           .maximum = 1}};
+}
+
+std::optional<Proposal> GeneticSearch::ask(int64_t, Random& random) {
+  if (asked_++ < population_size_ || parents_.empty()) return first(random);
+  const GeneticMember& a = tournament(random);
+  const GeneticMember& b = tournament(random);
+  const bool crossed = a.number != b.number && random.bernoulli(crossover_probability_);
+  const auto child = [&](Random& stream) {
+    Decisions decisions = crossed ? trace_.cross_over(a.decisions, b.decisions, stream) : a.decisions;
+    const bool copy = decisions == a.decisions || decisions == b.decisions;
+    return copy || stream.bernoulli(mutation_probability_) ? trace_.mutate(decisions, stream) : decisions;
+  };
+  const std::string mother = std::to_string(a.number);
+  if (!crossed) return proposals_.draw(child, {"mutation of " + mother, {a.number}}, random);
+  return proposals_.draw(child, {"child of " + mother + " and " + std::to_string(b.number), {a.number, b.number}},
+                         random);
+}
+
+void GeneticSearch::tell(const Trial& trial) {
+  proposals_.remember_told(trial.candidate);
+  if (std::optional<GeneticMember> member = entering(trial)) children_.push_back(std::move(*member));
+  if (++told_ >= population_size_) select();
+}
+
+Json GeneticSearch::statistics() const {
+  return {{"repeats_avoided", proposals_.repeats_avoided()}, {"generations", generations_}};
+}
+
+std::optional<GeneticMember> GeneticSearch::entering(const Trial& trial) const {
+  const Fitness fitness = objectives_.fitness(trial);
+  if (!fitness.usable() || !trial.candidate.graph_text.empty()) return std::nullopt;
+  std::optional<std::vector<double>> point = objectives_.minimized_with_limits(trial.metrics);
+  const bool infeasible = fitness.tier == Fitness::Tier::infeasible;
+  if (!point && !infeasible) return std::nullopt;
+  GeneticMember member;
+  member.number = trial.number;
+  member.decisions = trial.candidate.decisions;
+  member.tier = fitness.tier;
+  if (infeasible) member.violation = fitness.value;
+  if (point) member.point = std::move(*point);
+  return member;
+}
+
+// The best of parents and children become the parents.
+void GeneticSearch::select() {
+  told_ = 0;
+  ++generations_;
+  for (GeneticMember& child : children_) parents_.push_back(std::move(child));
+  children_.clear();
+  survive(parents_, population_size_);
+}
+
+const GeneticMember& GeneticSearch::tournament(Random& random) const {
+  const GeneticMember& a = parents_[random.below(parents_.size())];
+  const GeneticMember& b = parents_[random.below(parents_.size())];
+  return b.ranks_before(a) ? b : a;
+}
+
+}  // namespace nacre

@@ -1,0 +1,194 @@
+#include "nacre/search/policy_network.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "nacre/search/decision_walk.hpp"
+
+namespace nacre {
+namespace {
+
+constexpr double kInitialRange = 0.1;
+
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+
+double entropy_of(std::span<const double> probabilities) {
+  double sum = 0;
+  for (const double p : probabilities) sum -= p > 0 ? p * std::log(p) : 0;
+  return sum;
+}
+
+}  // namespace
+
+PolicyNetwork::PolicyNetwork(const Trace& trace, size_t hidden, Random& random) : trace_(trace), hidden_(hidden) {
+  size_t size = hidden;  // the start's vector
+  for (const TraceDecision& decision : trace.decisions()) {
+    embeddings_.push_back(size);
+    size += decision.alternatives.size() * hidden;
+  }
+  for (const TraceDecision& decision : trace.decisions()) {
+    heads_.push_back(size);
+    size += decision.alternatives.size() * (hidden + 1);
+  }
+  recurrent_ = size;
+  size += 4 * hidden * (2 * hidden + 1);
+  parameters_.resize(size);
+  for (double& parameter : parameters_) parameter = random.uniform(-kInitialRange, kInitialRange);
+}
+
+PolicyNetwork::Moment PolicyNetwork::step(size_t decision, const Step* last, const Moment* before) const {
+  const size_t h = hidden_;
+  Moment now;
+  now.decision = decision;
+  now.input = last == nullptr ? 0 : embeddings_[last->decision] + last->alternative * h;
+  now.gates.resize(4 * h);
+  now.cell.resize(h);
+  now.hidden.resize(h);
+  const double* const x = parameters_.data() + now.input;
+  for (size_t row = 0; row < 4 * h; ++row) {
+    const double* const w = parameters_.data() + recurrent_ + row * 2 * h;
+    double sum = parameters_[recurrent_ + 8 * h * h + row];
+    for (size_t i = 0; i < h; ++i) sum += w[i] * x[i];
+    if (before != nullptr) {
+      for (size_t i = 0; i < h; ++i) sum += w[h + i] * before->hidden[i];
+    }
+    now.gates[row] = row < 3 * h ? sigmoid(sum) : std::tanh(sum);
+  }
+  for (size_t i = 0; i < h; ++i) {
+    const double kept = before == nullptr ? 0 : now.gates[h + i] * before->cell[i];
+    now.cell[i] = kept + now.gates[i] * now.gates[3 * h + i];
+    now.hidden[i] = now.gates[2 * h + i] * std::tanh(now.cell[i]);
+  }
+  const size_t n = trace_.decisions()[decision].alternatives.size();
+  now.probabilities.resize(n);
+  for (size_t a = 0; a < n; ++a) {
+    const double* const v = parameters_.data() + heads_[decision] + a * h;
+    double sum = parameters_[heads_[decision] + n * h + a];
+    for (size_t i = 0; i < h; ++i) sum += v[i] * now.hidden[i];
+    now.probabilities[a] = sum;
+  }
+  const double most = std::ranges::max(now.probabilities);
+  double total = 0;
+  for (double& p : now.probabilities) total += p = std::exp(p - most);
+  for (double& p : now.probabilities) p /= total;
+  return now;
+}
+
+std::vector<PolicyNetwork::Moment> PolicyNetwork::run(const Episode& episode) const {
+  std::vector<Moment> moments;
+  moments.reserve(episode.size());
+  for (size_t t = 0; t < episode.size(); ++t) {
+    moments.push_back(
+        step(episode[t].decision, t == 0 ? nullptr : &episode[t - 1], t == 0 ? nullptr : &moments[t - 1]));
+  }
+  return moments;
+}
+
+PolicyNetwork::Episode PolicyNetwork::draw(Random& random) const {
+  Episode episode;
+  Moment before;
+  DecisionWalk walk(trace_);
+  while (!walk.done()) {
+    Moment now =
+        step(walk.decision(), episode.empty() ? nullptr : &episode.back(), episode.empty() ? nullptr : &before);
+    double left = random.uniform();
+    size_t alternative = 0;
+    while (alternative + 1 < now.probabilities.size() && left >= now.probabilities[alternative]) {
+      left -= now.probabilities[alternative++];
+    }
+    episode.push_back({walk.decision(), alternative});
+    walk.take(alternative);
+    before = std::move(now);
+  }
+  return episode;
+}
+
+Decisions PolicyNetwork::decisions_of(const Episode& episode) const {
+  std::vector<Decision> items;
+  for (const Step& step : episode) {
+    items.push_back({trace_.decisions()[step.decision].key, static_cast<int64_t>(step.alternative)});
+  }
+  return Decisions(std::move(items));
+}
+
+double PolicyNetwork::log_probability(const Episode& episode) const {
+  const std::vector<Moment> moments = run(episode);
+  double sum = 0;
+  for (size_t t = 0; t < episode.size(); ++t) sum += std::log(moments[t].probabilities[episode[t].alternative]);
+  return sum;
+}
+
+double PolicyNetwork::entropy(const Episode& episode) const {
+  double sum = 0;
+  for (const Moment& moment : run(episode)) sum += entropy_of(moment.probabilities);
+  return sum;
+}
+
+// Back through time: dh and dc are what the steps after t say of its hidden and cell values.
+double PolicyNetwork::accumulate(const Episode& episode, double policy_weight, double entropy_weight,
+                                 std::span<double> gradient) const {
+  const size_t h = hidden_;
+  const std::vector<Moment> moments = run(episode);
+  double log_probability = 0;
+  std::vector<double> dh(h, 0), dc(h, 0), gates(4 * h);
+  for (size_t t = episode.size(); t-- > 0;) {
+    const Moment& now = moments[t];
+    const Moment* const before = t == 0 ? nullptr : &moments[t - 1];
+    const size_t n = now.probabilities.size();
+    const double entropy = entropy_of(now.probabilities);
+    log_probability += std::log(now.probabilities[episode[t].alternative]);
+    for (size_t a = 0; a < n; ++a) {
+      const double p = now.probabilities[a];
+      const double of_entropy = p > 0 ? -p * (std::log(p) + entropy) : 0;
+      const double logit = policy_weight * ((a == episode[t].alternative ? 1 : 0) - p) + entropy_weight * of_entropy;
+      const size_t row = heads_[now.decision] + a * h;
+      for (size_t i = 0; i < h; ++i) {
+        gradient[row + i] += logit * now.hidden[i];
+        dh[i] += logit * parameters_[row + i];
+      }
+      gradient[heads_[now.decision] + n * h + a] += logit;
+    }
+    for (size_t i = 0; i < h; ++i) {
+      const double in = now.gates[i], forget = now.gates[h + i], out = now.gates[2 * h + i],
+                   fresh = now.gates[3 * h + i];
+      const double squashed = std::tanh(now.cell[i]);
+      const double cell = dc[i] + dh[i] * out * (1 - squashed * squashed);
+      gates[2 * h + i] = dh[i] * squashed * out * (1 - out);
+      gates[i] = cell * fresh * in * (1 - in);
+      gates[h + i] = before == nullptr ? 0 : cell * before->cell[i] * forget * (1 - forget);
+      gates[3 * h + i] = cell * in * (1 - fresh * fresh);
+      dc[i] = cell * forget;
+    }
+    std::ranges::fill(dh, 0.0);
+    for (size_t row = 0; row < 4 * h; ++row) {
+      const size_t w = recurrent_ + row * 2 * h;
+      gradient[recurrent_ + 8 * h * h + row] += gates[row];
+      for (size_t i = 0; i < h; ++i) {
+        gradient[w + i] += gates[row] * parameters_[now.input + i];
+        gradient[now.input + i] += gates[row] * parameters_[w + i];
+      }
+      if (before == nullptr) continue;
+      for (size_t i = 0; i < h; ++i) {
+        gradient[w + h + i] += gates[row] * before->hidden[i];
+        dh[i] += gates[row] * parameters_[w + h + i];
+      }
+    }
+  }
+  return log_probability;
+}
+
+void AscentByAdam::step(std::span<const double> gradient, std::span<double> parameters) {
+  constexpr double kFirst = 0.9, kSecond = 0.999, kLeast = 1e-8;
+  first_.resize(gradient.size());
+  second_.resize(gradient.size());
+  ++steps_;
+  const double first_scale = 1 - std::pow(kFirst, static_cast<double>(steps_));
+  const double second_scale = 1 - std::pow(kSecond, static_cast<double>(steps_));
+  for (size_t i = 0; i < gradient.size(); ++i) {
+    first_[i] = kFirst * first_[i] + (1 - kFirst) * gradient[i];
+    second_[i] = kSecond * second_[i] + (1 - kSecond) * gradient[i] * gradient[i];
+    parameters[i] += learning_rate_ * first_[i] / first_scale / (std::sqrt(second_[i] / second_scale) + kLeast);
+  }
+}
+
+}  // namespace nacre
