@@ -1,8 +1,9 @@
 // `bayesian`: Gaussian processes over decisions say what each candidate is expected to bring; the most promising is asked.
 //
 // One objective: expected improvement (Jones, Schonlau and Welch 1998) of the objective seen as log(1 + gap). Two: exact
-// expected hypervolume improvement. More: the augmented Chebyshev scalarization with weights drawn anew for every ask
-// (Knowles, ParEGO, IEEE TEC 10(1), 2006). Limits: every limited metric has a process of its own and improvement counts
+// expected hypervolume improvement, and at every third ask the improvement of the main objective alone. More: the augmented
+// Chebyshev scalarization with weights drawn anew for every ask (Knowles, ParEGO, IEEE TEC 10(1), 2006). Limits: every
+// limited metric has a process of its own and improvement counts
 // with the probability that all are kept (Gardner et al., Bayesian optimization with inequality constraints, ICML 2014), so
 // also the probability that a trial is usable at all once some have failed; while nothing feasible is known the probability
 // alone decides. Under `penalty` and `lagrangian` the objectives are worsened instead.
@@ -201,8 +202,8 @@ class Bayesian final : public Strategy {
     return sum;
   }
 
-  // With two objectives most asks look at the volume, and every so many at one objective alone, in turn: the volume is greedy
-  // and may stay where small gains are sure while an end of the front is far.
+  // With two objectives most asks look at the volume, and every so many at the main objective alone: the volume is greedy and
+  // may stay where small gains are sure while that end of the front is far.
   std::optional<size_t> focus() const {
     if (quality_.size() == 1) return 0;
     if (guided_ % kFocusPeriod != kFocusPeriod - 1) return std::nullopt;
