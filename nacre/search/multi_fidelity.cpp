@@ -8,7 +8,7 @@
 // them from the densities of good and bad trials at the highest rung that has enough.
 //
 // With `continue_training` a promoted candidate goes on from the weights of the trial it is promoted from, where the
-// evaluator keeps them; "epochs_asked" counts whole trainings all the same, "epochs_if_continued" only what is added.
+// evaluator keeps them (without the optimizer's state the training begins its schedule anew); "epochs_asked" counts whole trainings all the same, "epochs_if_continued" only what is added.
 // A study without epochs has one rung: every candidate is evaluated as it is.
 #include <algorithm>
 #include <cmath>
