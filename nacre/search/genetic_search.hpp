@@ -1,5 +1,5 @@
 // What genetic algorithms for several objectives share: populations, tournaments, crossover and mutation, limits. They differ
-// in who survives (`nsga2`, `nsga3`) and in how the first population comes about (`eeea`).
+// in who survives and in how the first population comes about (`eeea`).
 //
 // The first `population_size` asks are drawn by first(). Parents are chosen by binary tournaments; children come from
 // crossover and mutation. When a population's worth of trials has been told since the last selection, the best of parents

@@ -14,7 +14,6 @@ const Registry<StrategyFactory>& strategy_registry() {
     add_deepmad(list);
     add_nars(list);
     add_diffusion_nag(list);
-    add_nsga3(list);
     add_eeea(list);
     add_tpe(list);
     add_mcts(list);

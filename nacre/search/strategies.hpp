@@ -13,7 +13,6 @@ void add_nsga2(Registry<StrategyFactory>& registry);
 void add_deepmad(Registry<StrategyFactory>& registry);
 void add_nars(Registry<StrategyFactory>& registry);
 void add_diffusion_nag(Registry<StrategyFactory>& registry);
-void add_nsga3(Registry<StrategyFactory>& registry);
 void add_eeea(Registry<StrategyFactory>& registry);
 void add_tpe(Registry<StrategyFactory>& registry);
 void add_mcts(Registry<StrategyFactory>& registry);

@@ -1,11 +1,10 @@
-// Reference directions of NSGA-III and the early exit of EEEA-Net. NSGA-II has its tests in strategy_quality_test.cpp.
+// The early exit of EEEA-Net. NSGA-II has its tests in strategy_quality_test.cpp.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <numeric>
 
-#include "nacre/search/reference_directions.hpp"
 #include "synthetic.hpp"
 
 namespace nacre {
@@ -14,67 +13,6 @@ namespace {
 using synthetic::make_strategy;
 using synthetic::run;
 using synthetic::Step;
-
-TEST(ReferenceDirections, LieEvenlyOnTheSimplex) {
-  EXPECT_EQ(reference_directions(3, 91).size(), 91u) << "12 divisions";
-  EXPECT_EQ(reference_directions(3, 90).size(), 78u);
-  EXPECT_EQ(reference_directions(2, 24).size(), 24u);
-  EXPECT_EQ(reference_directions(5, 2).size(), 5u) << "at least the axes";
-  for (const Point& direction : reference_directions(4, 60)) {
-    EXPECT_NEAR(std::accumulate(direction.begin(), direction.end(), 0.0), 1, 1e-12);
-  }
-}
-
-TEST(ReferenceDirections, PointsServeTheDirectionTheyLieOn) {
-  const std::vector<Point> directions = reference_directions(3, 15);
-  // Points on the plane of the directions, in units of their own: scaling finds the plane again.
-  std::vector<Point> points;
-  for (const Point& direction : directions) {
-    points.push_back({5 + 100 * direction[0], -3 + 0.1 * direction[1], 7 * direction[2]});
-  }
-  const std::vector<Association> associations = associate(points, directions);
-  for (size_t i = 0; i < points.size(); ++i) {
-    EXPECT_EQ(associations[i].direction, i);
-    EXPECT_NEAR(associations[i].distance, 0, 1e-6);
-  }
-}
-
-TEST(ReferenceDirections, OnePointAndEqualPointsAreServed) {
-  const std::vector<Point> directions = reference_directions(2, 5);
-  EXPECT_EQ(associate({{1, 2}}, directions).size(), 1u);
-  EXPECT_EQ(associate({{1, 2}, {1, 2}, {1, 2}}, directions).size(), 3u);
-  EXPECT_TRUE(associate({}, directions).empty());
-}
-
-TEST(Nsga3, CoversAFrontOfThreeBetterThanRandom) {
-  const Trace trace = synthetic::flat_trace(15, 4);
-  const auto evaluate = [](const Decisions& decisions) {
-    std::array<double, 3> sums{};
-    for (size_t i = 0; i < decisions.size(); ++i) {
-      const auto index = static_cast<double>(decisions.items()[i].index);
-      sums[i % 3] += 3 - index;
-      sums[(i + 1) % 3] += index * index / 3;
-    }
-    return synthetic::trial_of({{"first", sums[0]}, {"second", sums[1]}, {"third", sums[2]}});
-  };
-  const ObjectiveSet objectives{
-      {{"first", Direction::minimize}, {"second", Direction::minimize}, {"third", Direction::minimize}}, {}};
-  const auto volume = [&](const char* name) {
-    double sum = 0;
-    for (uint64_t seed = 0; seed < 3; ++seed) {
-      const auto strategy = make_strategy(
-          name, {trace, objectives, 0}, name == std::string("random") ? Json::object() : Json{{"population_size", 40}});
-      std::vector<Point> points;
-      for (const Step& step : run(*strategy, evaluate, 1500, seed))
-        points.push_back(*objectives.minimized(step.trial.metrics));
-      sum += hypervolume(points, Point{31, 31, 31});
-    }
-    return sum;
-  };
-  const double nsga3 = volume("nsga3");
-  EXPECT_GT(nsga3, 1.1 * volume("random"));
-  EXPECT_GT(nsga3, 0.95 * volume("nsga2"));
-}
 
 // The number of a design stands in its recipe's epochs, so that a cost is known of it.
 StrategyContext with_costs(const Trace& trace) {

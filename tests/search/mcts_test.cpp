@@ -33,33 +33,6 @@ TEST(DecisionWalk, ReachesEveryDecisionSetOnce) {
   EXPECT_EQ(trace.count(), reached.size());
 }
 
-double mean_best(const std::string& name, const Trace& trace, const std::function<double(const Decisions&)>& objective,
-                 int64_t trials) {
-  double sum = 0;
-  for (uint64_t seed = 0; seed < 6; ++seed) {
-    const auto strategy = make_strategy(name, {trace, synthetic::maximize_accuracy(), 0});
-    sum += synthetic::best_accuracy(run(
-               *strategy,
-               [&](const Decisions& decisions) {
-                 return synthetic::trial_of({{"accuracy", objective(decisions)}});
-               },
-               trials, seed)) /
-           6;
-  }
-  return sum;
-}
-
-TEST(Mcts, BeatsRandomOnAdditiveAndConditionalObjectives) {
-  const Trace flat = synthetic::flat_trace(8, 4);
-  EXPECT_GT(mean_best("mcts", flat, synthetic::additive, 400),
-            mean_best("random", flat, synthetic::additive, 400) + 0.04);
-  const Trace deep = synthetic::deep_trace(5, 4, 4);
-  const auto objective = [](const Decisions& decisions) {
-    return static_cast<double>(*decisions.find("depth")) / 4 + synthetic::additive(decisions);
-  };
-  EXPECT_GT(mean_best("mcts", deep, objective, 300), mean_best("random", deep, objective, 300) + 0.02);
-}
-
 TEST(Mcts, FindsTheOptimumOfATrap) {
   const Trace trace = synthetic::flat_trace(9, 2);  // 512 sets, the slope leads away from the best
   const auto strategy = make_strategy("mcts", {trace, synthetic::maximize_accuracy(), 0});

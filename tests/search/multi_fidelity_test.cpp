@@ -105,7 +105,10 @@ TEST_P(MultiFidelityTest, PromotedAreBetterThanTheirRung) {
   for (const double epochs : {1.0, 3.0}) {
     EXPECT_GT(promoted[epochs].first / static_cast<double>(promoted[epochs].second),
               all[epochs].first / static_cast<double>(all[epochs].second) + 0.02);
-    EXPECT_LE(promoted[epochs].second, all[epochs].second / 3 + 1);
+    // What is best so far may be passed by later ones: those that promote at once promote more.
+    if (GetParam() == "successive_halving") {
+      EXPECT_LE(promoted[epochs].second, all[epochs].second / 3 + 1);
+    }
   }
 }
 

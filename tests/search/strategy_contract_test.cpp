@@ -45,7 +45,9 @@ Trial troubled_trial(const Decisions& decisions) {
 }
 
 // Asks that take milliseconds.
-bool is_model_guided(const std::string& name) { return name == "bayesian" || name == "bananas" || name == "npenas"; }
+bool is_model_guided(const std::string& name) {
+  return name == "bayesian" || name == "bananas" || name == "npenas" || name == "rnn_controller";
+}
 
 // What must not be evaluated twice: the decisions at their fidelity.
 std::string identity_of(const Step& step) {
