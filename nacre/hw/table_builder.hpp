@@ -6,9 +6,9 @@
 //   groups   every distinct group of all networks, alone
 //   whole    some of the networks end to end: most for the residual, the rest kept aside for the error
 //
-// A machine may be slower for some seconds (other tenants, its clock, heat). So a reference, the first network, is measured
-// before and after each value; the value counts when both agree, and is divided by how much slower the reference was than at its
-// fastest. And each value is measured once per pass, the passes lie apart in time, the lowest is kept.
+// A machine may be slower for some seconds (other tenants, its clock, heat). So each value is measured once per pass, the passes
+// lie apart in time, and the lowest is kept. Where that is not enough a reference, the first network, is measured before and
+// after each value; the value counts when both agree, and is divided by how much slower the reference was than at its fastest.
 //
 // All of it is kept in the table as it is measured, so that building goes on where it was stopped.
 #pragma once
@@ -38,7 +38,7 @@ struct TableWork {
   int64_t whole = 0;
   int64_t kept_aside = 0;
   int64_t passes = 1;
-  bool steady = true;  // bracket every value by the reference: twice the measurements
+  bool steady = false;  // bracket every value by the reference: twice the measurements
   std::function<void(const CostTable&)> save = [](const CostTable&) {};  // now and then, and at the end
   std::function<bool()> interrupted = [] { return false; };
   std::function<void(const TableProgress&)> progress = [](const TableProgress&) {};

@@ -19,7 +19,7 @@ struct TableRunOptions {
   int64_t kept_aside = 12;       // of them
   int64_t passes = 3;            // measurements of each, apart in time; the lowest counts
   int64_t sampled = 200;         // networks whose operators are measured, at least; every alternative is among them
-  bool steady = true;            // a reference before and after each says whether the device was at its best
+  bool steady = false;           // a reference before and after each says whether the device was at its best
   bool by_blocks = false;        // measure whole blocks, not operators
   uint64_t seed = 0;
   std::function<bool()> interrupted = [] { return false; };

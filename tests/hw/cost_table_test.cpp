@@ -284,7 +284,8 @@ TEST(TableBuilder, AReferenceTellsWhenTheDeviceIsSlow) {
                              .metrics = table.metrics,
                              .networks = chains(),
                              .whole = 16,
-                             .kept_aside = 5});
+                             .kept_aside = 5,
+                             .steady = true});
     return std::pair(table, target.calls);
   };
   const auto [undisturbed, calls] = build(0, 0);

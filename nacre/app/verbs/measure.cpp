@@ -28,7 +28,7 @@ struct MeasureOptions {
   std::vector<std::string> bindings;
   bool layers = false;
   bool build_table = false;
-  bool no_reference = false;
+  bool reference = false;
   std::string space;
   std::string input = "3,32,32";
   int64_t classes = 10;
@@ -192,7 +192,7 @@ void build_table(const MeasureOptions& options, const Session& session) {
   install_interrupt_handlers();
   TableSubject subject = subject_of(options);
   TableRunOptions table = options.table;
-  table.steady = !options.no_reference;
+  table.steady = options.reference;
   table.base_folder = subject.folder;
   table.seed = static_cast<uint64_t>(options.seed);
   if (!options.target.empty()) {
@@ -247,8 +247,8 @@ void add_measure(Command& program, Session& session) {
   verb.add_flag(
       "--blocks", options->table.by_blocks,
       "measure whole blocks of the network, not operators: more entries, exacter on runtimes that rearrange them");
-  verb.add_flag("--no-reference", options->no_reference,
-                "do not bracket each measurement by a reference that says whether the device was slowed down");
+  verb.add_flag("--reference", options->reference,
+                "measure a reference before and after each value, which tells how fast the device is just then");
   verb.add_option("--passes", options->table.passes,
                   "measurements of each operator and network, apart in time; the lowest counts")
       .non_negative();
