@@ -19,8 +19,8 @@ namespace {
 constexpr double kFusedShare = 0.5;  // of the cheaper of the two, saved by running them together (nn-Meter's alpha)
 constexpr size_t kPlacesOfAPair = 2;
 constexpr double kSaveEveryS = 10;
-constexpr double kSteady = 1.05;    // largest change of the reference around a value that counts
-constexpr int kReferenceTries = 5;  // to find that lowest value
+constexpr double kSteady = 1.05;     // largest change of the reference around a value that counts
+constexpr int kReferenceTries = 20;  // to find that lowest value
 constexpr int kMostAttempts = 6;
 constexpr const char* kReferenceKey =
     "reference";                              // the first network, whose cost says how fast the device is just now

@@ -80,7 +80,9 @@ std::optional<NetworkSummary> EntropyProgram::summary_of(const Decisions& decisi
     if (std::optional<NetworkSummary> summary = summarize_(decisions)) return summary;
   }
   try {
-    Graph graph = build_(decisions).graph();
+    const Design design = build_(decisions);
+    if (design.graphs.size() != 1) return std::nullopt;  // decisions alone, as some tables have them
+    Graph graph = design.graph();
     graph.bind_symbols({{"batch", 1}});
     NetworkSummary summary;
     summary.scales = entropy_scales(graph);

@@ -186,7 +186,9 @@ class Nars final : public Strategy {
   bool within_limits(const Decisions& decisions) const {
     if (objectives_.limits.empty() || !build_ || !costs_) return true;
     try {
-      const Metrics known = costs_(build_(decisions));
+      const Design design = build_(decisions);
+      if (design.graphs.size() != 1) return true;
+      const Metrics known = costs_(design);
       return std::ranges::all_of(objectives_.limits, [&](const Limit& limit) {
         return !metric_value(known, limit.metric) || limit.relative_excess(known) == 0;
       });
@@ -203,7 +205,9 @@ class Nars final : public Strategy {
       check_interrupted();
       const Decisions decisions = trace_.sample(random);
       try {
-        Graph graph = build_(decisions).graph();
+        const Design design = build_(decisions);
+        if (design.graphs.size() != 1) break;  // decisions alone, as some tables have them
+        Graph graph = design.graph();
         graph.bind_symbols({{"batch", 1}});
         const GraphStatistics counted = count_graph(graph);
         encoding_.add(decisions, architectures, recipes);
