@@ -21,9 +21,10 @@ class Deepmad final : public Strategy {
         proposals_(context.trace) {
     if (effectiveness_.empty())
       throw UserError(options.position("effectiveness"), "effectiveness: expected at least one bound");
-    settings_.entropy.weights = options.reals("weights");
+    settings_.entropy.weights = options.reals("scale_weights");
     if (settings_.entropy.weights.empty())
-      throw UserError(options.position("weights"), "weights: expected one for each scale, the last for the network");
+      throw UserError(options.position("scale_weights"),
+                      "scale_weights: expected one for each scale, the last for the network");
     settings_.beta = options.real("beta");
     settings_.variance = options.text("depth_penalty") == "variance";
     settings_.depths_from = options.integer("free_depths");
@@ -103,7 +104,7 @@ void add_deepmad(Registry<StrategyFactory>& registry) {
                        .default_value = Json::array({0.3}),
                        .minimum = 1e-3,
                        .maximum = 1e3},
-                      {.name = "weights",
+                      {.name = "scale_weights",
                        .type = ParameterType::real_list,
                        .description = "of the entropies of the scales, the last is the network's",
                        .default_value = Json::array({1.0, 1.0, 1.0, 1.0, 8.0}),
@@ -132,11 +133,11 @@ void add_deepmad(Registry<StrategyFactory>& registry) {
                        .description = "channels never fall from stage to stage",
                        .default_value = true},
                       {.name = "solver",
-             .type = ParameterType::text,
-             .description = "annealing, or the paper's evolution",
-             .default_value = "annealing",
-             .choices = {"annealing", "evolution"}},
-            {.name = "evaluations",
+                       .type = ParameterType::text,
+                       .description = "annealing, or the paper's evolution",
+                       .default_value = "annealing",
+                       .choices = {"annealing", "evolution"}},
+                      {.name = "evaluations",
                        .type = ParameterType::integer,
                        .description = "networks that the programme looks at (the paper has 500,000)",
                        .default_value = 50'000,
