@@ -34,7 +34,7 @@ struct EntropyProgramSettings {
   bool rising_channels = true;
   int64_t evaluations = 50'000;  // networks scored, whether they keep the bounds or not
   int64_t archive = 256;
-  bool annealing = true;    // else evolution
+  bool annealing = true;  // else evolution
 };
 
 struct DesignedNetwork {

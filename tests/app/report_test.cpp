@@ -5,8 +5,8 @@
 
 #include <regex>
 
-#include "nacre/app/report/analysis.hpp"
 #include "nacre/app/page/html.hpp"
+#include "nacre/app/report/analysis.hpp"
 #include "nacre/app/report/plot_data.hpp"
 #include "report_example.hpp"
 
