@@ -117,7 +117,7 @@ class Nars final : public Strategy {
     settings_.hidden = options.integer("hidden");
   }
 
-  std::optional<Proposal> ask(int64_t number, Random& random) override {
+  std::optional<Proposal> ask(int64_t, Random& random) override {
     if (asked_ == 0) prepare(random);
     const int64_t turn = asked_++;
     if (turn > 0 && !told_.empty() && turn >= batch_) {
@@ -136,7 +136,6 @@ class Nars final : public Strategy {
       candidate.made_by = queued.made_by;
       return candidate;
     }
-    static_cast<void>(number);
     return proposals_.sample(random);
   }
 
