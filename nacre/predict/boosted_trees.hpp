@@ -17,6 +17,7 @@
 
 #include "nacre/base/random.hpp"
 #include "nacre/predict/predictor.hpp"
+#include "nacre/predict/regression_tree.hpp"
 
 namespace nacre {
 
@@ -38,22 +39,6 @@ struct BoostedTreesOptions {
   int64_t bagging_every = 5;      // trees between two draws of the rows
   int64_t max_bins = 255;         // of a feature; 2 to 65,535
   int64_t pairs = 16;             // of the ranking objective
-};
-
-struct RegressionTree {
-  struct Node {
-    int32_t feature = -1;  // -1: a leaf
-    float threshold = 0;   // x <= threshold goes left
-    int32_t left = -1;
-    int32_t right = -1;
-    double value = 0;  // of a leaf
-    double cover = 0;  // training rows that reach it
-    double gain = 0;   // of its split
-  };
-  std::vector<Node> nodes;  // nodes[0] is the root
-
-  double predict(std::span<const float> row) const;
-  int64_t leaves() const;
 };
 
 class BoostedTrees {

@@ -1,12 +1,12 @@
 #include "nacre/predict/gaussian_process.hpp"
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numbers>
 #include <numeric>
 
+#include "nacre/predict/linear_algebra.hpp"
 #include "nacre/predict/minimize.hpp"
 #include "nacre/predict/predictors.hpp"
 
@@ -19,13 +19,6 @@ using Eigen::VectorXd;
 
 constexpr double kSmallestNoise = 1e-6;  // ratio of variances; keeps repeated rows from being singular
 constexpr double kUsualNoise = 0.05;
-
-MatrixXd matrix_of(const FeatureMatrix& features) {
-  using RowMajor = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  return Eigen::Map<const RowMajor>(features.values.data(), static_cast<Eigen::Index>(features.rows()),
-                                    static_cast<Eigen::Index>(features.columns))
-      .cast<double>();
-}
 
 // What feature j adds to r^2, before its length.
 double part(Kernel kernel, double a, double b) {
@@ -158,10 +151,6 @@ class Likelihood {
   mutable ArrayXXd plain_;  // r^2 at length 1
 };
 
-VectorXd vector_of(std::span<const double> values) {
-  return Eigen::Map<const VectorXd>(values.data(), static_cast<Eigen::Index>(values.size()));
-}
-
 // The best parameters for these rows under the priors.
 GaussianProcessParameters learn(const GaussianProcessOptions& options, const MatrixXd& x, const VectorXd& y) {
   const Likelihood likelihood(options.kernel, x, y);
@@ -208,7 +197,7 @@ GaussianProcessParameters learn(const GaussianProcessOptions& options, const Mat
 
 }  // namespace
 
-struct GaussianProcess::State {
+struct GaussianProcessRegression::State {
   GaussianProcessOptions options;
   GaussianProcessParameters parameters;
   double center = 0, scale = 0;  // of the values; scale 0: all are equal
@@ -224,21 +213,21 @@ struct GaussianProcess::State {
   void factorize(const VectorXd& y);
 };
 
-GaussianProcess::GaussianProcess(GaussianProcessOptions options) : state_(std::make_unique<State>()) {
+GaussianProcessRegression::GaussianProcessRegression(GaussianProcessOptions options) : state_(std::make_unique<State>()) {
   state_->options = options;
 }
-GaussianProcess::~GaussianProcess() = default;
-GaussianProcess::GaussianProcess(GaussianProcess&&) noexcept = default;
-GaussianProcess& GaussianProcess::operator=(GaussianProcess&&) noexcept = default;
+GaussianProcessRegression::~GaussianProcessRegression() = default;
+GaussianProcessRegression::GaussianProcessRegression(GaussianProcessRegression&&) noexcept = default;
+GaussianProcessRegression& GaussianProcessRegression::operator=(GaussianProcessRegression&&) noexcept = default;
 
-const GaussianProcessParameters& GaussianProcess::parameters() const { return state_->parameters; }
-double GaussianProcess::signal_deviation() const { return state_->scale * std::sqrt(state_->signal); }
-double GaussianProcess::noise_deviation() const {
+const GaussianProcessParameters& GaussianProcessRegression::parameters() const { return state_->parameters; }
+double GaussianProcessRegression::signal_deviation() const { return state_->scale * std::sqrt(state_->signal); }
+double GaussianProcessRegression::noise_deviation() const {
   return signal_deviation() * std::sqrt(state_->parameters.noise_ratio);
 }
-double GaussianProcess::log_marginal_likelihood() const { return state_->log_likelihood; }
+double GaussianProcessRegression::log_marginal_likelihood() const { return state_->log_likelihood; }
 
-VectorXd GaussianProcess::State::take(const FeatureMatrix& features, std::span<const double> values) {
+VectorXd GaussianProcessRegression::State::take(const FeatureMatrix& features, std::span<const double> values) {
   const size_t n = features.rows();
   NACRE_CHECK(n > 0 && values.size() == n, "a value for each example");
   for (const double value : values) NACRE_CHECK(std::isfinite(value), "values are finite");
@@ -257,7 +246,7 @@ VectorXd GaussianProcess::State::take(const FeatureMatrix& features, std::span<c
   return y;
 }
 
-void GaussianProcess::State::factorize(const VectorXd& y) {
+void GaussianProcessRegression::State::factorize(const VectorXd& y) {
   weights = inverse_squares(parameters.lengths, x.cols());
   const MatrixXd k = kernel_of(options.kernel, squared_distances(options.kernel, x, x, weights));
   for (;; parameters.noise_ratio *= 10) {  // a kernel matrix that rounding made singular gets more noise
@@ -275,7 +264,7 @@ void GaussianProcess::State::factorize(const VectorXd& y) {
   log_likelihood = -0.5 * (n * (std::log(2 * std::numbers::pi * signal) + 1) + log_determinant);
 }
 
-void GaussianProcess::fit(const FeatureMatrix& features, std::span<const double> values, Random& random) {
+void GaussianProcessRegression::fit(const FeatureMatrix& features, std::span<const double> values, Random& random) {
   State& state = *state_;
   const VectorXd y = state.take(features, values);
   state.parameters = {{1.0}, kUsualNoise};
@@ -292,14 +281,14 @@ void GaussianProcess::fit(const FeatureMatrix& features, std::span<const double>
   state.factorize(y);
 }
 
-void GaussianProcess::refit(const FeatureMatrix& features, std::span<const double> values) {
+void GaussianProcessRegression::refit(const FeatureMatrix& features, std::span<const double> values) {
   State& state = *state_;
   NACRE_CHECK(state.fitted, "refit() comes after fit()");
   const VectorXd y = state.take(features, values);
   if (state.scale != 0) state.factorize(y);
 }
 
-std::vector<Prediction> GaussianProcess::predict(const FeatureMatrix& features) const {
+std::vector<Prediction> GaussianProcessRegression::predict(const FeatureMatrix& features) const {
   const State& state = *state_;
   NACRE_CHECK(state.fitted, "predict() comes after fit()");
   std::vector<Prediction> result(features.rows(), Prediction{.mean = state.center});

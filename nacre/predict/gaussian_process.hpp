@@ -39,12 +39,12 @@ struct GaussianProcessParameters {
   double noise_ratio = 0.1;     // variance of the noise relative to the signal's
 };
 
-class GaussianProcess {
+class GaussianProcessRegression {
  public:
-  explicit GaussianProcess(GaussianProcessOptions options = {});
-  ~GaussianProcess();
-  GaussianProcess(GaussianProcess&&) noexcept;
-  GaussianProcess& operator=(GaussianProcess&&) noexcept;
+  explicit GaussianProcessRegression(GaussianProcessOptions options = {});
+  ~GaussianProcessRegression();
+  GaussianProcessRegression(GaussianProcessRegression&&) noexcept;
+  GaussianProcessRegression& operator=(GaussianProcessRegression&&) noexcept;
 
   // As Predictor::fit.
   void fit(const FeatureMatrix& features, std::span<const double> values, Random& random);

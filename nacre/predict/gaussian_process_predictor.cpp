@@ -25,7 +25,7 @@ class GaussianProcessPredictor final : public Predictor {
   }
 
  private:
-  GaussianProcess process_;
+  GaussianProcessRegression process_;
 };
 
 GaussianProcessOptions process_options(const Options& options) {

@@ -6,8 +6,14 @@ namespace nacre {
 const Registry<PredictorFactory>& predictor_registry() {
   static const Registry<PredictorFactory> registry = [] {
     Registry<PredictorFactory> list("predictor", "predictors");
+    add_ridge(list);
+    add_nearest_neighbors(list);
+    add_multilayer_perceptron(list);
     add_gbdt(list);
+    add_random_forest(list);
+    add_extra_trees(list);
     add_gaussian_process(list);
+    add_bagged(list);
     return list;
   }();
   return registry;

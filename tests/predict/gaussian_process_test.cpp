@@ -47,7 +47,7 @@ TEST(GaussianProcess, TwoPointsByHand) {
   options.kernel = Kernel::rbf;
   options.length = 1;
   options.noise = 0.5;
-  GaussianProcess process(options);
+  GaussianProcessRegression process(options);
   Random random(1);
   process.fit(rows, std::vector<double>{1, 3}, random);
   // Standardized values -1, 1; K = [[1.25, rho], [rho, 1.25]], so alpha = -+1 / (1.25 - rho).
@@ -72,7 +72,7 @@ TEST(GaussianProcess, WithoutNoiseItGoesThroughTheValues) {
     GaussianProcessOptions options;
     options.kernel = kernel;
     options.noise = 0;
-    GaussianProcess process(options);
+    GaussianProcessRegression process(options);
     Random random(1);
     process.fit(rows, values, random);
     const std::vector<Prediction> answers = process.predict(rows);
@@ -86,7 +86,7 @@ TEST(GaussianProcess, WithoutNoiseItGoesThroughTheValues) {
 TEST(GaussianProcess, FarFromAllDataItKnowsThePriorAlone) {
   FeatureMatrix rows = encoded::real_rows(30, 2, 2);
   const std::vector<double> values = encoded::values_of(rows, 2);
-  GaussianProcess process;
+  GaussianProcessRegression process;
   Random random(1);
   process.fit(rows, values, random);
   FeatureMatrix far;
@@ -101,7 +101,7 @@ TEST(GaussianProcess, FarFromAllDataItKnowsThePriorAlone) {
 TEST(GaussianProcess, LearnsTheNoiseThatWasPutIn) {
   const FeatureMatrix rows = encoded::one_hot_rows(300, 5, 3, 2);
   for (const double noise : {0.1, 0.5}) {
-    GaussianProcess process;
+    GaussianProcessRegression process;
     Random random(1);
     process.fit(rows, encoded::values_of(rows, 2, 0.3, noise), random);
     EXPECT_NEAR(process.noise_deviation(), noise, 0.35 * noise);
@@ -115,7 +115,7 @@ TEST(GaussianProcess, ArdGivesIdleFeaturesLongLengths) {
   GaussianProcessOptions options;
   options.ard = true;
   options.kernel = Kernel::rbf;
-  GaussianProcess process(options);
+  GaussianProcessRegression process(options);
   Random random(1);
   process.fit(rows, values, random);
   const std::vector<double>& lengths = process.parameters().lengths;
@@ -129,7 +129,7 @@ TEST(GaussianProcess, LearningFromADrawOfTheRowsIsAlmostAsGood) {
   const auto error = [&](int64_t learning_rows) {
     GaussianProcessOptions options;
     options.learning_rows = learning_rows;
-    GaussianProcess process(options);
+    GaussianProcessRegression process(options);
     Random random(1);
     process.fit(rows, values, random);
     double sum = 0;
@@ -143,7 +143,7 @@ TEST(GaussianProcess, LearningFromADrawOfTheRowsIsAlmostAsGood) {
 TEST(GaussianProcess, RefitKeepsTheHyperParameters) {
   const FeatureMatrix rows = encoded::one_hot_rows(60, 6, 4, 2);
   const std::vector<double> values = encoded::values_of(rows, 2, 0.5, 0.1);
-  GaussianProcess process;
+  GaussianProcessRegression process;
   EXPECT_THROW(process.refit(rows, values), InternalError);
   Random random(1);
   process.fit(rows, values, random);
@@ -160,7 +160,7 @@ TEST(GaussianProcess, RefitKeepsTheHyperParameters) {
 TEST(GaussianProcess, RepeatedRowsAndConstantValuesAreAnswered) {
   FeatureMatrix rows;
   for (int i = 0; i < 20; ++i) rows.add(std::vector<float>{1, 0});
-  GaussianProcess process;
+  GaussianProcessRegression process;
   Random random(1);
   std::vector<double> values(20, 3.0);
   process.fit(rows, values, random);
