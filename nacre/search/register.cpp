@@ -24,6 +24,7 @@ const Registry<StrategyFactory>& strategy_registry() {
     add_bananas(list);
     add_npenas(list);
     add_bayesian(list);
+    add_gbdt_nas(list);
     add_command(list);
     return list;
   }();

@@ -23,6 +23,7 @@ void add_rnn_controller(Registry<StrategyFactory>& registry);
 void add_bananas(Registry<StrategyFactory>& registry);
 void add_npenas(Registry<StrategyFactory>& registry);
 void add_bayesian(Registry<StrategyFactory>& registry);
+void add_gbdt_nas(Registry<StrategyFactory>& registry);
 void add_command(Registry<StrategyFactory>& registry);
 
 }  // namespace nacre
