@@ -29,6 +29,7 @@ const Registry<ProbeFactory>& probe_registry();
 std::string with_places(const std::string& text, const std::map<std::string, std::string>& places);
 
 void add_networks_probe(Registry<ProbeFactory>& registry);
+void add_ranked_table_probe(Registry<ProbeFactory>& registry);
 void add_table_probe(Registry<ProbeFactory>& registry);
 void add_verb_probe(Registry<ProbeFactory>& registry);
 

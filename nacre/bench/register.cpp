@@ -7,6 +7,7 @@ const Registry<ProbeFactory>& probe_registry() {
     Registry<ProbeFactory> list("probe", "probes");
     add_networks_probe(list);
     add_table_probe(list);
+    add_ranked_table_probe(list);
     add_verb_probe(list);
     return list;
   }();
