@@ -12,6 +12,7 @@
 #include "nacre/ir/schema.hpp"
 #include "nacre/nn/register.hpp"
 #include "nacre/predict/predictor.hpp"
+#include "nacre/predict/proxies/zero_cost.hpp"
 #include "nacre/run/configuration.hpp"
 #include "nacre/run/evaluator_registry.hpp"
 #include "nacre/run/study_export.hpp"
@@ -160,6 +161,7 @@ std::vector<CatalogueKind> catalogue() {
           kind_of(strategy_registry(), "search"),
           kind_of(evaluator_registry(), "evaluator"),
           kind_of(predictor_registry(), ""),
+          kind_of(zero_cost_registry(), ""),
           kind_of(data_format_registry(), ""),
           kind_of(benchmark_registry(), ""),
           metrics(),

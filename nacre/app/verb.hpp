@@ -42,6 +42,8 @@ void add_cells(Command& program, Session& session);
 void add_measure(Command& program, Session& session);
 void add_list(Command& program, Session& session);
 void add_describe(Command& program, Session& session);
+void add_explain(Command& program, Session& session);
+void add_proxies(Command& program, Session& session);
 void add_study(Command& program, Session& session);
 void add_report(Command& program, Session& session);
 void add_export(Command& program, Session& session);

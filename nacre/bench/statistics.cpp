@@ -11,20 +11,6 @@
 namespace nacre {
 namespace {
 
-std::vector<double> ranks(std::span<const double> values) {
-  std::vector<size_t> order(values.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::ranges::sort(order, {}, [&](size_t i) { return values[i]; });
-  std::vector<double> result(values.size());
-  for (size_t begin = 0; begin < order.size();) {
-    size_t end = begin;
-    while (end < order.size() && values[order[end]] == values[order[begin]]) ++end;
-    for (size_t i = begin; i < end; ++i) result[order[i]] = static_cast<double>(begin + end - 1) / 2;
-    begin = end;
-  }
-  return result;
-}
-
 double mean(std::span<const double> values) {
   return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
 }
@@ -61,74 +47,6 @@ std::vector<double> solve_normal(std::vector<std::vector<double>> a, std::vector
 }
 
 }  // namespace
-
-double spearman(std::span<const double> x, std::span<const double> y) {
-  NACRE_CHECK(x.size() == y.size() && x.size() >= 2);
-  const std::vector<double> a = ranks(x), b = ranks(y);
-  const double ma = mean(a), mb = mean(b);
-  double aa = 0, bb = 0, ab = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    aa += (a[i] - ma) * (a[i] - ma);
-    bb += (b[i] - mb) * (b[i] - mb);
-    ab += (a[i] - ma) * (b[i] - mb);
-  }
-  return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : 0;
-}
-
-namespace {
-
-// Pairs among equal values of a sorted sequence.
-template <class Equal>
-double tied_pairs(size_t count, const Equal& equal) {
-  double pairs = 0;
-  for (size_t begin = 0, end = 0; begin < count; begin = end) {
-    end = begin + 1;
-    while (end < count && equal(begin, end)) ++end;
-    pairs += static_cast<double>(end - begin) * static_cast<double>(end - begin - 1) / 2;
-  }
-  return pairs;
-}
-
-// Sorts by merging and counts the exchanges that bubble sort would have needed.
-double sort_counting(std::vector<double>& values) {
-  std::vector<double> merged(values.size());
-  double exchanges = 0;
-  for (size_t width = 1; width < values.size(); width *= 2) {
-    for (size_t begin = 0; begin < values.size(); begin += 2 * width) {
-      const size_t middle = std::min(begin + width, values.size()), end = std::min(begin + 2 * width, values.size());
-      size_t left = begin, right = middle;
-      for (size_t at = begin; at < end; ++at) {
-        if (left < middle && (right == end || values[left] <= values[right])) {
-          merged[at] = values[left++];
-        } else {
-          exchanges += static_cast<double>(middle - left);
-          merged[at] = values[right++];
-        }
-      }
-    }
-    values.swap(merged);
-  }
-  return exchanges;
-}
-
-}  // namespace
-
-double kendall(std::span<const double> x, std::span<const double> y) {
-  NACRE_CHECK(x.size() == y.size() && x.size() >= 2);
-  std::vector<size_t> order(x.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::ranges::sort(order, {}, [&](size_t i) { return std::pair(x[i], y[i]); });
-  const auto same_x = [&](size_t a, size_t b) { return x[order[a]] == x[order[b]]; };
-  const auto same = [&](size_t a, size_t b) { return same_x(a, b) && y[order[a]] == y[order[b]]; };
-  std::vector<double> sorted;
-  for (const size_t i : order) sorted.push_back(y[i]);
-  const double discordant = sort_counting(sorted);
-  const auto n = static_cast<double>(x.size());
-  const double pairs = n * (n - 1) / 2, in_x = tied_pairs(x.size(), same_x), in_both = tied_pairs(x.size(), same);
-  const double in_y = tied_pairs(x.size(), [&](size_t a, size_t b) { return sorted[a] == sorted[b]; });
-  const double scale = std::sqrt((pairs - in_x) * (pairs - in_y));
-  return scale > 0 ? (pairs - in_x - in_y + in_both - 2 * discordant) / scale : 0;
-}
 
 std::vector<size_t> supported_points(std::span<const std::vector<double>> points) {
   std::vector<size_t> order(points.size());

@@ -1,4 +1,4 @@
-// Facts of columns of numbers: rank correlation, and how well a cost is a sum over the layers of a network.
+// Facts of columns of numbers: supported points, and how well a cost is a sum over the layers of a network.
 #pragma once
 
 #include <cstdint>
@@ -6,15 +6,9 @@
 #include <string>
 #include <vector>
 
+#include "nacre/predict/rank_correlation.hpp"
+
 namespace nacre {
-
-// Spearman's rank correlation, equal values sharing the mean of their ranks. Of at least two values; 0 when one side is
-// constant.
-double spearman(std::span<const double> x, std::span<const double> y);
-
-// Kendall's tau-b, corrected for ties on either side, in O(n log n) (Knight, JASA 61, 1966). Of at least two values; 0 when one
-// side is constant.
-double kendall(std::span<const double> x, std::span<const double> y);
 
 // Of points with two minimized objectives those that some weighted sum of both prefers to all others: the corners of the lower
 // convex hull. Points of the Pareto front that are not among them are what no weighted sum finds, whatever its weights.

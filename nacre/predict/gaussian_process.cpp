@@ -213,7 +213,8 @@ struct GaussianProcessRegression::State {
   void factorize(const VectorXd& y);
 };
 
-GaussianProcessRegression::GaussianProcessRegression(GaussianProcessOptions options) : state_(std::make_unique<State>()) {
+GaussianProcessRegression::GaussianProcessRegression(GaussianProcessOptions options)
+    : state_(std::make_unique<State>()) {
   state_->options = options;
 }
 GaussianProcessRegression::~GaussianProcessRegression() = default;
