@@ -164,7 +164,7 @@ class GbdtNas final : public Strategy {
 
   // By what is known of its costs without evaluating it. Remembered: a network is ranked high again and again.
   bool misses_a_limit(const Decisions& decisions) {
-    if (objectives_.limits.empty() || !build_ || !costs_) return false;
+    if (objectives_.limits.empty() || objectives_.trades_limits() || !build_ || !costs_) return false;
     const auto [place, fresh] = misses_.try_emplace(decisions.hash(), false);
     if (fresh) {
       const Metrics metrics = costs_(build_(decisions));

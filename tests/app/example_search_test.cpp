@@ -32,7 +32,7 @@ TEST_P(ExampleSearch, RunsInShortForm) {
   EXPECT_TRUE(front["networks"][0]["metrics"].contains("test_accuracy"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Digits, ExampleSearch, testing::Values("deepmad_digits", "nars_digits"),
+INSTANTIATE_TEST_SUITE_P(Digits, ExampleSearch, testing::Values("deepmad_digits", "nars_digits", "gbdt_nas"),
                          [](const auto& info) { return info.param; });
 
 }  // namespace
