@@ -7,7 +7,6 @@
 #include "nacre/bench/probe.hpp"
 #include "nacre/data/data_format.hpp"
 #include "nacre/design/recipe.hpp"
-#include "nacre/hw/target_registry.hpp"
 #include "nacre/ir/rewrite.hpp"
 #include "nacre/ir/schema.hpp"
 #include "nacre/nn/register.hpp"
@@ -15,9 +14,10 @@
 #include "nacre/predict/proxies/zero_cost.hpp"
 #include "nacre/run/configuration.hpp"
 #include "nacre/run/evaluator_registry.hpp"
+#include "nacre/run/space_section.hpp"
 #include "nacre/run/study_export.hpp"
+#include "nacre/run/target_section.hpp"
 #include "nacre/search/strategy.hpp"
-#include "nacre/space/space.hpp"
 #include "nacre/tables/tabular_benchmark.hpp"
 #include "nacre/tasks/task_registry.hpp"
 
@@ -156,8 +156,8 @@ CatalogueKind verbs() {
 
 std::vector<CatalogueKind> catalogue() {
   return {kind_of(task_registry(), "task"),
-          kind_of(space_registry(), "space"),
-          kind_of(target_registry(), "target"),
+          kind_of(run_space_registry(), "space"),
+          kind_of(run_target_registry(), "target"),
           kind_of(strategy_registry(), "search"),
           kind_of(evaluator_registry(), "evaluator"),
           kind_of(predictor_registry(), ""),

@@ -59,6 +59,7 @@ ReportNetwork searched_network(const Plan& plan, const Trial& trial) {
   ReportNetwork network;
   network.trial = trial.number;
   const Design design = plan.space->build(trial.candidate.decisions);
+  if (design.graphs.empty()) return network;  // decisions of a table, without a network
   network.facts = {{"structure hash", structure_hash(design.graph()).hex()}};
   network.cost = counted_cost(design, plan.deployment);
   return network;
@@ -68,7 +69,8 @@ ReportNetwork searched_network(const Plan& plan, const Trial& trial) {
 void add_drawings(ReportData& data, const Plan& plan) {
   std::vector<ReportTrial*> others;
   const auto draw = [&](ReportTrial& row) {
-    row.drawing = draw_network(plan.space->build(row.trial.candidate.decisions).graph());
+    const Design design = plan.space->build(row.trial.candidate.decisions);
+    if (!design.graphs.empty()) row.drawing = draw_network(design.graph());
   };
   for (ReportTrial& row : data.trials) {
     if (std::ranges::find(data.front, row.trial.number, &ReportNetwork::trial) != data.front.end()) {

@@ -2,6 +2,8 @@
 
 #include "nacre/ir/entropy.hpp"
 #include "nacre/nn/trained_evaluator.hpp"
+#include "nacre/tables/open_benchmark.hpp"
+#include "nacre/tables/table_evaluator.hpp"
 
 namespace nacre {
 namespace {
@@ -51,6 +53,26 @@ void register_entropy(EvaluatorRegistry& registry) {
                [](const Options&, const EvaluatorContext&) { return std::make_unique<EntropyEvaluator>(); });
 }
 
+void register_table(EvaluatorRegistry& registry) {
+  std::vector<Parameter> parameters = benchmark_parameters();
+  parameters.push_back({.name = "epochs",
+                        .type = ParameterType::real,
+                        .description =
+                            "of the training whose result counts, where a trial asks for none; left out: the longest "
+                            "in the table",
+                        .minimum = 0});
+  registry.add({.name = "table",
+                .summary = "looks results up in a published benchmark's table, by the decisions of the network",
+                .source = "",
+                .parameters = std::move(parameters),
+                .example = "kind: table\nbenchmark: nasbench201\ndataset: cifar10\n"},
+               [](const Options& options, const EvaluatorContext& context) -> std::unique_ptr<Evaluator> {
+                 return std::make_unique<TableEvaluator>(open_benchmark(options, {.base_folder = context.base_folder}),
+                                                         context.task->metrics(),
+                                                         options.has("epochs") ? options.real("epochs") : 0);
+               });
+}
+
 }  // namespace
 
 std::vector<MetricSpec> evaluator_metrics(std::string_view kind) {
@@ -65,6 +87,7 @@ const EvaluatorRegistry& evaluator_registry() {
     register_trained(list);
     register_entropy(list);
     register_command_evaluator(list);
+    register_table(list);
     return list;
   }();
   return registry;

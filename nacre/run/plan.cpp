@@ -7,6 +7,7 @@
 #include "nacre/run/configuration.hpp"
 #include "nacre/run/evaluator_registry.hpp"
 #include "nacre/run/formulation.hpp"
+#include "nacre/run/space_section.hpp"
 #include "nacre/run/target_section.hpp"
 #include "nacre/search/lagrangian.hpp"
 #include "nacre/space/trace.hpp"
@@ -87,7 +88,7 @@ class Planner {
 
   void read_space() {
     const KindedSection space = kinded_section(root_, "space");
-    const auto& entry = space_registry().get(space.kind, space.position);
+    const auto& entry = run_space_registry().get(space.kind, space.position);
     const Options options = resolve_options(space.node, entry.parameters, "space " + space.kind, {"kind"});
     plan_.space = entry.make(options, {.task_name = plan_.task->name(),
                                        .signature = plan_.task->signature(),

@@ -38,6 +38,7 @@ struct EvaluatorSettings {
 
   bool trains_here() const { return kind == "trained"; }                  // on this machine by nacre itself
   bool trains() const { return kind == "trained" || kind == "command"; }  // else networks are judged as they are
+  bool looks_up() const { return kind == "table"; }                       // in microseconds: not worth another process
 };
 
 struct FinalSettings {

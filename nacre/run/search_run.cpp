@@ -107,6 +107,23 @@ MachineFacts current_machine(const Numerics& numerics) {
 
 Fidelity trial_fidelity(const Plan& plan) { return plan.search.fidelity; }
 
+TrialHandler make_trial_handler(const std::shared_ptr<const Plan>& plan, const Numerics& numerics,
+                                const std::filesystem::path& folder) {
+  const std::shared_ptr<Evaluator> evaluator = make_evaluator(*plan, numerics);
+  return [plan, folder, evaluator](const Trial& trial, EvaluationContext context) {
+    WorkerResult result{trial, {}};
+    context.artifacts = folder;
+    const Design design = plan->space->build(trial.candidate.decisions);
+    evaluator->evaluate(design, result.trial, context);
+    if (!result.trial.weights.empty()) {
+      const char* kind = result.trial.weights.ends_with(".onnx") ? "model" : "weights";
+      result.artifacts.push_back({result.trial.weights, kind, trial.number,
+                                  static_cast<uint64_t>(std::filesystem::file_size(folder / result.trial.weights))});
+    }
+    return result;
+  };
+}
+
 class SearchRun {
  public:
   SearchRun(const Plan& plan, const SearchRunOptions& options) : plan_(plan), options_(options) {}
@@ -119,7 +136,7 @@ class SearchRun {
     const FileLock lock = lock_study_folder(plan_.output_dir);
     store_ = open_sqlite_store(study_file(plan_.output_dir), StoreMode::open_or_create);
     settle();
-    const auto executor = make_worker_processes(worker_options());
+    const auto executor = plan_.evaluator.looks_up() ? look_up_here() : make_worker_processes(worker_options());
     SearchRunResult result;
     result.drive = drive(drive_settings(), drive_parts(*executor));
     if (result.drive.reason == StopReason::interrupted) throw Interrupted();
@@ -222,6 +239,17 @@ class SearchRun {
       check_baseline(*open_sqlite_store(baseline_file(plan_.output_dir), StoreMode::read_only), plan_.resolved,
                      plan_.output_dir);
     write_file_atomically(configuration_file(plan_.output_dir), yaml_text(plan_.resolved));
+  }
+
+  std::unique_ptr<TrialExecutor> look_up_here() const {
+    const TrialHandler handler =
+        make_trial_handler(std::make_shared<const Plan>(plan_), numerics_, artifacts_folder(plan_.output_dir));
+    return make_inline_executor([handler, interrupted = options_.interrupted](const Trial& trial) {
+      EvaluationContext context;
+      context.interrupted = interrupted;
+      WorkerResult result = handler(trial, std::move(context));
+      return TrialOutcome{trial.number, std::move(result.trial), "", std::move(result.artifacts)};
+    });
   }
 
   WorkerProcessOptions worker_options() const {
@@ -358,8 +386,8 @@ Forecast forecast(const Plan& plan) {
         {spec, {found->second.front(), found->second[found->second.size() / 2], found->second.back()}});
   }
   std::ranges::sort(designs, {}, [](const auto& entry) { return entry.first; });
-  const Graph& median = designs[designs.size() / 2].second.graph();
   if (!plan.evaluator.trains_here()) return outlook;  // nobody knows how long the program takes
+  const Graph& median = designs[designs.size() / 2].second.graph();
   const double trial_epochs = plan.search.fidelity.epochs > 0 ? plan.search.fidelity.epochs : plan.recipe.epochs;
   outlook.seconds_per_trial =
       training_seconds(plan, median, outlook.compute.numerics, trial_epochs, plan.search.fidelity.data_share);
@@ -409,20 +437,7 @@ int run_worker() {
   return serve_trials([](const Json& setup) -> TrialHandler {
     const auto plan = std::make_shared<const Plan>(
         make_plan_from_json(setup.at("configuration"), setup.at("base_folder").get<std::string>()));
-    const std::filesystem::path folder = setup.at("artifacts").get<std::string>();
-    const std::shared_ptr<Evaluator> evaluator = make_evaluator(*plan, numerics_from_json(setup.at("numerics")));
-    return [plan, folder, evaluator](const Trial& trial, EvaluationContext context) {
-      WorkerResult result{trial, {}};
-      context.artifacts = folder;
-      const Design design = plan->space->build(trial.candidate.decisions);
-      evaluator->evaluate(design, result.trial, context);
-      if (!result.trial.weights.empty()) {
-        const char* kind = result.trial.weights.ends_with(".onnx") ? "model" : "weights";
-        result.artifacts.push_back({result.trial.weights, kind, trial.number,
-                                    static_cast<uint64_t>(std::filesystem::file_size(folder / result.trial.weights))});
-      }
-      return result;
-    };
+    return make_trial_handler(plan, numerics_from_json(setup.at("numerics")), setup.at("artifacts").get<std::string>());
   });
 }
 

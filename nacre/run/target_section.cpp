@@ -1,7 +1,8 @@
 #include "nacre/run/target_section.hpp"
 
-#include "nacre/hw/target_registry.hpp"
 #include "nacre/run/configuration.hpp"
+#include "nacre/tables/open_benchmark.hpp"
+#include "nacre/tables/table_target.hpp"
 
 namespace nacre {
 namespace {
@@ -12,7 +13,34 @@ std::vector<std::string> names_of(const std::vector<Parameter>& parameters) {
   return names;
 }
 
+void register_table(TargetRegistry& registry) {
+  std::vector<Parameter> parameters = benchmark_parameters();
+  parameters.push_back({.name = "device",
+                        .type = ParameterType::text,
+                        .description =
+                            "latency_s and energy_j are what was measured on it; left out: every cost of the table "
+                            "under its own name"});
+  registry.add({.name = "table",
+                .summary = "costs as a published benchmark's table has them, by the decisions of the network",
+                .source = "",
+                .parameters = std::move(parameters),
+                .example = "kind: table\nbenchmark: nasbench201\noptions: {costs: [hw_nas_bench]}\ndevice: raspi4\n"},
+               [](const Options& options, const TargetContext& context) -> std::unique_ptr<Target> {
+                 return std::make_unique<TableTarget>(open_benchmark(options, {.base_folder = context.base_folder}),
+                                                      options.has("device") ? options.text("device") : "");
+               });
+}
+
 }  // namespace
+
+const TargetRegistry& run_target_registry() {
+  static const TargetRegistry registry = [] {
+    TargetRegistry list = target_registry();
+    register_table(list);
+    return list;
+  }();
+  return registry;
+}
 
 TargetSection read_target_section(const ConfigNode& node, const std::filesystem::path& base_folder) {
   KindedSection section{.kind = "macs", .position = node.position, .node = {}};
@@ -23,7 +51,7 @@ TargetSection read_target_section(const ConfigNode& node, const std::filesystem:
     root.entries.emplace_back("target", node);
     section = kinded_section(root, "target");
   }
-  const auto& entry = target_registry().get(section.kind, section.position);
+  const auto& entry = run_target_registry().get(section.kind, section.position);
   std::vector<std::string> others = names_of(deployment_parameters());
   others.push_back("kind");
   const Options own = resolve_options(section.node, entry.parameters, "target " + section.kind, others);

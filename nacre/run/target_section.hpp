@@ -7,8 +7,12 @@
 
 #include "nacre/base/config.hpp"
 #include "nacre/design/target.hpp"
+#include "nacre/hw/target_registry.hpp"
 
 namespace nacre {
+
+// What `target.kind` may be: the targets of module hw, and `table`, which answers from a published benchmark.
+const TargetRegistry& run_target_registry();
 
 struct TargetSection {
   std::shared_ptr<Target> target;
