@@ -202,10 +202,11 @@ class Finalizer {
       metrics["test_" + name] = metric;
   }
 
-  Cost cost_of(const Graph& graph) const {
+  Cost cost_of(const Graph& graph, const Decisions& decisions) const {
     Design design;
     design.graphs.emplace(plan_.task->name(), graph);
     design.recipe = plan_.recipe;
+    design.decisions = decisions;  // by which a table answers
     Cost cost = cost_on_device(*plan_.target, design, plan_.deployment, parts_.interrupted);
     add_measured(design, cost);
     return cost;
@@ -260,6 +261,8 @@ class Finalizer {
       log_warning("trial {} has no weights; it is listed but not exported", member.number);
       return network;
     }
+    if (untrained && plan_.space->build(member.candidate.decisions).graphs.empty())
+      return network;  // decisions of a table that has no networks
     Graph graph = untrained ? untrained_graph(i) : trained_graph(i, source);
     write_metadata(graph, member, network.metrics);
     if (untrained) graph.metadata["nacre.weights"] = fmt::format("drawn with seed {}, not trained", plan_.search.seed);
@@ -272,7 +275,7 @@ class Finalizer {
       evaluate_exported(exported, network.metrics);
       add_test_over_seeds(i, network.metrics);
     }
-    network.cost = cost_of(exported);
+    network.cost = cost_of(exported, member.candidate.decisions);
     for (const auto& [name, metric] : network.cost.totals) network.metrics[name] = metric;
     describe_limits(network);
     return network;
