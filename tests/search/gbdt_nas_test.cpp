@@ -76,7 +76,9 @@ TEST(GbdtNas, PrunedAlternativesAreListedAndComeBackAtTheEnd) {
     std::vector<Step> history = run(*strategy, worth_trial, 100, 4);
     const std::vector<std::string> pruned = strategy->statistics()["pruned"];
     EXPECT_EQ(pruned.size(), 4u) << order;  // two rounds
-    if (order == "first") EXPECT_THAT(pruned, testing::Each(testing::EndsWith("=0"))) << "the alternative that hurts";
+    if (order == "first") {
+      EXPECT_THAT(pruned, testing::Each(testing::EndsWith("=0"))) << "the alternative that hurts";
+    }
     // After the fits nothing pruned is asked while other networks are left ...
     const auto has_pruned = [&](const Step& step) {
       const std::string text = trace.text(step.candidate.decisions) + " ";
