@@ -210,10 +210,17 @@ TableAnswer look_up(const CostTable& table, const Graph& deployed) {
 std::optional<double> predicted(const CostTable& table, const TableAnswer& answer, const std::string& metric) {
   const auto residual = table.residuals.find(metric);
   if (residual == table.residuals.end()) return std::nullopt;
+  const auto corrections = table.corrections.find(metric);
   double sum = 0;
   for (const TableAnswer::Group& group : answer.groups) {
     const auto value = group.values.find(metric);
-    if (value != group.values.end()) sum += value->second;
+    if (value == group.values.end()) continue;
+    double factor = 1;
+    if (corrections != table.corrections.end()) {
+      const auto correction = corrections->second.find(group.probe.key);
+      if (correction != corrections->second.end()) factor = correction->second;
+    }
+    sum += value->second * factor;
   }
   return residual->second.apply(sum, static_cast<double>(answer.groups.size()), answer.bytes);
 }

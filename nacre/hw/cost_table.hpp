@@ -9,8 +9,9 @@
 // Keys are operators with attributes, shapes and formats (the structure hash of the group as a graph of its own), so one
 // table serves every network whose groups it holds. Which operators are fused is found by measuring pairs: A and B are one
 // group when together they take clearly less than one after the other (nn-Meter, Zhang et al., MobiSys 2021, section 4). The
-// residual is linear in the sum, the number of groups and the bytes moved, fitted on whole networks; networks kept aside
-// from the fit say how good it is.
+// residual is linear in the sum, the number of groups and the bytes moved, fitted on whole networks; what a group takes inside
+// a network, where it differs from what it takes alone (a runtime that keeps a layout of its own between groups), is learned
+// from the same networks. Networks kept aside from the fit say how good it is.
 #pragma once
 
 #include <filesystem>
@@ -96,7 +97,9 @@ struct CostTable {
   std::map<std::string, TableEntry> entries;               // by key
   std::map<std::string, MeasuredValues> networks;          // whole: by structure hash
   std::map<std::string, Residual, std::less<>> residuals;  // by metric
-  std::map<std::string, TableError, std::less<>> errors;   // by metric
+  // By metric and entry: what the group takes inside a network over what it takes alone. Without an entry: 1.
+  std::map<std::string, std::map<std::string, double>, std::less<>> corrections;
+  std::map<std::string, TableError, std::less<>> errors;  // by metric
 };
 
 // UserError for a file that is no table of this form.
@@ -132,6 +135,15 @@ struct ResidualRow {
   double measured = 0;
 };
 Residual fit_residual(const std::vector<ResidualRow>& rows, double call);
+
+// Fits the corrections: each row is a network with the share of its measured cost that the table puts on each entry, and the
+// share that the table leaves over (negative: too much). Ridge regression, corrections being near 1 unless networks say
+// otherwise; how near is chosen by the error on rows left out one at a time. Empty when no correction is better than that.
+struct CorrectionRow {
+  std::map<std::string, double> shares;
+  double left_over = 0;
+};
+std::map<std::string, double> fit_corrections(const std::vector<CorrectionRow>& rows);
 TableError table_error(const std::vector<double>& predicted, const std::vector<double>& measured);
 
 // Spearman's rank correlation, ties at their mean rank; 0 where one side is constant.

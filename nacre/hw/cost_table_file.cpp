@@ -6,7 +6,8 @@
 namespace nacre {
 namespace {
 
-constexpr int kForm = 2;
+constexpr int kForm = 3;
+constexpr int kOldestForm = 2;  // without corrections
 constexpr const char* kKind = "nacre cost table";
 
 Json to_json(const Residual& residual) {
@@ -83,6 +84,10 @@ CostTable table_from_json(const Json& json) {
   for (const auto& [key, row] : json.at("networks").items()) table.networks[key] = measured_from_json(row);
   for (const auto& [metric, residual] : json.at("residuals").items())
     table.residuals[metric] = residual_from_json(residual);
+  if (json.contains("corrections")) {
+    for (const auto& [metric, factors] : json.at("corrections").items())
+      table.corrections[metric] = factors.get<std::map<std::string, double>>();
+  }
   for (const auto& [metric, error] : json.at("errors").items()) table.errors[metric] = error_from_json(error);
   return table;
 }
@@ -93,9 +98,10 @@ CostTable read_cost_table(const std::filesystem::path& path) {
   const Json json = parse_json(read_file(path), path.string());
   if (!json.is_object() || json.value("kind", Json()) != kKind)
     throw UserError("'" + path.string() + "' is no cost table; nacre measure --build-table makes one");
-  if (json.value("form", Json()) != kForm) {
-    throw UserError("'" + path.string() + "' has the form " + json.value("form", Json()).dump() +
-                    ", this nacre reads form " + std::to_string(kForm) + "; build the table anew");
+  const Json form = json.value("form", Json());
+  if (!form.is_number_integer() || form < kOldestForm || form > kForm) {
+    throw UserError("'" + path.string() + "' has the form " + form.dump() + ", this nacre reads the forms " +
+                    std::to_string(kOldestForm) + " to " + std::to_string(kForm) + "; build the table anew");
   }
   try {
     return table_from_json(json);
@@ -120,8 +126,10 @@ void write_cost_table(const CostTable& table, const std::filesystem::path& path)
   json["groups"] = table.by_blocks ? "blocks" : "operators";
   Json& fused = json["fused"] = Json::array();
   for (const auto& [producer, consumer] : table.fused) fused.push_back({producer, consumer});
-  for (const char* section : {"residuals", "errors", "entries", "networks"}) json[section] = Json::object();
+  for (const char* section : {"residuals", "corrections", "errors", "entries", "networks"})
+    json[section] = Json::object();
   for (const auto& [metric, residual] : table.residuals) json["residuals"][metric] = to_json(residual);
+  for (const auto& [metric, factors] : table.corrections) json["corrections"][metric] = factors;
   for (const auto& [metric, error] : table.errors) json["errors"][metric] = to_json(error);
   Json& entries = json["entries"] = Json::array();
   for (const auto& [key, entry] : table.entries) {

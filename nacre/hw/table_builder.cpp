@@ -270,28 +270,55 @@ class Builder {
 
   void fit() {
     const int64_t whole = std::min<int64_t>(work_.whole, static_cast<int64_t>(work_.networks.size()));
-    const int64_t fitted = whole - work_.kept_aside;
+    const auto fitted = static_cast<size_t>(whole - work_.kept_aside);
+    std::vector<TableAnswer> answers;
+    for (int64_t i = 0; i < whole; ++i) answers.push_back(look_up(table_, work_.networks[static_cast<size_t>(i)]));
     for (const std::string& metric : work_.metrics) {
       table_.residuals[metric] = {.call = call(metric)};  // so that estimates know the fixed part
-      std::vector<ResidualRow> rows;
+      table_.corrections.erase(metric);
+      table_.residuals[metric] = fit_residual(residual_rows(answers, fitted, metric), call(metric));
+      std::map<std::string, double> corrections = fit_corrections(correction_rows(answers, fitted, metric));
+      if (!corrections.empty()) table_.corrections[metric] = std::move(corrections);
       std::vector<double> said, truth;
-      for (int64_t i = 0; i < whole; ++i) {
-        const Graph& network = work_.networks[static_cast<size_t>(i)];
-        const TableAnswer answer = look_up(table_, network);
-        const double cost = table_.networks.at(structure_hash(network).hex()).values.at(metric);
-        if (i < fitted) {
-          double sum = 0;
-          for (const TableAnswer::Group& group : answer.groups)
-            sum += group.values.count(metric) > 0 ? group.values.at(metric) : 0;
-          rows.push_back({sum, static_cast<double>(answer.groups.size()), answer.bytes, cost});
-          if (i + 1 == fitted) table_.residuals[metric] = fit_residual(rows, call(metric));
-        } else {
-          said.push_back(predicted(table_, answer, metric).value());
-          truth.push_back(cost);
-        }
+      for (size_t i = fitted; i < answers.size(); ++i) {
+        said.push_back(predicted(table_, answers[i], metric).value());
+        truth.push_back(measured(i, metric));
       }
       if (!said.empty()) table_.errors[metric] = table_error(said, truth);
     }
+  }
+
+  double measured(size_t network, const std::string& metric) const {
+    return table_.networks.at(structure_hash(work_.networks[network]).hex()).values.at(metric);
+  }
+
+  std::vector<ResidualRow> residual_rows(const std::vector<TableAnswer>& answers, size_t fitted,
+                                         const std::string& metric) const {
+    std::vector<ResidualRow> rows;
+    for (size_t i = 0; i < fitted; ++i) {
+      double sum = 0;
+      for (const TableAnswer::Group& group : answers[i].groups)
+        sum += group.values.count(metric) > 0 ? group.values.at(metric) : 0;
+      rows.push_back({sum, static_cast<double>(answers[i].groups.size()), answers[i].bytes, measured(i, metric)});
+    }
+    return rows;
+  }
+
+  std::vector<CorrectionRow> correction_rows(const std::vector<TableAnswer>& answers, size_t fitted,
+                                             const std::string& metric) const {
+    const double weight = table_.residuals.at(metric).sum;
+    std::vector<CorrectionRow> rows;
+    for (size_t i = 0; i < fitted; ++i) {
+      const double cost = measured(i, metric);
+      CorrectionRow row;
+      for (const TableAnswer::Group& group : answers[i].groups) {
+        if (group.known && group.values.count(metric) > 0)
+          row.shares[group.probe.key] += weight * group.values.at(metric) / cost;
+      }
+      row.left_over = 1 - predicted(table_, answers[i], metric).value() / cost;
+      rows.push_back(std::move(row));
+    }
+    return rows;
   }
 
   CostTable& table_;

@@ -148,6 +148,44 @@ TEST(Residual, PredictsWhatItWasNotFittedOn) {
   EXPECT_EQ(error.networks, 10);
 }
 
+TEST(Corrections, RecoverWhatGroupsTakeInsideNetworks) {
+  // Ten groups, of which each network has five; what they take inside is 0.4 to 1.6 times what the table says.
+  Random random(7);
+  const auto true_factor = [](int64_t group) { return 0.4 + 0.12 * static_cast<double>((group * 7) % 11); };
+  std::vector<CorrectionRow> rows;
+  for (int64_t i = 0; i < 60; ++i) {
+    std::map<std::string, double> said;
+    double sum = 0, truth = 0;
+    for (int64_t j = 0; j < 5; ++j) {
+      const auto group = static_cast<int64_t>(random.below(10));
+      const double cost = 1 + static_cast<double>(group % 3);
+      said[std::to_string(group)] += cost;
+      sum += cost;
+      truth += cost * true_factor(group);
+    }
+    CorrectionRow row;
+    for (const auto& [key, cost] : said) row.shares[key] = cost / truth;
+    row.left_over = 1 - sum / truth;
+    rows.push_back(std::move(row));
+  }
+  const std::map<std::string, double> corrections = fit_corrections(rows);
+  ASSERT_EQ(corrections.size(), 10u);
+  for (const auto& [key, factor] : corrections) EXPECT_NEAR(factor, true_factor(std::stoll(key)), 0.02) << key;
+}
+
+TEST(Corrections, AreLeftOutWhereTheyOnlyFitNoise) {
+  Random random(11);
+  std::vector<CorrectionRow> rows;
+  for (int64_t i = 0; i < 40; ++i) {
+    CorrectionRow row;
+    for (int64_t j = 0; j < 4; ++j) row.shares[std::to_string(i * 4 + j)] = 0.25;  // no two networks share a group
+    row.left_over = 0.1 * (random.uniform() - 0.5);
+    rows.push_back(std::move(row));
+  }
+  EXPECT_TRUE(fit_corrections(rows).empty());
+  EXPECT_TRUE(fit_corrections({}).empty());
+}
+
 TEST(Spearman, KnowsOrderTiesAndConstants) {
   EXPECT_DOUBLE_EQ(spearman({1, 2, 3, 4}, {10, 20, 25, 90}), 1);
   EXPECT_DOUBLE_EQ(spearman({1, 2, 3, 4}, {4, 3, 2, 1}), -1);
@@ -398,7 +436,7 @@ TEST(CostTableFile, IsReadBackEqual) {
   EXPECT_THROW(read_cost_table(first), UserError);
   write_file_atomically(first, "{\"kind\": \"nacre cost table\", \"form\": 99}");
   EXPECT_THROW(read_cost_table(first), UserError);
-  write_file_atomically(first, "{\"kind\": \"nacre cost table\", \"form\": 2, \"target\": 3}");
+  write_file_atomically(first, "{\"kind\": \"nacre cost table\", \"form\": 3, \"target\": 3}");
   EXPECT_THROW(read_cost_table(first), UserError);
 }
 
