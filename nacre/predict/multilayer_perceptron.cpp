@@ -1,8 +1,6 @@
 #include "nacre/predict/multilayer_perceptron.hpp"
 
-#include <numbers>
-#include <numeric>
-
+#include "nacre/predict/dense_network.hpp"
 #include "nacre/predict/linear_algebra.hpp"
 #include "nacre/predict/predictors.hpp"
 
@@ -12,96 +10,42 @@ namespace {
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-// Where a layer's weights and biases lie among the parameters.
-struct Layer {
-  Eigen::Index inputs, outputs, weights, biases;
-};
-
-std::vector<Layer> layers_of(std::span<const int64_t> sizes) {
-  std::vector<Layer> layers;
-  Eigen::Index place = 0;
-  for (size_t l = 0; l + 1 < sizes.size(); ++l) {
-    layers.push_back({sizes[l], sizes[l + 1], place, place + sizes[l] * sizes[l + 1]});
-    place = layers.back().biases + sizes[l + 1];
-  }
-  return layers;
-}
-
-MatrixXd silu(const MatrixXd& z) { return (z.array() / (1 + (-z.array()).exp())).matrix(); }
-Eigen::ArrayXXd silu_slope(const MatrixXd& z) {
-  const Eigen::ArrayXXd gate = 1 / (1 + (-z.array()).exp());
-  return gate * (1 + z.array() * (1 - gate));
-}
-
-// Outputs; `sums` receives each layer's a W + b, `inputs` its a.
-VectorXd forward(const std::vector<Layer>& layers, const double* parameters, const MatrixXd& x,
-                 std::vector<MatrixXd>* inputs, std::vector<MatrixXd>* sums) {
-  MatrixXd a = x;
-  for (size_t l = 0; l < layers.size(); ++l) {
-    const Layer& layer = layers[l];
-    const Eigen::Map<const MatrixXd> weights(parameters + layer.weights, layer.inputs, layer.outputs);
-    const Eigen::Map<const VectorXd> biases(parameters + layer.biases, layer.outputs);
-    const MatrixXd z = (a * weights).rowwise() + biases.transpose();
-    if (inputs != nullptr) inputs->push_back(a);
-    if (sums != nullptr) sums->push_back(z);
-    a = l + 1 < layers.size() ? silu(z) : z;
-  }
-  return a.col(0);
-}
-
-double loss_of(const std::vector<Layer>& layers, const double* parameters, const MatrixXd& x, const VectorXd& y,
-               double* gradient) {
-  std::vector<MatrixXd> inputs, sums;
-  const VectorXd off =
-      forward(layers, parameters, x, gradient != nullptr ? &inputs : nullptr, gradient != nullptr ? &sums : nullptr) -
-      y;
+// Half the mean squared error; the gradient is overwritten.
+double loss_of(const DenseStack& stack, const VectorXd& parameters, const MatrixXd& x, const VectorXd& y,
+               VectorXd* gradient) {
+  DenseStack::Tape tape;
+  const VectorXd off = stack.forward(parameters, x, gradient != nullptr ? &tape : nullptr).col(0) - y;
   const auto n = static_cast<double>(x.rows());
   if (gradient != nullptr) {
-    MatrixXd pull = off / n;  // of the loss by a layer's sums
-    for (size_t l = layers.size(); l-- > 0;) {
-      const Layer& layer = layers[l];
-      Eigen::Map<MatrixXd>(gradient + layer.weights, layer.inputs, layer.outputs) = inputs[l].transpose() * pull;
-      Eigen::Map<VectorXd>(gradient + layer.biases, layer.outputs) = pull.colwise().sum().transpose();
-      if (l == 0) break;
-      const Eigen::Map<const MatrixXd> weights(parameters + layer.weights, layer.inputs, layer.outputs);
-      pull = ((pull * weights.transpose()).array() * silu_slope(sums[l - 1])).matrix();
-    }
+    gradient->setZero(parameters.size());
+    stack.backward(parameters, tape, off / n, gradient, false);
   }
   return off.squaredNorm() / (2 * n);
 }
 
 }  // namespace
 
-int64_t MultilayerPerceptron::parameter_count(std::span<const int64_t> sizes) {
-  int64_t count = 0;
-  for (size_t l = 0; l + 1 < sizes.size(); ++l) count += (sizes[l] + 1) * sizes[l + 1];
-  return count;
-}
-
 MultilayerPerceptron MultilayerPerceptron::draw(std::vector<int64_t> sizes, Random& random) {
   NACRE_CHECK(sizes.size() >= 2 && sizes.back() == 1);
-  MultilayerPerceptron network;
-  network.parameters.assign(static_cast<size_t>(parameter_count(sizes)), 0.0);
-  for (const Layer& layer : layers_of(sizes)) {
-    const double deviation = std::sqrt(2 / static_cast<double>(std::max<Eigen::Index>(layer.inputs, 1)));
-    for (Eigen::Index i = layer.weights; i < layer.biases; ++i)
-      network.parameters[static_cast<size_t>(i)] = deviation * random.normal();
-  }
-  network.sizes = std::move(sizes);
-  return network;
+  const DenseStack stack(sizes);
+  VectorXd parameters(stack.end());
+  stack.draw(parameters, random);
+  return {.sizes = std::move(sizes), .parameters = {parameters.begin(), parameters.end()}};
 }
 
 std::vector<double> MultilayerPerceptron::predict(const FeatureMatrix& features) const {
   if (features.rows() == 0) return {};
-  const VectorXd answers = forward(layers_of(sizes), parameters.data(), matrix_of(features), nullptr, nullptr);
+  const VectorXd answers = DenseStack(sizes).forward(vector_of(parameters), matrix_of(features)).col(0);
   return {answers.begin(), answers.end()};
 }
 
 double MultilayerPerceptron::loss(const FeatureMatrix& features, std::span<const double> values,
                                   std::vector<double>* gradient) const {
-  if (gradient != nullptr) gradient->assign(parameters.size(), 0.0);
-  return loss_of(layers_of(sizes), parameters.data(), matrix_of(features), vector_of(values),
-                 gradient == nullptr ? nullptr : gradient->data());
+  VectorXd slope;
+  const double loss = loss_of(DenseStack(sizes), vector_of(parameters), matrix_of(features), vector_of(values),
+                              gradient == nullptr ? nullptr : &slope);
+  if (gradient != nullptr) gradient->assign(slope.begin(), slope.end());
+  return loss;
 }
 
 namespace {
@@ -135,61 +79,56 @@ class Perceptron final : public Predictor {
     std::vector<int64_t> sizes = {x.cols()};
     sizes.insert(sizes.end(), hidden_.begin(), hidden_.end());
     sizes.push_back(1);
-    network_ = MultilayerPerceptron::draw(std::move(sizes), random);
+    stack_ = DenseStack(sizes);
+    theta_.resize(stack_.end());
+    stack_.draw(theta_, random);
     if (spread_ > 0) train(x, y, random);
   }
 
   std::vector<Prediction> predict(const Examples& examples) const override {
-    NACRE_CHECK(!network_.sizes.empty(), "predict() comes after fit()");
+    NACRE_CHECK(!stack_.layers().empty(), "predict() comes after fit()");
     const FeatureMatrix& features = examples.features;
     std::vector<Prediction> result(features.rows(), {.mean = center_});
     if (features.rows() == 0) return result;
-    NACRE_CHECK(static_cast<int64_t>(features.columns) == network_.sizes[0], "as many features as in fit()");
+    NACRE_CHECK(static_cast<Eigen::Index>(features.columns) == shift_.size(), "as many features as in fit()");
     if (spread_ == 0) return result;
     const MatrixXd x = (matrix_of(features).rowwise() - shift_.transpose()) * scale_.cwiseInverse().asDiagonal();
-    const VectorXd answers = forward(layers_of(network_.sizes), network_.parameters.data(), x, nullptr, nullptr);
+    const VectorXd answers = stack_.forward(theta_, x).col(0);
     for (Eigen::Index i = 0; i < answers.size(); ++i)
       result[static_cast<size_t>(i)].mean = center_ + spread_ * answers[i];
     return result;
   }
 
   Json statistics() const override {
-    return {{"parameters", network_.parameters.size()}, {"training_error", spread_ * std::sqrt(2 * training_loss_)}};
+    return {{"parameters", stack_.end()}, {"training_error", spread_ * std::sqrt(2 * training_loss_)}};
   }
 
  private:
   void train(const MatrixXd& x, const VectorXd& y, Random& random) {
-    const std::vector<Layer> layers = layers_of(network_.sizes);
-    Eigen::Map<VectorXd> theta(network_.parameters.data(), static_cast<Eigen::Index>(network_.parameters.size()));
-    VectorXd gradient = VectorXd::Zero(theta.size()), first = gradient, second = gradient, decayed = gradient;
-    for (const Layer& layer : layers) decayed.segment(layer.weights, layer.biases - layer.weights).setOnes();
     const auto n = static_cast<size_t>(x.rows());
     const size_t batch = std::min(batch_, n), batches = n / batch;
-    const double steps = static_cast<double>(epochs_) * static_cast<double>(batches);
-    double power_1 = 1, power_2 = 1, step = 0;
+    const int64_t steps = epochs_ * static_cast<int64_t>(batches);
+    Adam adam(theta_.size());
+    VectorXd gradient;
+    int64_t step = 0;
     for (int64_t epoch = 0; epoch < epochs_; ++epoch) {
       const std::vector<int64_t> order = random.permutation(static_cast<int64_t>(n));
       for (size_t b = 0; b < batches; ++b) {
-        const std::vector<int64_t> rows(order.begin() + static_cast<std::ptrdiff_t>(b * batch),
-                                        order.begin() + static_cast<std::ptrdiff_t>((b + 1) * batch));
-        loss_of(layers, theta.data(), x(rows, Eigen::all), y(rows), gradient.data());
-        const double rate = learning_rate_ * (1 + std::cos(std::numbers::pi * step++ / steps)) / 2;
-        first = 0.9 * first + 0.1 * gradient;
-        second = 0.999 * second + 0.001 * gradient.cwiseAbs2();
-        power_1 *= 0.9;
-        power_2 *= 0.999;
-        theta.array() -= rate * ((first.array() / (1 - power_1)) / ((second.array() / (1 - power_2)).sqrt() + 1e-8) +
-                                 weight_decay_ * decayed.array() * theta.array());
+        const auto rows = std::span(order).subspan(b * batch, batch);
+        loss_of(stack_, theta_, rows_of(x, rows), rows_of(y, rows).col(0), &gradient);
+        adam.begin_step();
+        adam.move(stack_, theta_, gradient, cosine_rate(learning_rate_, step++, steps), weight_decay_);
       }
     }
-    training_loss_ = loss_of(layers, theta.data(), x, y, nullptr);
+    training_loss_ = loss_of(stack_, theta_, x, y, nullptr);
   }
 
   const std::vector<int64_t> hidden_;
   const int64_t epochs_;
   const size_t batch_;
   const double learning_rate_, weight_decay_;
-  MultilayerPerceptron network_;
+  DenseStack stack_;
+  VectorXd theta_;
   VectorXd shift_, scale_;  // of the features
   double center_ = 0, spread_ = 0;
   double training_loss_ = 0;

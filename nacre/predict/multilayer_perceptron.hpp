@@ -15,8 +15,7 @@ struct MultilayerPerceptron {
   std::vector<int64_t> sizes;      // inputs, hidden layers, 1
   std::vector<double> parameters;  // W_0 [in, out] column by column, b_0, W_1, ...
 
-  static int64_t parameter_count(std::span<const int64_t> sizes);
-  // Weights normal with variance 2 / inputs, biases 0.
+  // Weights normal with variance 2 / inputs, of the last layer 1 / inputs; biases 0.
   static MultilayerPerceptron draw(std::vector<int64_t> sizes, Random& random);
 
   std::vector<double> predict(const FeatureMatrix& features) const;

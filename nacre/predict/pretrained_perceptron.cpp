@@ -1,136 +1,49 @@
 #include "nacre/predict/pretrained_perceptron.hpp"
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
 #include "nacre/base/error.hpp"
+#include "nacre/predict/dense_network.hpp"
+#include "nacre/predict/linear_algebra.hpp"
 
 namespace nacre {
 namespace {
 
-using Eigen::ArrayXXd;
 using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-// Where a layer's weights [in, out] and biases lie among the parameters.
-struct Layer {
-  Index inputs = 0, outputs = 0, weights = 0, biases = 0;
-  bool activated = false;
-};
-
-ArrayXXd gate_of(const MatrixXd& z) { return 1 / (1 + (-z.array()).exp()); }
-
-MatrixXd matrix_of(const FeatureMatrix& features, Index rows) {
-  MatrixXd matrix(rows, static_cast<Index>(features.columns));
-  for (Index i = 0; i < rows; ++i) {
-    for (Index j = 0; j < matrix.cols(); ++j)
-      matrix(i, j) = features.values[static_cast<size_t>(i * matrix.cols() + j)];
-  }
-  return matrix;
+// Also of features without columns.
+MatrixXd recipes_of(const FeatureMatrix& features, Index rows) {
+  return features.columns == 0 ? MatrixXd(rows, 0) : matrix_of(features);
 }
 
-MatrixXd rows_of(const MatrixXd& all, std::span<const int64_t> rows) {
-  MatrixXd some(static_cast<Index>(rows.size()), all.cols());
-  for (size_t i = 0; i < rows.size(); ++i) some.row(static_cast<Index>(i)) = all.row(rows[i]);
-  return some;
+MatrixXd beside(const MatrixXd& left, const MatrixXd& right) {
+  MatrixXd both(left.rows(), left.cols() + right.cols());
+  both << left, right;
+  return both;
 }
-
-// Mean and scale by which a column is brought to mean 0 and deviation 1.
-struct Standard {
-  double mean = 0, scale = 1;
-};
-
-Standard standard_of(const VectorXd& column) {
-  const double mean = column.mean();
-  const double deviation = std::sqrt((column.array() - mean).square().mean());
-  return {mean, deviation > 1e-12 ? deviation : 1};
-}
-
-// Kingma and Ba, ICLR 2015.
-class Adam {
- public:
-  explicit Adam(Index size) : first_(VectorXd::Zero(size)), second_(VectorXd::Zero(size)) {}
-  void begin_step() { ++steps_; }
-  // Moves the parameters in [begin, end).
-  void move(VectorXd& parameters, const VectorXd& gradient, double rate, Index begin, Index end) {
-    const double correction = std::sqrt(1 - std::pow(0.999, steps_)) / (1 - std::pow(0.9, steps_));
-    const Index count = end - begin;
-    auto m = first_.segment(begin, count);
-    auto v = second_.segment(begin, count);
-    const auto g = gradient.segment(begin, count);
-    m = 0.9 * m + 0.1 * g;
-    v = 0.999 * v + 0.001 * g.cwiseProduct(g);
-    parameters.segment(begin, count).array() -= rate * correction * m.array() / (v.array().sqrt() + 1e-8);
-  }
-
- private:
-  VectorXd first_, second_;
-  int steps_ = 0;
-};
 
 }  // namespace
 
 struct PretrainedPerceptron::Network {
   Index architecture_inputs = 0, recipe_inputs = 0, proxies = 0;
-  std::vector<Layer> encoder, proxy_head, accuracy_head;
-  VectorXd parameters;  // encoder, then proxy head, then accuracy head
+  DenseStack encoder, proxy_head, accuracy_head;  // in this order among the parameters
+  VectorXd parameters;
   VectorXd pretrained;  // what a fit starts from
-  Index encoder_end = 0, proxy_end = 0;
   std::vector<Standard> proxy_standard;
   Standard value_standard;
-
-  // What a pass through layers leaves for the way back.
-  struct Tape {
-    std::vector<MatrixXd> inputs, sums;
-  };
-
-  MatrixXd forward(const std::vector<Layer>& layers, MatrixXd a, Tape* tape) const {
-    for (const Layer& layer : layers) {
-      const Eigen::Map<const MatrixXd> weights(parameters.data() + layer.weights, layer.inputs, layer.outputs);
-      const Eigen::Map<const VectorXd> biases(parameters.data() + layer.biases, layer.outputs);
-      MatrixXd z = (a * weights).rowwise() + biases.transpose();
-      if (tape != nullptr) {
-        tape->inputs.push_back(std::move(a));
-        tape->sums.push_back(z);
-      }
-      a = layer.activated ? MatrixXd(z.array() * gate_of(z)) : std::move(z);
-    }
-    return a;
-  }
-
-  // Gradient of the parameters, added; returns that of the inputs.
-  MatrixXd backward(const std::vector<Layer>& layers, const Tape& tape, MatrixXd pull, VectorXd& gradient) const {
-    for (size_t l = layers.size(); l-- > 0;) {
-      const Layer& layer = layers[l];
-      if (layer.activated) {
-        const ArrayXXd gate = gate_of(tape.sums[l]);
-        pull = (pull.array() * gate * (1 + tape.sums[l].array() * (1 - gate))).matrix();
-      }
-      Eigen::Map<MatrixXd>(gradient.data() + layer.weights, layer.inputs, layer.outputs) +=
-          tape.inputs[l].transpose() * pull;
-      Eigen::Map<VectorXd>(gradient.data() + layer.biases, layer.outputs) += pull.colwise().sum().transpose();
-      const Eigen::Map<const MatrixXd> weights(parameters.data() + layer.weights, layer.inputs, layer.outputs);
-      pull = (pull * weights.transpose()).eval();
-    }
-    return pull;
-  }
-
-  static MatrixXd beside(const MatrixXd& left, const MatrixXd& right) {
-    MatrixXd both(left.rows(), left.cols() + right.cols());
-    both << left, right;
-    return both;
-  }
 
   // Mean Huber loss on standardized values.
   double accuracy_loss(const MatrixXd& x, const MatrixXd& recipe, const VectorXd& y, double huber, bool into_encoder,
                        VectorXd* gradient) const {
-    Tape encoder_tape, head_tape;
+    DenseStack::Tape encoder_tape, head_tape;
     const bool back = gradient != nullptr;
-    const MatrixXd code = forward(encoder, x, back ? &encoder_tape : nullptr);
-    const VectorXd off = forward(accuracy_head, beside(code, recipe), back ? &head_tape : nullptr).col(0) - y;
+    const MatrixXd code = encoder.forward(parameters, x, back ? &encoder_tape : nullptr);
+    const VectorXd off =
+        accuracy_head.forward(parameters, beside(code, recipe), back ? &head_tape : nullptr).col(0) - y;
     const auto n = static_cast<double>(off.size());
     double loss = 0;
     MatrixXd pull(off.size(), 1);
@@ -141,28 +54,21 @@ struct PretrainedPerceptron::Network {
     }
     if (back) {
       *gradient = VectorXd::Zero(parameters.size());
-      const MatrixXd inner = backward(accuracy_head, head_tape, pull, *gradient);
-      if (into_encoder) backward(encoder, encoder_tape, inner.leftCols(code.cols()), *gradient);
+      const MatrixXd inner = accuracy_head.backward(parameters, head_tape, pull, gradient, into_encoder);
+      if (into_encoder) encoder.backward(parameters, encoder_tape, inner.leftCols(code.cols()), gradient, false);
     }
     return loss;
   }
 
   double proxy_loss(const MatrixXd& x, const MatrixXd& y, VectorXd& gradient) const {
-    Tape encoder_tape, head_tape;
-    const MatrixXd code = forward(encoder, x, &encoder_tape);
-    const MatrixXd off = forward(proxy_head, code, &head_tape) - y;
+    DenseStack::Tape encoder_tape, head_tape;
+    const MatrixXd code = encoder.forward(parameters, x, &encoder_tape);
+    const MatrixXd off = proxy_head.forward(parameters, code, &head_tape) - y;
     const auto n = static_cast<double>(off.size());
     gradient = VectorXd::Zero(parameters.size());
-    backward(encoder, encoder_tape, backward(proxy_head, head_tape, off / n, gradient), gradient);
+    encoder.backward(parameters, encoder_tape, proxy_head.backward(parameters, head_tape, off / n, &gradient),
+                     &gradient, false);
     return 0.5 * off.squaredNorm() / n;
-  }
-
-  void draw(const std::vector<Layer>& layers, Random& random) {
-    for (const Layer& layer : layers) {
-      const double scale = std::sqrt((layer.activated ? 2.0 : 1.0) / static_cast<double>(layer.inputs));
-      for (Index i = 0; i < layer.inputs * layer.outputs; ++i) parameters[layer.weights + i] = scale * random.normal();
-      parameters.segment(layer.biases, layer.outputs).setZero();
-    }
   }
 };
 
@@ -174,21 +80,14 @@ PretrainedPerceptron::PretrainedPerceptron(int64_t architecture_inputs, int64_t 
   n.architecture_inputs = architecture_inputs;
   n.recipe_inputs = recipe_inputs;
   n.proxies = proxies;
-  Index place = 0;
-  const auto add = [&](std::vector<Layer>& layers, Index inputs, Index outputs, bool activated) {
-    layers.push_back({inputs, outputs, place, place + inputs * outputs, activated});
-    place = layers.back().biases + outputs;
-  };
-  const Index hidden = settings.hidden;
-  add(n.encoder, architecture_inputs, hidden, true);
-  add(n.encoder, hidden, hidden, true);
-  n.encoder_end = place;
-  if (proxies > 0) add(n.proxy_head, hidden, proxies, false);
-  n.proxy_end = place;
-  add(n.accuracy_head, hidden + recipe_inputs, hidden, true);
-  add(n.accuracy_head, hidden, 1, false);
-  n.parameters = VectorXd::Zero(place);
-  for (const std::vector<Layer>* layers : {&n.encoder, &n.proxy_head, &n.accuracy_head}) n.draw(*layers, random);
+  using Sizes = std::vector<int64_t>;
+  const int64_t hidden = settings.hidden;
+  n.encoder = DenseStack(Sizes{architecture_inputs, hidden, hidden}, 0, true);
+  if (proxies > 0) n.proxy_head = DenseStack(Sizes{hidden, proxies}, n.encoder.end());
+  const Index rest = proxies > 0 ? n.proxy_head.end() : n.encoder.end();
+  n.accuracy_head = DenseStack(Sizes{hidden + recipe_inputs, hidden, 1}, rest);
+  n.parameters.resize(n.accuracy_head.end());
+  for (const DenseStack* stack : {&n.encoder, &n.proxy_head, &n.accuracy_head}) stack->draw(n.parameters, random);
   n.pretrained = n.parameters;
   n.proxy_standard.resize(static_cast<size_t>(proxies));
 }
@@ -202,7 +101,7 @@ void PretrainedPerceptron::pretrain(const FeatureMatrix& architectures, std::spa
   Network& n = *network_;
   const auto rows = static_cast<Index>(architectures.rows());
   NACRE_CHECK(n.proxies > 0 && rows > 0 && static_cast<Index>(proxies.size()) == rows * n.proxies);
-  const MatrixXd x = matrix_of(architectures, rows);
+  const MatrixXd x = matrix_of(architectures);
   MatrixXd y(rows, n.proxies);
   for (Index i = 0; i < y.size(); ++i) y(i / n.proxies, i % n.proxies) = proxies[static_cast<size_t>(i)];
   for (Index j = 0; j < n.proxies; ++j) {
@@ -217,13 +116,12 @@ void PretrainedPerceptron::pretrain(const FeatureMatrix& architectures, std::spa
   const auto batch = static_cast<size_t>(4 * settings_.batch_size);
   for (int64_t epoch = 0; epoch < epochs; ++epoch) {
     random.shuffle(std::span(order));
-    const double share = static_cast<double>(epoch) / static_cast<double>(epochs);
-    const double rate = settings_.learning_rate * 0.5 * (1 + std::cos(3.141592653589793 * share));
+    const double rate = cosine_rate(settings_.learning_rate, epoch, epochs);
     for (size_t begin = 0; begin < order.size(); begin += batch) {
       const std::span<const int64_t> some = std::span(order).subspan(begin, std::min(batch, order.size() - begin));
       n.proxy_loss(rows_of(x, some), rows_of(y, some), gradient);
       adam.begin_step();
-      adam.move(n.parameters, gradient, rate, 0, n.proxy_end);
+      adam.move(n.parameters, gradient, rate, 0, n.proxy_head.end());
     }
   }
   n.pretrained = n.parameters;
@@ -235,7 +133,7 @@ void PretrainedPerceptron::fit(const FeatureMatrix& architectures, const Feature
   const auto rows = static_cast<Index>(values.size());
   NACRE_CHECK(rows > 0 && static_cast<Index>(architectures.rows()) == rows);
   n.parameters = n.pretrained;
-  const MatrixXd x = matrix_of(architectures, rows), recipe = matrix_of(recipes, rows);
+  const MatrixXd x = matrix_of(architectures), recipe = recipes_of(recipes, rows);
   VectorXd y = Eigen::Map<const VectorXd>(values.data(), rows);
   n.value_standard = standard_of(y);
   y = ((y.array() - n.value_standard.mean) / n.value_standard.scale).matrix();
@@ -256,8 +154,8 @@ void PretrainedPerceptron::fit(const FeatureMatrix& architectures, const Feature
       n.accuracy_loss(rows_of(x, some), rows_of(recipe, some), rows_of(y, some).col(0), settings_.huber, joint,
                       &gradient);
       adam.begin_step();
-      if (joint) adam.move(n.parameters, gradient, rate, 0, n.encoder_end);
-      adam.move(n.parameters, gradient, rate, n.proxy_end, n.parameters.size());
+      if (joint) adam.move(n.encoder, n.parameters, gradient, rate, 0);
+      adam.move(n.accuracy_head, n.parameters, gradient, rate, 0);
     }
   };
   phase(settings_.frozen_epochs, settings_.learning_rate, false);
@@ -268,8 +166,8 @@ std::vector<double> PretrainedPerceptron::predict(const FeatureMatrix& architect
                                                   const FeatureMatrix& recipes) const {
   const Network& n = *network_;
   const auto rows = static_cast<Index>(architectures.rows());
-  const MatrixXd code = n.forward(n.encoder, matrix_of(architectures, rows), nullptr);
-  const VectorXd y = n.forward(n.accuracy_head, Network::beside(code, matrix_of(recipes, rows)), nullptr).col(0);
+  const MatrixXd code = n.encoder.forward(n.parameters, matrix_of(architectures));
+  const VectorXd y = n.accuracy_head.forward(n.parameters, beside(code, recipes_of(recipes, rows))).col(0);
   std::vector<double> values(static_cast<size_t>(rows));
   for (Index i = 0; i < rows; ++i)
     values[static_cast<size_t>(i)] = y[i] * n.value_standard.scale + n.value_standard.mean;
@@ -279,7 +177,8 @@ std::vector<double> PretrainedPerceptron::predict(const FeatureMatrix& architect
 std::vector<double> PretrainedPerceptron::predict_proxies(const FeatureMatrix& architectures) const {
   const Network& n = *network_;
   const auto rows = static_cast<Index>(architectures.rows());
-  const MatrixXd y = n.forward(n.proxy_head, n.forward(n.encoder, matrix_of(architectures, rows), nullptr), nullptr);
+  const MatrixXd code = n.encoder.forward(n.parameters, matrix_of(architectures));
+  const MatrixXd y = n.proxy_head.forward(n.parameters, code);
   std::vector<double> values;
   for (Index i = 0; i < rows; ++i) {
     for (Index j = 0; j < n.proxies; ++j) {
@@ -291,7 +190,7 @@ std::vector<double> PretrainedPerceptron::predict_proxies(const FeatureMatrix& a
 }
 
 std::vector<double> PretrainedPerceptron::encoder_parameters() const {
-  return {network_->parameters.data(), network_->parameters.data() + network_->encoder_end};
+  return {network_->parameters.data(), network_->parameters.data() + network_->encoder.end()};
 }
 
 std::vector<double> PretrainedPerceptron::parameters() const {
@@ -307,7 +206,7 @@ double PretrainedPerceptron::accuracy_loss(const FeatureMatrix& architectures, c
                                            std::span<const double> values, std::vector<double>* gradient) const {
   const auto rows = static_cast<Index>(values.size());
   VectorXd slope;
-  const double loss = network_->accuracy_loss(matrix_of(architectures, rows), matrix_of(recipes, rows),
+  const double loss = network_->accuracy_loss(matrix_of(architectures), recipes_of(recipes, rows),
                                               Eigen::Map<const VectorXd>(values.data(), rows), settings_.huber, true,
                                               gradient != nullptr ? &slope : nullptr);
   if (gradient != nullptr) gradient->assign(slope.data(), slope.data() + slope.size());
