@@ -1,5 +1,6 @@
 #include "nacre/space/blocks.hpp"
 
+#include <array>
 #include <limits>
 
 #include "nacre/ir/tensor.hpp"
@@ -73,15 +74,34 @@ ValueId activated_convolution(std::string_view name, GraphBuilder& builder, Valu
                                                       {.kernel = kernel, .stride = stride}));
 }
 
-ValueId factorized_reduce(std::string_view name, GraphBuilder& builder, ValueId x, int64_t channels) {
+namespace {
+
+// 1x1 of stride 2; where a side was odd, the shifted image ends in zeros, so that both halves have as many places.
+ValueId odd_pixels(GraphBuilder& builder, ValueId shifted, int64_t channels, std::array<int64_t, 2> zeros) {
+  if (zeros[0] == 0 && zeros[1] == 0) return builder.convolution("odd", shifted, channels, {.kernel = 1, .stride = 2});
+  const auto scope = builder.scope("odd");
+  const ValueId weight = builder.parameter("weight", {channels, builder.channels(shifted), 1, 1},
+                                           {Distribution::Kind::kaiming_normal_fan_out, 1.4142135623730951});
+  return builder.node("Conv", {shifted, weight},
+                      {{"kernel_shape", std::vector<int64_t>{1, 1}},
+                       {"pads", std::vector<int64_t>{0, 0, zeros[0], zeros[1]}},
+                       {"strides", std::vector<int64_t>{2, 2}}});
+}
+
+}  // namespace
+
+ValueId factorized_reduce(std::string_view name, GraphBuilder& builder, ValueId x, int64_t channels, int64_t stride,
+                          Activation activation) {
   const auto scope = builder.scope(name);
-  const ValueId active = builder.activation(x, Activation::relu);
+  const ValueId active = builder.activation(x, activation);
+  if (stride == 1) return builder.batch_norm("bn", builder.convolution("all", active, channels, {.kernel = 1}));
   const int64_t end = std::numeric_limits<int64_t>::max();
   const ValueId shifted = builder.node("Slice", {active, builder.constant(Tensor::of<int64_t>({2}, {1, 1}), "starts"),
                                                  builder.constant(Tensor::of<int64_t>({2}, {end, end}), "ends"),
                                                  builder.constant(Tensor::of<int64_t>({2}, {2, 3}), "axes")});
   const ValueId even = builder.convolution("even", active, channels / 2, {.kernel = 1, .stride = 2});
-  const ValueId odd = builder.convolution("odd", shifted, channels - channels / 2, {.kernel = 1, .stride = 2});
+  const ValueId odd =
+      odd_pixels(builder, shifted, channels - channels / 2, {builder.extent(x, 2) % 2, builder.extent(x, 3) % 2});
   return builder.batch_norm("bn", builder.node("Concat", {even, odd}, {{"axis", int64_t{1}}}));
 }
 

@@ -43,9 +43,11 @@ ValueId bottleneck_block(Chooser& choose, GraphBuilder& builder, ValueId x, cons
 // ReLU, convolution, batch-norm: the order of cell spaces. Enters the scope `name`.
 ValueId activated_convolution(std::string_view name, GraphBuilder& builder, ValueId x, int64_t channels, int64_t kernel,
                               int64_t stride = 1);
-// Half the side without losing every second pixel: one half of the channels sees the even pixels, the other the odd ones; ReLU
-// before, batch-norm after (DARTS, Liu et al., arXiv 1806.09055). Enters the scope `name`.
-ValueId factorized_reduce(std::string_view name, GraphBuilder& builder, ValueId x, int64_t channels);
+// Half the side, rounded up, without losing every second pixel: one half of the channels sees the even pixels, the other the
+// odd ones (zeros beyond an odd side); batch-norm after (NASNet, Zoph et al., arXiv 1707.07012; DARTS, Liu et al., arXiv
+// 1806.09055). With stride 1 a 1x1 convolution with batch-norm. Enters the scope `name`.
+ValueId factorized_reduce(std::string_view name, GraphBuilder& builder, ValueId x, int64_t channels, int64_t stride = 2,
+                          Activation activation = Activation::relu);
 
 // Global average, flattened: [N, C, H, W] to [N, C].
 ValueId pooled_features(Chooser& choose, GraphBuilder& builder, ValueId x);

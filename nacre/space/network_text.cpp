@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "nacre/space/spaces/darts.hpp"
+#include "nacre/space/spaces/cell_genotype.hpp"
 #include "nacre/space/spaces/fbnetv3.hpp"
 #include "nacre/space/spaces/mbconv.hpp"
 #include "nacre/space/spaces/nasbench201.hpp"
@@ -86,6 +86,11 @@ Decisions from_nasbench201(const Space& space, const std::string& text) {
   return decisions;
 }
 
+// Recipe decisions are no part of a genotype.
+bool has_cells(const Space& space) {
+  return space.name() == "darts" || space.name() == "nasnet" || space.name() == "eeea";
+}
+
 }  // namespace
 
 Decisions decisions_from_text(const Space& space, const std::string& text) {
@@ -94,7 +99,7 @@ Decisions decisions_from_text(const Space& space, const std::string& text) {
                         : are_indices(text)                 ? from_indices(trace, text)
                         : space.name() == "mbconv"          ? mbconv_decisions(space, text)
                         : space.name() == "nasbench201"     ? from_nasbench201(space, text)
-                        : space.name() == "darts"           ? darts_decisions(space, text)
+                        : has_cells(space)                  ? genotype_decisions(cell_grammar_of(space), text)
                         : space.name() == "fbnetv3"         ? fbnetv3_decisions(space, text)
                         : space.name() == "super_blocks"    ? super_block_decisions(space, text)
                                                             : from_labels(trace, text);
@@ -102,6 +107,10 @@ Decisions decisions_from_text(const Space& space, const std::string& text) {
     throw UserError("network: '" + text + "' leaves decisions of space '" + space.name() +
                     "' open, or makes unused ones");
   return decisions;
+}
+
+std::string text_of_network(const Space& space, const Decisions& decisions) {
+  return has_cells(space) ? genotype_text(cell_grammar_of(space), decisions) : space.trace().text(decisions);
 }
 
 }  // namespace nacre

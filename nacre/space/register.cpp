@@ -1,6 +1,7 @@
 #include "nacre/space/space.hpp"
 #include "nacre/space/spaces/accel_nasbench.hpp"
 #include "nacre/space/spaces/darts.hpp"
+#include "nacre/space/spaces/eeea.hpp"
 #include "nacre/space/spaces/elastic_onnx.hpp"
 #include "nacre/space/spaces/fbnetv3.hpp"
 #include "nacre/space/spaces/mbconv.hpp"
@@ -8,6 +9,7 @@
 #include "nacre/space/spaces/nasbench101.hpp"
 #include "nacre/space/spaces/nasbench201.hpp"
 #include "nacre/space/spaces/nasbench_macro.hpp"
+#include "nacre/space/spaces/nasnet.hpp"
 #include "nacre/space/spaces/nats_size.hpp"
 #include "nacre/space/spaces/resnet.hpp"
 #include "nacre/space/spaces/super_blocks.hpp"
@@ -30,6 +32,8 @@ const Registry<SpaceFactory>& space_registry() {
     registry.add(transnas101_macro_record(), make_transnas101_macro_space);
     registry.add(accel_nasbench_record(), make_accel_nasbench_space);
     registry.add(darts_record(), make_darts_space);
+    registry.add(nasnet_record(), make_nasnet_space);
+    registry.add(eeea_record(), make_eeea_space);
     registry.add(fbnetv3_record(), make_fbnetv3_space);
     registry.add(super_blocks_record(), make_super_blocks_space);
     registry.add(elastic_onnx_record(), make_elastic_onnx_space);

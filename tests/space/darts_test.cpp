@@ -1,10 +1,9 @@
 // The DARTS space: size, golden counts of published networks, genotypes; and networks as text in every space.
-#include "nacre/space/spaces/darts.hpp"
+#include "nacre/space/network_text.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "nacre/space/network_text.hpp"
 #include "nacre/space/spaces/mbconv.hpp"
 #include "nacre/space/spaces/nasbench201.hpp"
 #include "space_context.hpp"
@@ -38,15 +37,15 @@ TEST(DartsSpaceTest, CountIsTheProductOverNodes) {
 // Parameters as the reference code logs them (without auxiliary head).
 TEST(DartsSpaceTest, PublishedNetworksHaveTheirGoldenCounts) {
   const auto cifar = make_space("darts", space_context({3, 32, 32}, 10), "channels: 36\ncells: 20");
-  EXPECT_EQ(statistics_of(cifar->build(darts_decisions(*cifar, kPcDarts))).parameters, 3634678);
+  EXPECT_EQ(statistics_of(cifar->build(decisions_from_text(*cifar, kPcDarts))).parameters, 3634678);
   const auto imagenet =
       make_space("darts", space_context({3, 224, 224}, 1000), "channels: 48\ncells: 14\nstem: imagenet");
-  EXPECT_EQ(statistics_of(imagenet->build(darts_decisions(*imagenet, kPcDarts))).parameters, 5270560);
+  EXPECT_EQ(statistics_of(imagenet->build(decisions_from_text(*imagenet, kPcDarts))).parameters, 5270560);
 }
 
 TEST(DartsSpaceTest, GenotypesNameExactlyWhatIsBuilt) {
   const auto space = make_space("darts", space_context({3, 32, 32}, 10), "cells: 3\nchannels: 4");
-  const Decisions decisions = darts_decisions(*space, kPcDarts);
+  const Decisions decisions = decisions_from_text(*space, kPcDarts);
   EXPECT_TRUE(space->trace().is_complete(decisions));
   EXPECT_THAT(space->trace().text(decisions),
               testing::AllOf(HasSubstr("normal/node1/inputs=0+1"), HasSubstr("normal/node1/from0/op=sep3")));
@@ -56,12 +55,14 @@ TEST(DartsSpaceTest, GenotypesNameExactlyWhatIsBuilt) {
 
 TEST(DartsSpaceTest, MalformedGenotypesAreRefused) {
   const auto space = make_space("darts", space_context({3, 32, 32}, 10), "cells: 3\nchannels: 4\nnodes: 1");
-  EXPECT_THAT(error_of([&] { darts_decisions(*space, "sep3 0, sep3 1"); }), HasSubstr("with a / between"));
-  EXPECT_THAT(error_of([&] { darts_decisions(*space, "sep3 0, sep3 0 / sep3 0, sep3 1"); }), HasSubstr("one input"));
-  EXPECT_THAT(error_of([&] { darts_decisions(*space, "sep3 0, sep3 2 / sep3 0, sep3 1"); }),
+  EXPECT_THAT(error_of([&] { decisions_from_text(*space, "sep3 0, sep3 1"); }), HasSubstr("with a / between"));
+  EXPECT_THAT(error_of([&] { decisions_from_text(*space, "sep3 0, sep3 0 / sep3 0, sep3 1"); }),
+              HasSubstr("one input"));
+  EXPECT_THAT(error_of([&] { decisions_from_text(*space, "sep3 0, sep3 2 / sep3 0, sep3 1"); }),
               HasSubstr("inputs 0 .. 1, found 2"));
-  EXPECT_THAT(error_of([&] { darts_decisions(*space, "sep4 0, sep3 1 / sep3 0, sep3 1"); }), HasSubstr("did you mean"));
-  EXPECT_THAT(error_of([&] { darts_decisions(*space, "sep3 0 / sep3 0, sep3 1"); }), HasSubstr("two edges"));
+  EXPECT_THAT(error_of([&] { decisions_from_text(*space, "sep4 0, sep3 1 / sep3 0, sep3 1"); }),
+              HasSubstr("did you mean"));
+  EXPECT_THAT(error_of([&] { decisions_from_text(*space, "sep3 0 / sep3 0, sep3 1"); }), HasSubstr("two edges"));
 }
 
 TEST(DartsSpaceTest, OddSidesAreRefused) {
@@ -72,7 +73,8 @@ TEST(DartsSpaceTest, OddSidesAreRefused) {
 }
 
 TEST(NetworkText, LabelsAndIndicesAreTheDecisionsOfEverySpace) {
-  for (const char* kind : {"mbconv", "resnet", "mlp", "nasbench201", "darts", "super_blocks", "fbnetv3"}) {
+  for (const char* kind :
+       {"mbconv", "resnet", "mlp", "nasbench201", "darts", "nasnet", "eeea", "super_blocks", "fbnetv3"}) {
     SCOPED_TRACE(kind);
     const auto space = make_space(kind, space_context({3, 32, 32}, 10));
     Random random(7);

@@ -5,7 +5,7 @@
 #include <sstream>
 
 #include "nacre/base/error.hpp"
-#include "nacre/space/spaces/darts.hpp"
+#include "nacre/space/spaces/cell_genotype.hpp"
 #include "nacre/tables/benchmarks/benchmarks.hpp"
 #include "nacre/tables/stored_benchmark.hpp"
 
@@ -69,7 +69,7 @@ std::shared_ptr<const TabularBenchmark> make_nasbench301(const Options& options,
   const size_t architecture = table.column("arch");
   for (const size_t row : kept) {
     content.keys.emplace_back(table.text(row, architecture));
-    rows.push_back(darts_decisions(*content.space, genotype(content.keys.back(), table.origin())));
+    rows.push_back(genotype_decisions(cell_grammar_of(*content.space), genotype(content.keys.back(), table.origin())));
   }
   content.identity = files.identity("nasbench301/" + dataset, kReadingVersion);
   return std::make_shared<CodedBenchmark>(std::move(content), rows);
