@@ -8,6 +8,7 @@ const Registry<ProbeFactory>& probe_registry() {
     add_networks_probe(list);
     add_table_probe(list);
     add_ranked_table_probe(list);
+    add_untrained_probe(list);
     add_verb_probe(list);
     return list;
   }();
