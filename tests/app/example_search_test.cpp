@@ -16,15 +16,20 @@ using test::run_program;
 using test::Scratch;
 
 // Examples whose search takes seconds when it is cut short, beside examples/digits.yaml (end_to_end_test.cpp).
-class ExampleSearch : public testing::TestWithParam<std::string> {};
+struct Example {
+  std::string name;
+  std::string settings = "";  // so that six trials show the strategy at work
+};
+
+class ExampleSearch : public testing::TestWithParam<Example> {};
 
 TEST_P(ExampleSearch, RunsInShortForm) {
   const Scratch scratch;
   const std::filesystem::path folder = scratch.path() / "study";
-  const Outcome outcome = run_program("search examples/" + GetParam() +
+  const Outcome outcome = run_program("search examples/" + GetParam().name +
                                       ".yaml --set search.trials=6 --set train.epochs=1 --set search.workers=1 --set "
                                       "final.networks=1 --set output_dir='" +
-                                      folder.string() + "'");
+                                      folder.string() + "' " + GetParam().settings);
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   const Json front = parse_json(read_file(folder / "front.json"), "front.json");
   ASSERT_EQ(front["networks"].size(), 1u);
@@ -32,8 +37,10 @@ TEST_P(ExampleSearch, RunsInShortForm) {
   EXPECT_TRUE(front["networks"][0]["metrics"].contains("test_accuracy"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Digits, ExampleSearch, testing::Values("deepmad_digits", "nars_digits", "gbdt_nas"),
-                         [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Digits, ExampleSearch, testing::Values(Example{"deepmad_digits"}, Example{"nars_digits"},
+                                         Example{"gbdt_nas", "--set search.initial=4 --set search.batch=1"},
+                                         Example{"bayesian", "--set search.initial_samples=3"}),
+                         [](const auto& info) { return info.param.name; });
 
 }  // namespace
 }  // namespace nacre
