@@ -9,23 +9,43 @@ namespace nacre {
 
 DecisionDiffusion::DecisionDiffusion(const Trace& trace, Random& random, int64_t samples) : trace_(trace) {
   NACRE_CHECK(samples >= 1);
+  std::vector<Decisions> drawn;
+  for (int64_t i = 0; i < samples; ++i) drawn.push_back(trace.sample(random));
+  count(drawn);
+}
+
+DecisionDiffusion::DecisionDiffusion(const Trace& trace, std::span<const Decisions> examples,
+                                     const ScoreNetworkSettings& settings, Random& random)
+    : trace_(trace) {
+  count(examples);
+  std::vector<int64_t> alternatives;
+  for (const Row& row : rows_) alternatives.push_back(static_cast<int64_t>(row.count));
+  FeatureMatrix codes;
+  for (const Decisions& decisions : examples) codes.add(encode(decisions));
+  learned_.emplace(std::move(alternatives), settings, random);
+  learned_->fit(codes, random);
+}
+
+void DecisionDiffusion::count(std::span<const Decisions> examples) {
+  NACRE_CHECK(!examples.empty());
   std::vector<std::vector<double>> counts;
-  for (const TraceDecision& decision : trace.decisions()) {
+  for (const TraceDecision& decision : trace_.decisions()) {
     rows_.push_back({width_, decision.alternatives.size(), {}});
     width_ += decision.alternatives.size();
     counts.emplace_back(decision.alternatives.size() + 1, 0.0);
   }
-  for (int64_t i = 0; i < samples; ++i) {
-    const std::vector<int64_t> indices = trace.encode_indices(trace.sample(random));
+  for (const Decisions& decisions : examples) {
+    const std::vector<int64_t> indices = trace_.encode_indices(decisions);
     for (size_t d = 0; d < rows_.size(); ++d)
       ++counts[d][indices[d] < 0 ? rows_[d].count : static_cast<size_t>(indices[d])];
   }
+  const auto total = static_cast<double>(examples.size());
   for (size_t d = 0; d < rows_.size(); ++d) {
     Row& row = rows_[d];
     const bool always = counts[d].back() == 0;
     for (size_t a = 0; a <= row.count; ++a) {
       // An alternative that was never drawn is rare, not impossible.
-      const double share = (counts[d][a] + 0.5) / (static_cast<double>(samples) + 0.5 * static_cast<double>(row.count));
+      const double share = (counts[d][a] + 0.5) / (total + 0.5 * static_cast<double>(row.count));
       row.log_probability.push_back(a == row.count && always ? -INFINITY : std::log(share));
     }
   }
@@ -56,22 +76,27 @@ std::optional<Decisions> DecisionDiffusion::decode(std::span<const double> code)
   return decisions;
 }
 
-std::vector<double> DecisionDiffusion::score(std::span<const double> code, double sigma) const {
-  std::vector<double> result(width_);
+std::vector<double> DecisionDiffusion::score(std::span<const double> codes, double sigma) const {
+  NACRE_CHECK(codes.size() % width_ == 0 && sigma > 0);
+  if (learned_) return learned_->score(codes, sigma);
+  std::vector<double> result(codes.size());
   const double variance = sigma * sigma;
   std::vector<double> weights;
-  for (const Row& row : rows_) {
-    // log of p(alternative) N(x; e_a, sigma^2), without what all alternatives share: x . e_a = 2 x_a - sum x.
-    weights.assign(row.count + 1, 0);
-    double largest = -INFINITY;
-    for (size_t a = 0; a <= row.count; ++a) {
-      const double likeness = a < row.count ? 2 * code[row.begin + a] / variance : 0;
-      largest = std::max(largest, weights[a] = row.log_probability[a] + likeness);
+  for (size_t begin = 0; begin < codes.size(); begin += width_) {
+    for (const Row& row : rows_) {
+      const std::span<const double> code = codes.subspan(begin + row.begin, row.count);
+      // log of p(alternative) N(x; e_a, sigma^2), without what all alternatives share: x . e_a = 2 x_a - sum x.
+      weights.assign(row.count + 1, 0);
+      double largest = -INFINITY;
+      for (size_t a = 0; a <= row.count; ++a) {
+        const double likeness = a < row.count ? 2 * code[a] / variance : 0;
+        largest = std::max(largest, weights[a] = row.log_probability[a] + likeness);
+      }
+      double sum = 0;
+      for (double& weight : weights) sum += weight = std::exp(weight - largest);
+      for (size_t a = 0; a < row.count; ++a)
+        result[begin + row.begin + a] = (2 * weights[a] / sum - 1 - code[a]) / variance;
     }
-    double sum = 0;
-    for (double& weight : weights) sum += weight = std::exp(weight - largest);
-    for (size_t a = 0; a < row.count; ++a)
-      result[row.begin + a] = (2 * weights[a] / sum - 1 - code[row.begin + a]) / variance;
   }
   return result;
 }
@@ -83,11 +108,7 @@ std::vector<double> DecisionDiffusion::generate(size_t count, const Sampling& sa
   for (double& value : codes) value = sampling.largest_sigma * random.normal();
   const double growth = std::log(sampling.largest_sigma / sampling.least_sigma);
   const auto force = [&](double sigma) {
-    std::vector<double> total(codes.size());
-    for (size_t i = 0; i < count; ++i) {
-      const std::vector<double> one = score(std::span(codes).subspan(i * width_, width_), sigma);
-      std::ranges::copy(one, total.begin() + static_cast<std::ptrdiff_t>(i * width_));
-    }
+    std::vector<double> total = score(codes, sigma);
     if (guidance) {
       const std::vector<double> wanted = guidance(codes, sigma);
       for (size_t i = 0; i < total.size(); ++i) total[i] += wanted[i];

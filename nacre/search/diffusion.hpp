@@ -7,8 +7,8 @@
 //
 // A space is known, so the score of its noisy codes is too: the codes of a decision are few, their probabilities those of
 // uniform sampling over networks, and the score is (E[x_0 | x_t] - x_t) / sigma^2, a softmax-weighted mean. That is exact where
-// decisions are independent. The paper learns the score with a transformer instead, which a space of which only examples
-// are known needs.
+// decisions are independent. Where they are not, because only some networks are wanted (those within limits) or only
+// examples are known, the score is learned from examples, as in the paper (predict/score_network.hpp).
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "nacre/base/random.hpp"
+#include "nacre/predict/score_network.hpp"
 #include "nacre/space/trace.hpp"
 
 namespace nacre {
@@ -26,14 +27,17 @@ class DecisionDiffusion {
  public:
   // `trace` must outlive this. The probabilities of alternatives are counted on `samples` uniform networks.
   DecisionDiffusion(const Trace& trace, Random& random, int64_t samples = 4000);
+  // Of the networks of which these are examples, at least one: the score is learned.
+  DecisionDiffusion(const Trace& trace, std::span<const Decisions> examples, const ScoreNetworkSettings& settings,
+                    Random& random);
 
   size_t width() const { return width_; }
   std::vector<float> encode(const Decisions& decisions) const;
   // Nothing when a row has more than one alternative, or none where there always is one, or the rows contradict each other.
   std::optional<Decisions> decode(std::span<const double> code) const;
 
-  // d/dx log p_sigma(x) of one code, exact for independent decisions.
-  std::vector<double> score(std::span<const double> code, double sigma) const;
+  // d/dx log p_sigma(x) of codes, row-major [rows, width]: learned, or exact for independent decisions.
+  std::vector<double> score(std::span<const double> codes, double sigma) const;
 
   // Gradient of what is wanted by noisy codes, row-major [rows, width], at noise sigma; added to the score.
   using Guidance = std::function<std::vector<double>(std::span<const double> codes, double sigma)>;
@@ -51,9 +55,12 @@ class DecisionDiffusion {
     size_t begin = 0, count = 0;
     std::vector<double> log_probability;  // of the alternatives, then of none of them
   };
+  void count(std::span<const Decisions> examples);
+
   const Trace& trace_;
   std::vector<Row> rows_;
   size_t width_ = 0;
+  std::optional<ScoreNetwork> learned_;
 };
 
 }  // namespace nacre

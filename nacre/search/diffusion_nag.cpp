@@ -4,7 +4,7 @@
 // After `initial` uniform samples, rounds: a noise-aware predictor learns the ranks of what was evaluated; `generated` decision
 // sets are generated, guided by kappa times its gradient; those that are valid and new are ranked by a Gaussian process that
 // knows no noise, and the best `batch` are evaluated. When a round brings nothing new, kappa is halved. The score of the
-// space is exact (diffusion.hpp); the paper's is learned.
+// whole space is exact; that of its networks within the limits is learned from examples (diffusion.hpp).
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -21,6 +21,7 @@ namespace nacre {
 namespace {
 
 constexpr int kMostAttempts = 3;
+constexpr int64_t kMostDraws = 20;  // for one example within the limits
 
 // Ranks as values of a standard normal distribution, the least value the largest: no outlier counts for more than its rank.
 std::vector<double> normal_scores(const std::vector<double>& minimized) {
@@ -45,7 +46,11 @@ class DiffusionNag final : public Strategy {
         initial_(options.integer("initial")),
         generated_(options.integer("generated")),
         batch_(options.integer("batch")),
-        kappa_(options.real("kappa")) {
+        kappa_(options.real("kappa")),
+        learned_(options.text("score") == "learned"),
+        examples_(options.integer("examples")),
+        build_(context.build),
+        costs_(context.costs) {
     sampling_.steps = options.integer("steps");
     sampling_.corrector = options.text("sampler") == "predictor_corrector";
   }
@@ -77,14 +82,17 @@ class DiffusionNag final : public Strategy {
             {"rounds", rounds_},
             {"generated", generated_so_far_},
             {"valid", valid_so_far_},
-            {"kappa", kappa_}};
+            {"beyond_limits", beyond_so_far_},
+            {"kappa", kappa_},
+            {"examples_within_limits", learned_from_},
+            {"examples_beyond_limits", examples_rejected_}};
   }
 
  private:
   void generate(Random& random) {
     fitted_on_ = told_.size();
     ++rounds_;
-    if (!diffusion_) diffusion_.emplace(trace_, random);
+    if (!diffusion_) learn_space(random);
     Examples examples;
     for (const Decisions& decisions : told_) examples.features.add(diffusion_->encode(decisions));
     const std::vector<double> wanted = normal_scores(values_);
@@ -109,7 +117,39 @@ class DiffusionNag final : public Strategy {
     for (size_t i = 0; i < std::min(order.size(), batch); ++i) queue_.push_back(fresh[order[i]]);
   }
 
-  // Valid, and neither proposed before nor twice. When there are too few, guided less.
+  // The score of the whole space, or of what lies within those limits that can be judged before anything is trained.
+  void learn_space(Random& random) {
+    if (!learned_) {
+      diffusion_.emplace(trace_, random);
+      return;
+    }
+    std::vector<Decisions> within;
+    for (int64_t i = 0; i < kMostDraws * examples_ && std::ssize(within) < examples_; ++i) {
+      Decisions drawn = trace_.sample(random);
+      if (is_beyond_limits(drawn)) {
+        ++examples_rejected_;
+      } else {
+        within.push_back(std::move(drawn));
+      }
+    }
+    learned_from_ = std::ssize(within);
+    if (within.empty()) {  // no example: the limits are left to the evaluation
+      diffusion_.emplace(trace_, random);
+    } else {
+      diffusion_.emplace(trace_, within, ScoreNetworkSettings{}, random);
+    }
+  }
+
+  bool is_beyond_limits(const Decisions& decisions) const {
+    if (objectives_.limits.empty() || objectives_.trades_limits() || !build_ || !costs_) return false;
+    const Metrics metrics = costs_(build_(decisions));
+    return std::ranges::any_of(objectives_.limits, [&](const Limit& limit) {
+      return metric_value(metrics, limit.metric).has_value() && limit.relative_excess(metrics) > 0;
+    });
+  }
+
+  // Valid, within the limits as far as they are known, and neither proposed before nor twice. When there are too few,
+  // guided less.
   std::vector<Decisions> generate_fresh(const NoiseAwarePerceptron& guide, Random& random) {
     std::vector<Decisions> fresh;
     std::set<Hash128> seen;
@@ -129,7 +169,12 @@ class DiffusionNag final : public Strategy {
         ++generated_so_far_;
         if (!decisions) continue;
         ++valid_so_far_;
-        if (!proposals_.known(*decisions) && seen.insert(decisions->hash()).second) fresh.push_back(*decisions);
+        if (proposals_.known(*decisions) || !seen.insert(decisions->hash()).second) continue;
+        if (is_beyond_limits(*decisions)) {
+          ++beyond_so_far_;
+        } else {
+          fresh.push_back(*decisions);
+        }
       }
     }
     return fresh;
@@ -140,6 +185,11 @@ class DiffusionNag final : public Strategy {
   Proposals proposals_;
   const int64_t initial_, generated_, batch_;
   double kappa_;
+  const bool learned_;
+  const int64_t examples_;
+  const std::function<Design(const Decisions&)> build_;
+  const std::function<Metrics(const Design&)> costs_;
+  int64_t learned_from_ = 0, examples_rejected_ = 0;
   DecisionDiffusion::Sampling sampling_;
   std::optional<DecisionDiffusion> diffusion_;
   std::vector<Decisions> told_;
@@ -147,7 +197,7 @@ class DiffusionNag final : public Strategy {
   std::vector<Decisions> queue_;
   size_t next_ = 0;
   size_t fitted_on_ = 0;
-  int64_t asked_ = 0, rounds_ = 0, generated_so_far_ = 0, valid_so_far_ = 0;
+  int64_t asked_ = 0, rounds_ = 0, generated_so_far_ = 0, valid_so_far_ = 0, beyond_so_far_ = 0;
 };
 
 }  // namespace
@@ -193,7 +243,20 @@ void add_diffusion_nag(Registry<StrategyFactory>& registry) {
                        .type = ParameterType::text,
                        .description = "with Langevin steps between, or without",
                        .default_value = "predictor_corrector",
-                       .choices = {"predictor_corrector", "euler_maruyama"}}},
+                       .choices = {"predictor_corrector", "euler_maruyama"}},
+                      {.name = "score",
+                       .type = ParameterType::text,
+                       .description =
+                           "exact: of the whole space, decisions taken as independent; learned: by a network from "
+                           "examples within those limits that are known before training",
+                       .default_value = "exact",
+                       .choices = {"exact", "learned"}},
+                      {.name = "examples",
+                       .type = ParameterType::integer,
+                       .description = "of a learned score: networks drawn within the limits",
+                       .default_value = 4000,
+                       .minimum = 16,
+                       .maximum = 1e6}},
        .example = "strategy: diffusion_nag\ninitial: 16\nbatch: 8"},
       [](const Options& options, const StrategyContext& context) {
         return std::make_unique<DiffusionNag>(options, context);

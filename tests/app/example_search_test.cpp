@@ -37,7 +37,8 @@ TEST_P(ExampleSearch, RunsInShortForm) {
   EXPECT_TRUE(front["networks"][0]["metrics"].contains("test_accuracy"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Digits, ExampleSearch, testing::Values(Example{"deepmad_digits"}, Example{"nars_digits"},
+INSTANTIATE_TEST_SUITE_P(Digits, ExampleSearch,
+                         testing::Values(Example{"deepmad_digits"}, Example{"nars_digits"},
                                          Example{"gbdt_nas", "--set search.initial=4 --set search.batch=1"},
                                          Example{"bayesian", "--set search.initial_samples=3"}),
                          [](const auto& info) { return info.param.name; });

@@ -41,7 +41,8 @@ TEST(Repro, ListsEveryExperiment) {
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   std::vector<std::string> names;
   for (const Json& row : parse_json(outcome.out, "stdout")) names.push_back(row["name"]);
-  EXPECT_THAT(names, testing::IsSupersetOf({"04", "05", "25", "39", "42", "47", "main_job_optdigits", "main_job_fashion_mnist"}));
+  EXPECT_THAT(names, testing::IsSupersetOf(
+                         {"04", "05", "25", "39", "42", "47", "main_job_optdigits", "main_job_fashion_mnist"}));
 }
 
 TEST(Repro, PcDartsCounts) { expect_all_reached("39"); }
@@ -53,7 +54,8 @@ TEST(Repro, PretrainingNeedsFewerTrainedNetworks) {
 }
 
 TEST(Repro, TreesFindTheBestNetworkInFewQueries) {
-  if (!has_tables()) GTEST_SKIP() << "nasbench101, nasbench201 and nasbenchmacro are not in NACRE_DATA or ../shared/data";
+  if (!has_tables())
+    GTEST_SKIP() << "nasbench101, nasbench201 and nasbenchmacro are not in NACRE_DATA or ../shared/data";
   expect_all_reached("47");
 }
 

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <set>
 
 #include "nacre/predict/noise_aware_perceptron.hpp"
@@ -147,6 +148,62 @@ TEST_F(Cells, GuidanceMovesThemAsFarAsItIsStrong) {
   EXPECT_GT(weak, 15);
   EXPECT_GT(strong, 45);
   EXPECT_LT(mean_property(generated(-10)), 6);
+}
+
+// --- learned from examples
+
+struct Generated {
+  size_t valid = 0, distinct = 0, among_examples = 0, within = 0;
+};
+
+// Of 256 unguided ones; `within`: of the valid ones, those that the examples' rule admits.
+Generated generated_from(const Trace& trace, const DecisionDiffusion& diffusion, const std::vector<Decisions>& examples,
+                         const std::function<bool(const Decisions&)>& rule, Random& random) {
+  std::set<Hash128> known, seen;
+  for (const Decisions& decisions : examples) known.insert(decisions.hash());
+  const std::vector<double> codes = diffusion.generate(256, {}, {}, random);
+  Generated result;
+  for (size_t i = 0; i < 256; ++i) {
+    const auto decisions = diffusion.decode(std::span(codes).subspan(i * diffusion.width(), diffusion.width()));
+    if (!decisions || !trace.is_complete(*decisions)) continue;
+    ++result.valid;
+    result.distinct += seen.insert(decisions->hash()).second;
+    result.among_examples += known.contains(decisions->hash());
+    result.within += rule(*decisions);
+  }
+  return result;
+}
+
+// The whole space is learned from a half of it: about half of what is generated was no example.
+TEST_F(Cells, LearnedFromHalfOfThemAreValidAndHalfNew) {
+  std::vector<Decisions> examples;
+  for (int64_t index = 0; index < 15625; ++index) {
+    if (random_.bernoulli(0.5)) examples.push_back(trace_.at(Count(static_cast<uint64_t>(index))));
+  }
+  const DecisionDiffusion learned(trace_, examples, {}, random_);
+  const Generated generated = generated_from(
+      trace_, learned, examples, [](const Decisions&) { return true; }, random_);
+  EXPECT_GE(generated.valid, 254u) << "validity of 0.99";
+  EXPECT_GE(static_cast<double>(generated.distinct), 0.97 * static_cast<double>(generated.valid));
+  EXPECT_NEAR(static_cast<double>(generated.among_examples) / static_cast<double>(generated.valid), 0.5, 0.07);
+}
+
+// Only cells of a certain size are examples, a quarter of all: most of what is generated is of that size, which decisions taken
+// as independent are much more seldom.
+TEST_F(Cells, LearnedWithinALimitStayWithinIt) {
+  const auto rule = [](const Decisions& cell) { return property(cell) >= 18 && property(cell) <= 20; };
+  std::vector<Decisions> examples;
+  while (examples.size() < 2000) {
+    Decisions cell = trace_.sample(random_);
+    if (rule(cell)) examples.push_back(std::move(cell));
+  }
+  const DecisionDiffusion learned(trace_, examples, {}, random_);
+  const DecisionDiffusion independent(trace_, examples, {.steps = 1, .learning_rate = 1e-12}, random_);
+  const Generated kept = generated_from(trace_, learned, examples, rule, random_);
+  const Generated lost = generated_from(trace_, independent, examples, rule, random_);
+  EXPECT_GE(kept.valid, 250u);
+  EXPECT_GE(static_cast<double>(kept.within), 0.6 * static_cast<double>(kept.valid));
+  EXPECT_GE(kept.within, 2 * lost.within) << "decisions taken one by one";
 }
 
 TEST(NoiseAwarePerceptron, GradientsEqualFiniteDifferences) {
