@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "nacre/predict/rank_correlation.hpp"
+#include "nacre/base/rank_correlation.hpp"
 
 namespace nacre {
 

@@ -146,7 +146,4 @@ struct CorrectionRow {
 std::map<std::string, double> fit_corrections(const std::vector<CorrectionRow>& rows);
 TableError table_error(const std::vector<double>& predicted, const std::vector<double>& measured);
 
-// Spearman's rank correlation, ties at their mean rank; 0 where one side is constant.
-double spearman(const std::vector<double>& a, const std::vector<double>& b);
-
 }  // namespace nacre

@@ -2,10 +2,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numeric>
 #include <span>
 
 #include "nacre/base/error.hpp"
+#include "nacre/base/rank_correlation.hpp"
 #include "nacre/hw/cost_table.hpp"
 
 namespace nacre {
@@ -84,20 +84,6 @@ double left_out_error(const std::vector<ResidualRow>& rows, const std::array<boo
   return error / static_cast<double>(rows.size());
 }
 
-std::vector<double> ranks(const std::vector<double>& values) {
-  std::vector<size_t> order(values.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::ranges::sort(order, {}, [&](size_t i) { return values[i]; });
-  std::vector<double> result(values.size());
-  for (size_t i = 0; i < order.size();) {
-    size_t end = i;
-    while (end < order.size() && values[order[end]] == values[order[i]]) ++end;
-    for (size_t j = i; j < end; ++j) result[order[j]] = (static_cast<double>(i) + static_cast<double>(end) - 1) / 2;
-    i = end;
-  }
-  return result;
-}
-
 }  // namespace
 
 Residual fit_residual(const std::vector<ResidualRow>& rows, double call) {
@@ -130,19 +116,6 @@ TableError table_error(const std::vector<double>& predicted, const std::vector<d
   }
   error.spearman = spearman(predicted, measured);
   return error;
-}
-
-double spearman(const std::vector<double>& a, const std::vector<double>& b) {
-  NACRE_CHECK(a.size() == b.size());
-  const std::vector<double> x = ranks(a), y = ranks(b);
-  const double mean = (static_cast<double>(a.size()) - 1) / 2;
-  double covariance = 0, variance_x = 0, variance_y = 0;
-  for (size_t i = 0; i < x.size(); ++i) {
-    covariance += (x[i] - mean) * (y[i] - mean);
-    variance_x += (x[i] - mean) * (x[i] - mean);
-    variance_y += (y[i] - mean) * (y[i] - mean);
-  }
-  return variance_x > 0 && variance_y > 0 ? covariance / std::sqrt(variance_x * variance_y) : 0;
 }
 
 }  // namespace nacre

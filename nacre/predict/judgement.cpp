@@ -7,7 +7,7 @@
 #include <numbers>
 #include <numeric>
 
-#include "nacre/predict/rank_correlation.hpp"
+#include "nacre/base/rank_correlation.hpp"
 
 namespace nacre {
 namespace {

@@ -8,7 +8,7 @@
 #include <map>
 #include <set>
 
-#include "nacre/predict/rank_correlation.hpp"
+#include "nacre/base/rank_correlation.hpp"
 #include "nacre/search/pareto.hpp"
 #include "nacre/tables/open_benchmark.hpp"
 

@@ -11,25 +11,6 @@
 namespace nacre {
 namespace {
 
-TEST(Spearman, IsOneForAnyIncreasingFunction) {
-  Random random(1);
-  std::vector<double> x, up, down;
-  for (int i = 0; i < 50; ++i) {
-    x.push_back(random.normal());
-    up.push_back(std::exp(3 * x.back()));
-    down.push_back(-std::atan(x.back()));
-  }
-  EXPECT_NEAR(spearman(x, up), 1, 1e-12);
-  EXPECT_NEAR(spearman(x, down), -1, 1e-12);
-}
-
-TEST(Spearman, EqualValuesShareTheirRanks) {
-  const std::vector<double> x = {1, 2, 2, 3}, y = {1, 3, 2, 4};
-  // ranks 1, 2.5, 2.5, 4 and 1, 3, 2, 4: sum of products of deviations 4.5, of squares 4.5 and 5
-  EXPECT_NEAR(spearman(x, y), 4.5 / std::sqrt(4.5 * 5), 1e-12);
-  EXPECT_EQ(spearman(std::vector<double>{1, 1}, std::vector<double>{1, 2}), 0);
-}
-
 std::vector<std::vector<std::string>> random_codes(Random& random, int rows, int length, int alternatives) {
   std::vector<std::vector<std::string>> codes;
   for (int i = 0; i < rows; ++i) {

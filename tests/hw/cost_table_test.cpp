@@ -186,13 +186,6 @@ TEST(Corrections, AreLeftOutWhereTheyOnlyFitNoise) {
   EXPECT_TRUE(fit_corrections({}).empty());
 }
 
-TEST(Spearman, KnowsOrderTiesAndConstants) {
-  EXPECT_DOUBLE_EQ(spearman({1, 2, 3, 4}, {10, 20, 25, 90}), 1);
-  EXPECT_DOUBLE_EQ(spearman({1, 2, 3, 4}, {4, 3, 2, 1}), -1);
-  EXPECT_DOUBLE_EQ(spearman({1, 1, 1}, {1, 2, 3}), 0);
-  EXPECT_NEAR(spearman({1, 2, 2, 3}, {1, 2, 3, 4}), 0.948683, 1e-6);
-}
-
 // --- building, on a device whose law is known
 
 // One call takes `call_`, each operator by its work and traffic; a ReLU straight behind a convolution is free. A whole

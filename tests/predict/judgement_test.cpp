@@ -5,61 +5,9 @@
 #include <cmath>
 
 #include "encoded_networks.hpp"
-#include "nacre/predict/rank_correlation.hpp"
 
 namespace nacre {
 namespace {
-
-// Tau-b by its definition, over all pairs.
-double kendall_by_pairs(const std::vector<double>& x, const std::vector<double>& y) {
-  const auto sign = [](double value) { return (value > 0) - (value < 0); };
-  double sum = 0, different_x = 0, different_y = 0;
-  for (size_t i = 0; i < x.size(); ++i) {
-    for (size_t j = 0; j < i; ++j) {
-      const int a = sign(x[i] - x[j]), b = sign(y[i] - y[j]);
-      sum += a * b;
-      different_x += a != 0;
-      different_y += b != 0;
-    }
-  }
-  return sum / std::sqrt(different_x * different_y);
-}
-
-TEST(RankCorrelation, KendallEqualsCountingAllPairs) {
-  Random random(3);
-  for (const uint64_t distinct : {3, 10, 1000}) {
-    for (const size_t n : {2, 3, 17, 200}) {
-      std::vector<double> x{0, 1}, y{1, 0};
-      while (x.size() < n) {
-        x.push_back(static_cast<double>(random.below(distinct)));
-        y.push_back(x.back() + static_cast<double>(random.below(distinct)));
-      }
-      EXPECT_NEAR(kendall(x, y), kendall_by_pairs(x, y), 1e-12) << n << " values, " << distinct << " distinct";
-      EXPECT_DOUBLE_EQ(kendall(x, y), kendall(y, x));
-    }
-  }
-}
-
-TEST(RankCorrelation, KnownValues) {
-  const std::vector<double> up{1, 2, 3, 4}, down{4, 3, 2, 1}, mixed{1, 3, 2, 4}, constant{5, 5, 5, 5};
-  EXPECT_DOUBLE_EQ(kendall(up, up), 1);
-  EXPECT_DOUBLE_EQ(kendall(up, down), -1);
-  EXPECT_DOUBLE_EQ(kendall(up, mixed), 2.0 / 3);
-  EXPECT_DOUBLE_EQ(spearman(up, mixed), 0.8);
-  EXPECT_EQ(kendall(up, constant), 0);
-  EXPECT_EQ(spearman(up, constant), 0);
-  EXPECT_EQ(ranks(std::vector<double>{10, 30, 20, 30}), (std::vector<double>{1, 3.5, 2, 3.5}));
-}
-
-TEST(RankCorrelation, TakesAHundredThousandValuesInAMoment) {
-  Random random(1);
-  std::vector<double> x, y;
-  for (int i = 0; i < 100000; ++i) {
-    x.push_back(random.normal());
-    y.push_back(x.back() + random.normal());
-  }
-  EXPECT_NEAR(kendall(x, y), 0.5, 0.01);  // 2/pi asin(1/sqrt 2)
-}
 
 TEST(Judgement, RegretIsWhatTheTopMisses) {
   std::vector<double> truth;

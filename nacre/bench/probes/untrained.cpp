@@ -11,11 +11,11 @@
 #include <map>
 #include <numeric>
 
+#include "nacre/base/rank_correlation.hpp"
 #include "nacre/bench/probe.hpp"
 #include "nacre/ir/entropy.hpp"
 #include "nacre/ir/statistics.hpp"
 #include "nacre/predict/pretrained_perceptron.hpp"
-#include "nacre/predict/rank_correlation.hpp"
 #include "nacre/tables/open_benchmark.hpp"
 
 namespace nacre {

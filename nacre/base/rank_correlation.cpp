@@ -1,4 +1,4 @@
-#include "nacre/predict/rank_correlation.hpp"
+#include "nacre/base/rank_correlation.hpp"
 
 #include <algorithm>
 #include <cmath>
