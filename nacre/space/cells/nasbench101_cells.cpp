@@ -1,5 +1,6 @@
 #include "nacre/space/cells/nasbench101_cells.hpp"
 
+#include <array>
 #include <bit>
 #include <unordered_set>
 
@@ -16,21 +17,44 @@ int pairs(int vertices) { return vertices * (vertices - 1) / 2; }
 
 int pair_index(int vertices, int from, int to) { return from * (2 * vertices - from - 1) / 2 + to - from - 1; }
 
+// The vertices of each pair, by the number of vertices.
+struct Ends {
+  uint8_t from = 0, to = 0;
+};
+using PairEnds = std::array<Ends, 21>;
+constexpr std::array<PairEnds, 8> kEnds = [] {
+  std::array<PairEnds, 8> all{};
+  for (uint8_t vertices = 2; vertices < all.size(); ++vertices) {
+    size_t next = 0;
+    for (uint8_t from = 0; from < vertices; ++from) {
+      for (uint8_t to = from + 1; to < vertices; ++to) all[vertices][next++] = {from, to};
+    }
+  }
+  return all;
+}();
+
 // Vertices on a path from input to output, as bits.
 uint32_t vertices_in_use(int vertices, uint32_t edges) {
-  uint32_t forward = 1;
-  for (int to = 1; to < vertices; ++to) {
-    for (int from = 0; from < to; ++from) {
-      if ((forward >> from & 1U) != 0 && (edges >> pair_index(vertices, from, to) & 1U) != 0) forward |= 1U << to;
-    }
+  const PairEnds& ends = kEnds[static_cast<size_t>(vertices)];
+  std::array<uint32_t, Nasbench101Cell::kMaximumVertices> next{};  // of each vertex, as bits
+  uint32_t forward = 1;  // pairs come by their first vertex, whose own ways in are known by then
+  for (uint32_t rest = edges; rest != 0; rest &= rest - 1) {
+    const auto [from, to] = ends[static_cast<size_t>(std::countr_zero(rest))];
+    next[from] |= 1U << to;
+    forward |= (forward >> from & 1U) << to;
   }
   uint32_t backward = 1U << (vertices - 1);
   for (int from = vertices - 2; from >= 0; --from) {
-    for (int to = from + 1; to < vertices; ++to) {
-      if ((backward >> to & 1U) != 0 && (edges >> pair_index(vertices, from, to) & 1U) != 0) backward |= 1U << from;
-    }
+    if ((next[static_cast<size_t>(from)] & backward) != 0) backward |= 1U << from;
   }
   return forward & backward;
+}
+
+// A bijection whose every output bit depends on every input bit (the finalizer of MurmurHash3).
+uint64_t scattered(uint64_t x) {
+  x = (x ^ x >> 33) * 0xff51afd7ed558ccdULL;
+  x = (x ^ x >> 33) * 0xc4ceb9fe1a85ec53ULL;
+  return x ^ x >> 33;
 }
 
 LabeledGraph labeled(const Nasbench101Cell& cell) {
@@ -106,24 +130,48 @@ Nasbench101Cell nasbench101_cell(const std::string& edges, const std::string& op
 std::optional<Nasbench101Cell> pruned(const Nasbench101Cell& cell) {
   const uint32_t used = vertices_in_use(cell.vertices, cell.edges);
   if ((used & 1U) == 0 || (used >> (cell.vertices - 1) & 1U) == 0) return std::nullopt;
+  if (std::popcount(used) == cell.vertices) return cell;
   Nasbench101Cell result;
   result.vertices = std::popcount(used);
-  std::vector<int> kept;
-  for (int v = 0; v < cell.vertices; ++v) {
-    if ((used >> v & 1U) == 0) continue;
-    if (v > 0 && v + 1 < cell.vertices) result.operators.push_back(cell.operators[static_cast<size_t>(v - 1)]);
-    kept.push_back(v);
+  result.operators.reserve(cell.operators.size());
+  for (int v = 1; v + 1 < cell.vertices; ++v) {
+    if ((used >> v & 1U) != 0) result.operators.push_back(cell.operators[static_cast<size_t>(v - 1)]);
   }
-  for (int from = 0; from < result.vertices; ++from) {
-    for (int to = from + 1; to < result.vertices; ++to) {
-      if (cell.has_edge(kept[static_cast<size_t>(from)], kept[static_cast<size_t>(to)]))
-        result.edges |= 1U << pair_index(result.vertices, from, to);
-    }
+  const PairEnds& ends = kEnds[static_cast<size_t>(cell.vertices)];
+  for (uint32_t rest = cell.edges; rest != 0; rest &= rest - 1) {
+    const auto [from, to] = ends[static_cast<size_t>(std::countr_zero(rest))];
+    if ((used >> from & used >> to & 1U) == 0) continue;
+    const auto place = [used](int v) { return std::popcount(used & ((1U << v) - 1)); };
+    result.edges |= 1U << pair_index(result.vertices, place(from), place(to));
   }
   return result;
 }
 
 Hash128 canonical_hash(const Nasbench101Cell& cell) { return canonical_form(labeled(cell)).hash(); }
+
+uint64_t quick_hash(const Nasbench101Cell& cell) {
+  constexpr auto kMost = static_cast<size_t>(Nasbench101Cell::kMaximumVertices);
+  constexpr int kRounds = 4;
+  const auto vertices = static_cast<size_t>(cell.vertices);
+  std::array<uint64_t, kMost> hash{}, before{}, behind{};
+  for (size_t v = 0; v < vertices; ++v) {
+    hash[v] = scattered(v == 0 ? kInputLabel : v + 1 == vertices ? kOutputLabel : cell.operators[v - 1]);
+  }
+  for (int round = 0; round < kRounds; ++round) {
+    before.fill(0);
+    behind.fill(0);
+    for (uint32_t rest = cell.edges; rest != 0; rest &= rest - 1) {
+      const auto [from, to] = kEnds[vertices][static_cast<size_t>(std::countr_zero(rest))];
+      before[to] += hash[from];
+      behind[from] += hash[to];
+    }
+    for (size_t v = 0; v < vertices; ++v)
+      hash[v] = scattered(hash[v] + 3 * std::rotl(before[v], 21) + 5 * std::rotl(behind[v], 42));
+  }
+  uint64_t sum = vertices;
+  for (size_t v = 0; v < vertices; ++v) sum += hash[v];
+  return scattered(sum);
+}
 
 void for_each_nasbench101_cell(const std::function<void(const Nasbench101Cell&, const Hash128&)>& visit) {
   for (int vertices = 2; vertices <= Nasbench101Cell::kMaximumVertices; ++vertices) {

@@ -35,6 +35,7 @@ const std::array<std::string, kPairs + kInner>& keys() {
 Nasbench101Cell cell_from(const std::array<int64_t, kPairs + kInner>& indices) {
   Nasbench101Cell cell;
   cell.vertices = kVertices;
+  cell.operators.reserve(kInner);
   for (size_t i = 0; i < kPairs; ++i) {
     if (indices[i] == 1) cell.edges |= 1U << i;
   }
@@ -208,11 +209,12 @@ Decisions nasbench101_decisions(const Nasbench101Cell& cell) {
 }
 
 std::optional<Nasbench101Cell> nasbench101_cell_of(const Decisions& decisions) {
-  if (decisions.size() != keys().size()) return std::nullopt;
+  const auto& names = keys();
+  if (decisions.size() != names.size()) return std::nullopt;
   std::array<int64_t, kPairs + kInner> indices{};
-  for (size_t i = 0; i < keys().size(); ++i) {
+  for (size_t i = 0; i < names.size(); ++i) {
     const Decision& decision = decisions.items()[i];
-    if (decision.key != keys()[i] || decision.index < 0 || decision.index >= (i < kPairs ? 2 : 3)) return std::nullopt;
+    if (decision.key != names[i] || decision.index < 0 || decision.index >= (i < kPairs ? 2 : 3)) return std::nullopt;
     indices[i] = decision.index;
   }
   const std::optional<Nasbench101Cell> cell = pruned(cell_from(indices));

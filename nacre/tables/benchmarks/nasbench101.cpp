@@ -23,7 +23,7 @@ class Nasbench101Benchmark final : public StoredBenchmark {
   Nasbench101Benchmark(TableContent content, std::vector<Nasbench101Cell> cells)
       : StoredBenchmark(std::move(content)), cells_(std::move(cells)) {
     for (size_t row = 0; row < cells_.size(); ++row) {
-      if (!rows_.emplace(canonical_hash(cells_[row]), static_cast<int32_t>(row)).second)
+      if (!rows_.emplace(quick_hash(cells_[row]), static_cast<int32_t>(row)).second)
         throw UserError(fmt::format("benchmark nasbench101: row {} ('{}') is a cell that stands there before", row,
                                     key_of(static_cast<int64_t>(row))));
     }
@@ -32,7 +32,7 @@ class Nasbench101Benchmark final : public StoredBenchmark {
   std::optional<int64_t> row_of(const Decisions& decisions) const override {
     const std::optional<Nasbench101Cell> cell = nasbench101_cell_of(decisions);
     if (!cell) return std::nullopt;
-    const auto found = rows_.find(canonical_hash(*cell));
+    const auto found = rows_.find(quick_hash(*cell));
     return found == rows_.end() ? std::nullopt : std::optional<int64_t>(found->second);
   }
 
@@ -42,7 +42,7 @@ class Nasbench101Benchmark final : public StoredBenchmark {
 
  private:
   std::vector<Nasbench101Cell> cells_;
-  std::unordered_map<Hash128, int32_t> rows_;
+  std::unordered_map<uint64_t, int32_t> rows_;
 };
 
 std::shared_ptr<const TabularBenchmark> make_nasbench101(const Options&, const BenchmarkContext& context) {
