@@ -67,7 +67,7 @@ const std::vector<Cell>& checklist() {
         {"weighted product", {"key/search.scalarization=weighted_product"}},
         {"weighted exponential sum", {"key/search.scalarization=exponential_sum"}},
         {"weighted min-max", {"key/search.scalarization=min_max"}},
-        {"Pareto", {"strategy/nsga2", "strategy/eeea", "strategy/bayesian"}},
+        {"Pareto", {"strategy/nsga2", "strategy/nsga3", "strategy/eeea", "strategy/bayesian"}},
         {"exact constrained optimum by enumeration", {"verb/bench run"}}}},
       {"C7",
        "a strategy of each family",

@@ -11,6 +11,7 @@ const Registry<StrategyFactory>& strategy_registry() {
     add_local_search(list);
     add_regularized_evolution(list);
     add_nsga2(list);
+    add_nsga3(list);
     add_deepmad(list);
     add_nars(list);
     add_diffusion_nag(list);

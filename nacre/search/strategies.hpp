@@ -10,6 +10,7 @@ void add_grid(Registry<StrategyFactory>& registry);
 void add_local_search(Registry<StrategyFactory>& registry);
 void add_regularized_evolution(Registry<StrategyFactory>& registry);
 void add_nsga2(Registry<StrategyFactory>& registry);
+void add_nsga3(Registry<StrategyFactory>& registry);
 void add_deepmad(Registry<StrategyFactory>& registry);
 void add_nars(Registry<StrategyFactory>& registry);
 void add_diffusion_nag(Registry<StrategyFactory>& registry);
