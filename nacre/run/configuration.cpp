@@ -20,7 +20,7 @@ const std::vector<Parameter>& search_parameters() {
         {.name = "strategy",
          .type = ParameterType::text,
          .description = "how candidates are proposed (nacre list strategies)",
-         .default_value = "regularized_evolution"},
+         .default_value = kDefaultStrategy},
         {.name = "trials",
          .type = ParameterType::integer,
          .description = "how many candidates are evaluated; needed unless time_s is given",

@@ -21,6 +21,10 @@
 
 namespace nacre {
 
+// The strategy of a search that names none: the best mean rank over ten tables that played no part in choosing its settings
+// (benchmarks/suites/default_strategy.yaml).
+inline constexpr const char* kDefaultStrategy = "bayesian";
+
 const std::vector<std::string>& configuration_sections();
 const std::vector<Parameter>& search_parameters();      // without the strategy's own
 const std::vector<Parameter>& train_parameters();       // the recipe and precision

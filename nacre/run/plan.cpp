@@ -126,7 +126,7 @@ class Planner {
 
   void read_search() {
     const ConfigNode node = section("search");
-    std::string strategy = "regularized_evolution";
+    std::string strategy = kDefaultStrategy;
     SourcePosition position;
     if (const ConfigNode* given = node.find("strategy")) {
       strategy = given->as_text("search.strategy");
