@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 #include "synthetic.hpp"
@@ -13,11 +14,31 @@ namespace {
 using synthetic::run;
 using synthetic::Step;
 
+// Settings under which a strategy that learns a model does so early and quickly: what is tested holds for any.
+Json quick_settings(const std::string& name) {
+  static const std::map<std::string, Json> kSettings = {
+      {"bananas", {{"initial_samples", 10}, {"batch", 5}, {"candidates", 30}, {"ensemble", 2}}},
+      {"bayesian", {{"initial_samples", 5}}},
+      {"diffusion_nag", {{"initial", 24}, {"generated", 24}, {"batch", 12}, {"steps", 10}}},
+      {"gbdt_nas", {{"initial", 12}, {"batch", 5}, {"samples", 100}, {"enumerate_up_to", 200}}},
+      {"nars", {{"rounds", 2}, {"batch", 8}, {"pool", 40}, {"pretraining", 0}, {"population", 10}, {"hidden", 8}}},
+      {"npenas", {{"initial_samples", 10}, {"batch", 5}, {"candidates", 30}}},
+      {"rnn_controller", {{"hidden", 8}}},
+  };
+  const auto found = kSettings.find(name);
+  return found == kSettings.end() ? Json::object() : found->second;
+}
+
 class StrategyContract : public testing::TestWithParam<std::string> {
  protected:
   std::unique_ptr<Strategy> make(const Trace& trace, const ObjectiveSet& objectives = synthetic::maximize_accuracy()) {
-    return synthetic::make_strategy(GetParam(), {trace, objectives, 0});
+    return synthetic::make_strategy(GetParam(), {trace, objectives, 0}, quick_settings(GetParam()));
   }
+  // Fewer of strategies whose asks take milliseconds; their models are at work all the same.
+  static bool is_slow() { return GetParam() == "bohb" || !quick_settings(GetParam()).empty(); }
+  static int64_t asks(int64_t usual) { return is_slow() ? usual * 2 / 5 : usual; }
+  // Small enough to be exhausted: (3 + 9 + 27) x 4 networks, or (3 + 9) x 4.
+  static Trace small_trace() { return synthetic::deep_trace(is_slow() ? 2 : 3, 3, 4); }
 };
 
 Trial additive_trial(const Decisions& decisions) {
@@ -42,11 +63,6 @@ Trial troubled_trial(const Decisions& decisions) {
     default: break;
   }
   return trial;
-}
-
-// Asks that take milliseconds.
-bool is_model_guided(const std::string& name) {
-  return name == "bayesian" || name == "bananas" || name == "npenas" || name == "rnn_controller";
 }
 
 // What must not be evaluated twice: the decisions at their fidelity.
@@ -80,7 +96,7 @@ TEST_P(StrategyContract, ProposesCompleteDecisionsWithParentsItKnows) {
   const Trace trace = synthetic::deep_trace(4, 3, 3);
   const auto strategy = make(trace);
   int64_t number = 0;
-  for (const Step& step : run(*strategy, troubled_trial, 200, 2, 5)) {
+  for (const Step& step : run(*strategy, troubled_trial, asks(200), 2, 5)) {
     EXPECT_TRUE(trace.is_complete(step.candidate.decisions));
     EXPECT_FALSE(step.candidate.made_by.empty());
     for (const int64_t parent : step.candidate.parents) {
@@ -94,14 +110,15 @@ TEST_P(StrategyContract, ProposesCompleteDecisionsWithParentsItKnows) {
 TEST_P(StrategyContract, ProposesEachNetworkOnceAndThenNothing) {
   for (const int64_t lookahead : {1, 8}) {
     for (const auto& evaluate : {additive_trial, troubled_trial}) {
-      const Trace trace = synthetic::deep_trace(3, 3, 4);  // (3 + 9 + 27) x 4
-      ASSERT_EQ(trace.count(), 156);
+      const Trace trace = small_trace();
+      const size_t count = trace.count().get_ui();
+      ASSERT_EQ(count, is_slow() ? 48U : 156U);
       const auto strategy = make(trace);
       const std::vector<Step> history = run(*strategy, evaluate, 1000, 3, lookahead);
       std::set<std::string> distinct;
       for (const Step& step : history) distinct.insert(trace.text(step.candidate.decisions));
-      EXPECT_EQ(history.size(), 156u);
-      EXPECT_EQ(distinct.size(), 156u);
+      EXPECT_EQ(history.size(), count);
+      EXPECT_EQ(distinct.size(), count);
       Random random(1);
       EXPECT_FALSE(strategy->ask(1000, random));
     }
@@ -111,23 +128,22 @@ TEST_P(StrategyContract, ProposesEachNetworkOnceAndThenNothing) {
 TEST_P(StrategyContract, NeverRepeatsItselfInALargeSpace) {
   const Trace trace = synthetic::flat_trace(12, 4);
   const auto strategy = make(trace);
-  const size_t asks = is_model_guided(GetParam()) ? 150 : 3000;
+  const int64_t count = is_slow() ? 60 : 3000;
   std::set<std::string> distinct;
-  for (const Step& step : run(*strategy, additive_trial, static_cast<int64_t>(asks), 4, 4))
-    distinct.insert(identity_of(step));
-  EXPECT_EQ(distinct.size(), asks);
+  for (const Step& step : run(*strategy, additive_trial, count, 4, 4)) distinct.insert(identity_of(step));
+  EXPECT_EQ(static_cast<int64_t>(distinct.size()), count);
 }
 
 // A study with epochs, where strategies may ask for fewer: nothing is evaluated twice at one fidelity, none is beyond the
 // study's own, and a training is continued only from a trial of the same decisions at fewer epochs.
 TEST_P(StrategyContract, NothingTwiceAtOneFidelity) {
-  const Trace trace = synthetic::deep_trace(3, 3, 4);
+  const Trace trace = small_trace();
   StrategyContext context{trace, synthetic::maximize_accuracy(), 0};
   context.epochs = 9;
-  const auto strategy = synthetic::make_strategy(GetParam(), context);
+  const auto strategy = synthetic::make_strategy(GetParam(), context, quick_settings(GetParam()));
   std::set<std::string> distinct;
   const std::vector<Step> history = run(*strategy, troubled_trial, 400, 12, 4);
-  EXPECT_GE(history.size(), 156u) << "every network at some fidelity";
+  EXPECT_GE(history.size(), trace.count().get_ui()) << "every network at some fidelity";
   for (const Step& step : history) {
     EXPECT_TRUE(distinct.insert(identity_of(step)).second) << identity_of(step);
     EXPECT_LE(step.trial.request.fidelity.epochs, 9);
@@ -136,10 +152,10 @@ TEST_P(StrategyContract, NothingTwiceAtOneFidelity) {
 
 TEST_P(StrategyContract, SameSeedSameAsksOtherSeedOthers) {
   const Trace trace = synthetic::flat_trace(10, 4);
-  const auto asks = [&](uint64_t seed) { return texts(run(*make(trace), troubled_trial, 150, seed, 3)); };
-  EXPECT_EQ(asks(5), asks(5));
+  const auto asked = [&](uint64_t seed) { return texts(run(*make(trace), troubled_trial, asks(150), seed, 3)); };
+  EXPECT_EQ(asked(5), asked(5));
   if (GetParam() == "grid") return;  // draws nothing
-  EXPECT_NE(asks(5), asks(6));
+  EXPECT_NE(asked(5), asked(6));
 }
 
 // A study that is killed after some trials is resumed by replaying asks and tells: it goes on as if nothing had happened.
@@ -147,8 +163,8 @@ TEST_P(StrategyContract, ReplayRebuildsTheSameAsks) {
   const Trace trace = synthetic::deep_trace(6, 4, 4);
   for (const int64_t lookahead : {1, 8}) {
     const auto unbroken = make(trace);
-    const std::vector<Step> whole = run(*unbroken, troubled_trial, 120, 7, lookahead);
-    for (const int64_t killed_after : {1, 37, 90}) {
+    const std::vector<Step> whole = run(*unbroken, troubled_trial, asks(120), 7, lookahead);
+    for (const int64_t killed_after : {int64_t{1}, asks(37), asks(90)}) {
       const auto resumed = make(trace);
       int64_t recorded = 0;
       // The record answers for the first trials; the same loop then goes on with new ones.
@@ -157,7 +173,7 @@ TEST_P(StrategyContract, ReplayRebuildsTheSameAsks) {
           [&](const Decisions& decisions) {
             return recorded < killed_after ? whole[static_cast<size_t>(recorded++)].trial : troubled_trial(decisions);
           },
-          120, 7, lookahead);
+          asks(120), 7, lookahead);
       EXPECT_EQ(texts(history), texts(whole)) << "lookahead " << lookahead << ", killed after " << killed_after;
       EXPECT_EQ(resumed->statistics(), unbroken->statistics());
     }
@@ -167,18 +183,19 @@ TEST_P(StrategyContract, ReplayRebuildsTheSameAsks) {
 // Asks between the tells that they may see change nothing that the tells would not: ask(n) depends on tells 0 .. n - L.
 TEST_P(StrategyContract, LookaheadDecidesWhatAnAskSees) {
   const Trace trace = synthetic::flat_trace(10, 4);
-  std::vector<Step> history = run(*make(trace), additive_trial, 100, 8, 8);
-  // The last seven results are invisible to the 100th ask: other results there give the same asks.
+  const int64_t count = asks(100);
+  const std::vector<Step> history = run(*make(trace), additive_trial, count, 8, 8);
+  // The last seven results are invisible to the last ask: other results there give the same asks.
   const auto strategy = make(trace);
   int64_t number = 0;
   const std::vector<Step> other = run(
       *strategy,
       [&](const Decisions& decisions) {
         Trial trial = additive_trial(decisions);
-        if (number++ >= 93) trial.metrics["accuracy"].value = 2;
+        if (number++ >= count - 7) trial.metrics["accuracy"].value = 2;
         return trial;
       },
-      100, 8, 8);
+      count, 8, 8);
   EXPECT_EQ(texts(other), texts(history));
 }
 
@@ -187,8 +204,8 @@ TEST_P(StrategyContract, SurvivesASearchWithoutAnyUsableTrial) {
   for (const TrialStatus status : {TrialStatus::failed, TrialStatus::infeasible, TrialStatus::pruned}) {
     const auto strategy = make(trace);
     const auto history = run(
-        *strategy, [&](const Decisions&) { return synthetic::trial_of({}, status); }, 200, 9);
-    EXPECT_EQ(history.size(), 200u) << trial_status_name(status);
+        *strategy, [&](const Decisions&) { return synthetic::trial_of({}, status); }, asks(200), 9);
+    EXPECT_EQ(static_cast<int64_t>(history.size()), asks(200)) << trial_status_name(status);
   }
 }
 
