@@ -105,7 +105,7 @@ class Runner {
     const double known = proposal.continues >= 0 ? continued(proposal.continues) : 0;
     const double full = problem_.full_epochs();
     open.queries = full > 0 ? std::max(0.0, open.held - known) / full : 1;
-    if (!proposed_.emplace(open.row, asked_epochs > 0 ? asked_epochs : full).second) ++run_.duplicates;
+    count_repetition(open, asked_epochs > 0 ? asked_epochs : full);
     if (problem_.merges_structures()) merge(open);
     problem_.answer(open.row, open.held, objectives_, open.trial);
     if (known > 0 && open.held > 0) open.trial.time_s *= std::max(0.0, open.held - known) / open.held;
@@ -116,6 +116,19 @@ class Runner {
     rows_.insert(open.row);
     held_of_.emplace(number, open.held);
     return open;
+  }
+
+  // A row that is asked for a second time: a fault of the strategy when the decisions are the same ones; by other decisions, where
+  // several are one network of the table, the result is known and costs nothing, as in a study.
+  void count_repetition(Open& open, double epochs) {
+    const bool fresh = asked_for_.emplace(open.trial.candidate.decisions.hash(), epochs).second;
+    if (proposed_.emplace(open.row, epochs).second) return;
+    if (!fresh) {
+      ++run_.duplicates;
+      return;
+    }
+    ++run_.same_structure;
+    open.queries = 0;
   }
 
   // An earlier row of the same structure and training answers in its place.
@@ -228,6 +241,7 @@ class Runner {
   TableRun run_;
   Clock::duration spent_{};
   std::set<std::pair<int64_t, double>> proposed_;           // row and epochs asked for
+  std::set<std::pair<Hash128, double>> asked_for_;          // decisions and epochs
   std::map<std::pair<Hash128, double>, int64_t> first_of_;  // where structures are merged
   std::unordered_set<int64_t> rows_;
   std::unordered_map<int64_t, double> held_of_;  // epochs, by ask number

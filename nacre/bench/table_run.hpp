@@ -39,14 +39,14 @@ struct TableRun {
   double queries = 0;
   double time_s = 0;  // simulated, of all workers
   int64_t asked = 0;
-  int64_t unique = 0;                  // different rows among those answered
-  int64_t duplicates = 0;              // proposals of a row that was proposed before at that fidelity
-  int64_t same_structure = 0;          // where structures are merged: answered by an earlier row
-  int64_t infeasible = 0;              // beyond a limit
-  int64_t not_held = 0;                // proposals that the table does not hold
-  int64_t failed = 0;                  // without a value, or an error
-  bool exhausted = false;              // the strategy had nothing more to propose
-  double strategy_s = 0;               // spent in ask and tell
+  int64_t unique = 0;          // different rows among those answered
+  int64_t duplicates = 0;      // proposals of decisions that were proposed before at that fidelity
+  int64_t same_structure = 0;  // answered at no cost by an earlier trial of the row, or of its structure where merged
+  int64_t infeasible = 0;      // beyond a limit
+  int64_t not_held = 0;        // proposals that the table does not hold
+  int64_t failed = 0;          // without a value, or an error
+  bool exhausted = false;      // the strategy had nothing more to propose
+  double strategy_s = 0;       // spent in ask and tell
   std::vector<TableStep> regret;       // of the network that is best by the searched metric, whenever it changes
   std::vector<TableStep> hypervolume;  // ratio to the table's, whenever it grows; empty without a reference
   std::string chosen;                  // the table's key of the last incumbent

@@ -86,6 +86,34 @@ TEST(TableRun, GridSeesEveryRowOnceAndEndsAtTheFloor) {
   EXPECT_NEAR(run.time_s, sum, 1e-6);
 }
 
+// The small table with its rows in pairs that are one network: two decision sets lead to each row.
+class PairedTable final : public TabularBenchmark {
+ public:
+  const std::string& name() const override { return table_->name(); }
+  const std::string& dataset() const override { return table_->dataset(); }
+  const std::string& identity() const override { return table_->identity(); }
+  const Space& space() const override { return table_->space(); }
+  int64_t rows() const override { return table_->rows() / 2; }
+  std::optional<int64_t> row_of(const Decisions& decisions) const override { return *table_->row_of(decisions) / 2; }
+  Decisions decisions_of(int64_t row) const override { return table_->decisions_of(2 * row); }
+  std::string key_of(int64_t row) const override { return table_->key_of(2 * row); }
+  const std::vector<TableColumn>& columns() const override { return table_->columns(); }
+  std::optional<double> value(int64_t row, size_t column) const override { return table_->value(2 * row, column); }
+
+ private:
+  std::shared_ptr<const TabularBenchmark> table_ = small_table();
+};
+
+TEST(TableRun, AKnownRowByOtherDecisionsCostsNothing) {
+  const TableProblem problem(small_benchmark(kSearched), std::make_shared<PairedTable>());
+  const TableRun run = run_on_table(problem, small_strategy("grid"), {.budget = 1000});
+  EXPECT_EQ(run.asked, 256);
+  EXPECT_EQ(run.unique, 128);
+  EXPECT_EQ(run.queries, 128);
+  EXPECT_EQ(run.same_structure, 128);
+  EXPECT_EQ(run.duplicates, 0);
+}
+
 TEST(TableRun, IsTheSameAgainAndAStudyWouldAskTheSame) {
   const TableProblem problem(small_benchmark(kSearched), small_table());
   const SuiteStrategy strategy = small_strategy("regularized_evolution", "population_size: 8");
