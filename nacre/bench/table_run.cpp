@@ -10,6 +10,7 @@
 #include <unordered_set>
 
 #include "nacre/hw/counted_cost.hpp"
+#include "nacre/search/early_exit.hpp"
 #include "nacre/search/lagrangian.hpp"
 
 namespace nacre {
@@ -35,6 +36,8 @@ class Runner {
     context.build = [space](const Decisions& decisions) { return space->build(decisions); };
     context.costs = [](const Design& design) { return counted_cost(design, {}).totals; };
     context.epochs = problem.full_epochs();
+    if (EarlyExit::asks_for_size(strategy.options))
+      throw UserError(strategy.position, "exit_space: the networks of a table have one size");
     const Clock::time_point start = Clock::now();
     strategy_ = make_strategy(strategy.strategy, strategy.options, context, strategy.position);
     spent_ += Clock::now() - start;

@@ -9,6 +9,7 @@
 #include "nacre/run/formulation.hpp"
 #include "nacre/run/space_section.hpp"
 #include "nacre/run/target_section.hpp"
+#include "nacre/search/early_exit.hpp"
 #include "nacre/search/lagrangian.hpp"
 #include "nacre/space/trace.hpp"
 #include "nacre/tasks/task_registry.hpp"
@@ -204,9 +205,41 @@ std::optional<MetricSpec> Plan::metric(std::string_view name) const {
   return std::nullopt;
 }
 
+namespace {
+
+// The space of another size that the strategy's networks are looked at in (search/early_exit.hpp), where `exit_space` asks for one.
+std::shared_ptr<const Space> space_of_exit(const Plan& plan) {
+  const ConfigNode& sizes = plan.search.strategy_options.node("exit_space");
+  if (!EarlyExit::asks_for_size(plan.search.strategy_options)) return plan.space;
+  if (!sizes.is_map()) throw UserError(sizes.position, "exit_space: expected options of the space, e.g. {cells: 20}");
+  ConfigNode section = config_from_json(plan.resolved.at("space"), "space");
+  const std::string kind = section.at("kind").as_text("space.kind");
+  for (const auto& [key, value] : sizes.entries) {
+    const auto old = std::ranges::find(section.entries, key, [](const auto& entry) { return entry.first; });
+    if (old == section.entries.end())
+      section.entries.emplace_back(key, value);
+    else
+      old->second = value;
+  }
+  const auto& entry = run_space_registry().get(kind);
+  std::shared_ptr<const Space> space = entry.make(resolve_options(section, entry.parameters, "exit_space", {"kind"}),
+                                                  {.task_name = plan.task->name(),
+                                                   .signature = plan.task->signature(),
+                                                   .recipe = plan.recipe,
+                                                   .base_folder = plan.base_folder});
+  const Trace& trace = space->trace();
+  if (trace.count() != plan.space->trace().count() ||
+      trace.decisions().size() != plan.space->trace().decisions().size())
+    throw UserError(sizes.position,
+                    "exit_space: with these options the space has other decisions; expected only other sizes");
+  return space;
+}
+
+}  // namespace
+
 std::unique_ptr<Strategy> Plan::make_strategy(std::function<bool()> interrupted) const {
   StrategyContext context{space->trace(), objectives, search.trials, base_folder, std::move(interrupted)};
-  context.build = [space = space](const Decisions& decisions) { return space->build(decisions); };
+  context.build = [space = space_of_exit(*this)](const Decisions& decisions) { return space->build(decisions); };
   context.summarize = [space = space](const Decisions& decisions) { return space->summarize(decisions); };
   context.costs = [target = target, deployment = deployment](const Design& design) {
     Metrics known = counted_cost(design, deployment).totals;

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <map>
 
+#include "nacre/search/gene_swap.hpp"
+
 namespace nacre {
 
 void rank_members(std::vector<GeneticMember>& members) {
@@ -42,27 +44,50 @@ GeneticSearch::GeneticSearch(const Options& options, const StrategyContext& cont
       proposals_(context.trace),
       population_size_(static_cast<size_t>(options.integer("population_size"))),
       crossover_probability_(options.real("crossover_probability")),
-      mutation_probability_(options.real("mutation_probability")) {}
+      mutation_probability_(options.real("mutation_probability")),
+      inversion_probability_(options.real("inversion_probability")),
+      exit_(options, context) {}
 
-std::vector<Parameter> GeneticSearch::parameters(int64_t population_size, double mutation_probability) {
-  return {{.name = "population_size",
-           .type = ParameterType::integer,
-           .description = "parents kept; so many candidates come first",
-           .default_value = population_size,
-           .minimum = 2,
-           .maximum = 1e6},
-          {.name = "crossover_probability",
-           .type = ParameterType::real,
-           .description = "that a child has two parents rather than one",
-           .default_value = 0.9,
-           .minimum = 0,
-           .maximum = 1},
-          {.name = "mutation_probability",
-           .type = ParameterType::real,
-           .description = "that a child of two parents is also mutated in one decision; copies always are",
-           .default_value = mutation_probability,
-           .minimum = 0,
-           .maximum = 1}};
+std::vector<Parameter> GeneticSearch::parameters(int64_t population_size, double mutation_probability,
+                                                 double inversion_probability) {
+  const auto probability = [](std::string name, std::string description, double value) {
+    return Parameter{.name = std::move(name),
+                     .type = ParameterType::real,
+                     .description = std::move(description),
+                     .default_value = value,
+                     .minimum = 0,
+                     .maximum = 1};
+  };
+  std::vector<Parameter> all = {
+      {.name = "population_size",
+       .type = ParameterType::integer,
+       .description = "parents kept; so many candidates come first",
+       .default_value = population_size,
+       .minimum = 2,
+       .maximum = 1e6},
+      probability("crossover_probability", "that a child has two parents rather than one", 0.9),
+      probability("mutation_probability",
+                  "that a child of two parents is also mutated in one decision; copies always are",
+                  mutation_probability),
+      probability("inversion_probability", "that two neighboring genes of a child change places",
+                  inversion_probability)};
+  for (Parameter& parameter : EarlyExit::parameters()) all.push_back(std::move(parameter));
+  return all;
+}
+
+std::optional<Candidate> GeneticSearch::first(Random& random) {
+  if (!exit_.filters_first()) return proposals_.sample(random);
+  const auto sample = [this](Random& stream) { return trace_.sample(stream); };
+  return proposals_.draw([&](Random& stream) { return exit_.accepted(sample, stream); },
+                         {"random within the early exit"}, random);
+}
+
+Decisions GeneticSearch::child_of(const GeneticMember& a, const GeneticMember& b, bool crossed, Random& random) const {
+  Decisions child = crossed ? trace_.cross_over(a.decisions, b.decisions, random) : a.decisions;
+  if (inversion_probability_ > 0 && random.bernoulli(inversion_probability_))
+    child = swap_neighboring_genes(trace_, child, random).value_or(std::move(child));
+  const bool copy = child == a.decisions || child == b.decisions;
+  return copy || random.bernoulli(mutation_probability_) ? trace_.mutate(child, random) : child;
 }
 
 std::optional<Proposal> GeneticSearch::ask(int64_t, Random& random) {
@@ -70,14 +95,13 @@ std::optional<Proposal> GeneticSearch::ask(int64_t, Random& random) {
   const GeneticMember& a = tournament(random);
   const GeneticMember& b = tournament(random);
   const bool crossed = a.number != b.number && random.bernoulli(crossover_probability_);
-  const auto child = [&](Random& stream) {
-    Decisions decisions = crossed ? trace_.cross_over(a.decisions, b.decisions, stream) : a.decisions;
-    const bool copy = decisions == a.decisions || decisions == b.decisions;
-    return copy || stream.bernoulli(mutation_probability_) ? trace_.mutate(decisions, stream) : decisions;
+  const auto child = [&](Random& stream) { return child_of(a, b, crossed, stream); };
+  const auto drawn = [&](Random& stream) {
+    return exit_.filters_children() ? exit_.accepted(child, stream) : child(stream);
   };
   const std::string mother = std::to_string(a.number);
-  if (!crossed) return proposals_.draw(child, {"mutation of " + mother, {a.number}}, random);
-  return proposals_.draw(child, {"child of " + mother + " and " + std::to_string(b.number), {a.number, b.number}},
+  if (!crossed) return proposals_.draw(drawn, {"mutation of " + mother, {a.number}}, random);
+  return proposals_.draw(drawn, {"child of " + mother + " and " + std::to_string(b.number), {a.number, b.number}},
                          random);
 }
 
@@ -88,7 +112,9 @@ void GeneticSearch::tell(const Trial& trial) {
 }
 
 Json GeneticSearch::statistics() const {
-  return {{"repeats_avoided", proposals_.repeats_avoided()}, {"generations", generations_}};
+  Json result = {{"repeats_avoided", proposals_.repeats_avoided()}, {"generations", generations_}};
+  exit_.add_statistics(result);
+  return result;
 }
 
 std::optional<GeneticMember> GeneticSearch::entering(const Trial& trial) const {

@@ -1,8 +1,8 @@
-// What genetic algorithms for several objectives share: populations, tournaments, crossover and mutation, limits. They differ
-// in who survives and in how the first population comes about (`eeea`).
+// What genetic algorithms for several objectives share: populations, tournaments, crossover and mutation, limits, early exit
+// (early_exit.hpp). They differ in who survives and in their usual settings.
 //
-// The first `population_size` asks are drawn by first(). Parents are chosen by binary tournaments; children come from
-// crossover and mutation. When a population's worth of trials has been told since the last selection, the best of parents
+// The first `population_size` asks are drawn at random. Parents are chosen by binary tournaments; children come from
+// crossover, mutation and the exchange of neighboring genes (gene_swap.hpp). When a population's worth of trials has been told since the last selection, the best of parents
 // and children together become the next parents. Asks that run ahead of tells draw more children from the present
 // parents. Limits act as constraint domination (Deb et al. 2002, section VI) under `epsilon_constraint`; under `rejection` all infeasible ones
 // are one last front; under `penalty` and `lagrangian` every objective is worsened. Failed trials and those with an unknown objective do not
@@ -11,6 +11,7 @@
 
 #include <vector>
 
+#include "nacre/search/early_exit.hpp"
 #include "nacre/search/pareto.hpp"
 #include "nacre/search/proposals.hpp"
 #include "nacre/search/strategy.hpp"
@@ -46,12 +47,11 @@ class GeneticSearch : public Strategy {
   void tell(const Trial& trial) final;
   Json statistics() const override;
 
-  // Records of population_size, crossover_probability and mutation_probability.
-  static std::vector<Parameter> parameters(int64_t population_size, double mutation_probability);
+  // Records of population_size, crossover_probability, mutation_probability, inversion_probability and those of the early exit.
+  static std::vector<Parameter> parameters(int64_t population_size, double mutation_probability,
+                                           double inversion_probability = 0);
 
  protected:
-  // A member of the first population.
-  virtual std::optional<Candidate> first(Random& random) { return proposals_.sample(random); }
   // Keeps `count` of the members, sets what tournaments look at.
   virtual void survive(std::vector<GeneticMember>& members, size_t count) { keep_by_crowding(members, count); }
 
@@ -60,6 +60,8 @@ class GeneticSearch : public Strategy {
   Proposals proposals_;
 
  private:
+  std::optional<Candidate> first(Random& random);
+  Decisions child_of(const GeneticMember& a, const GeneticMember& b, bool crossed, Random& random) const;
   std::optional<GeneticMember> entering(const Trial& trial) const;
   void select();
   const GeneticMember& tournament(Random& random) const;
@@ -67,6 +69,8 @@ class GeneticSearch : public Strategy {
   const size_t population_size_;
   const double crossover_probability_;
   const double mutation_probability_;
+  const double inversion_probability_;
+  EarlyExit exit_;
   std::vector<GeneticMember> parents_;   // ranked
   std::vector<GeneticMember> children_;  // told since the last selection
   size_t asked_ = 0;
