@@ -66,19 +66,24 @@ double EarlyExit::cost(const Decisions& decisions) const {
   return *value;
 }
 
-Decisions EarlyExit::accepted(const std::function<Decisions(Random&)>& draw, Random& random) {
-  std::optional<double> least;
-  for (int64_t i = 0; i < redraws_; ++i) {
+std::optional<Decisions> EarlyExit::attempt(const std::function<Decisions(Random&)>& draw, int64_t draws,
+                                            Random& random) {
+  for (int64_t i = 0; i < draws; ++i) {
     Decisions decisions = draw(random);
     const double value = cost(decisions);
     if (value <= *bound_) return decisions;
     ++exits_;
     avoided_ += value;
-    least = std::min(least.value_or(value), value);
+    least_ = std::min(least_.value_or(value), value);
   }
+  return std::nullopt;
+}
+
+Decisions EarlyExit::accepted(const std::function<Decisions(Random&)>& draw, Random& random) {
+  if (std::optional<Decisions> decisions = attempt(draw, redraws_, random)) return *std::move(decisions);
   throw UserError(position_, fmt::format("exit_bound: none of {} samples has {} <= {}; the smallest has {}; expected a "
                                          "bound that some networks of the space keep",
-                                         redraws_, metric_, *bound_, *least));
+                                         redraws_, metric_, *bound_, *least_));
 }
 
 void EarlyExit::add_statistics(Json& statistics) const {

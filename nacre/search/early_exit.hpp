@@ -5,8 +5,8 @@
 // The cost may be any that is known without training (params, macs, model_bytes, what a target looks up), of the network in
 // question or of the same decisions at another size: `exit_space` holds the space's options that differ, e.g. the number of cells
 // of the network that is trained in the end. `exit_filter: init` filters the first population only, as the paper does, so the
-// bound says where the search begins; `always` filters children too, which is another search (a limit). Where draws within the bound
-// keep repeating what was proposed before, uniform samples take their place (proposals.hpp), within it or not.
+// bound says where the search begins; `always` filters children too, which is another search (a limit). Children that cannot keep it are
+// replaced by random candidates that do.
 #pragma once
 
 #include <functional>
@@ -30,7 +30,9 @@ class EarlyExit {
 
   bool filters_first() const { return bound_.has_value(); }
   bool filters_children() const { return bound_.has_value() && always_; }
-  // The first of draw's results that keeps the bound. UserError, naming the smallest cost seen, when none of exit_redraws in
+  // The first of draw's results that keeps the bound; nothing when none of `draws` in a row does.
+  std::optional<Decisions> attempt(const std::function<Decisions(Random&)>& draw, int64_t draws, Random& random);
+  // The same. UserError, naming the smallest cost seen, when none of exit_redraws in
   // a row does.
   Decisions accepted(const std::function<Decisions(Random&)>& draw, Random& random);
 
@@ -50,6 +52,7 @@ class EarlyExit {
   std::function<Metrics(const Design&)> costs_;
   int64_t exits_ = 0;
   double avoided_ = 0;
+  std::optional<double> least_;  // cost thrown away
 };
 
 }  // namespace nacre

@@ -90,6 +90,20 @@ Decisions GeneticSearch::child_of(const GeneticMember& a, const GeneticMember& b
   return copy || random.bernoulli(mutation_probability_) ? trace_.mutate(child, random) : child;
 }
 
+// A child within the early exit that was not proposed yet; where these parents have none, a random candidate.
+Decisions GeneticSearch::small_child(const std::function<Decisions(Random&)>& child, Random& random) {
+  constexpr int kChildren = 16, kDraws = 32, kSamples = 64;
+  for (int i = 0; i < kChildren; ++i) {
+    std::optional<Decisions> found = exit_.attempt(child, kDraws, random);
+    if (!found) break;
+    if (!proposals_.known(*found)) return *std::move(found);
+  }
+  const auto sample = [this](Random& stream) { return trace_.sample(stream); };
+  Decisions found = exit_.accepted(sample, random);
+  for (int i = 1; i < kSamples && proposals_.known(found); ++i) found = exit_.accepted(sample, random);
+  return found;
+}
+
 std::optional<Proposal> GeneticSearch::ask(int64_t, Random& random) {
   if (asked_++ < population_size_ || parents_.empty()) return first(random);
   const GeneticMember& a = tournament(random);
@@ -97,7 +111,7 @@ std::optional<Proposal> GeneticSearch::ask(int64_t, Random& random) {
   const bool crossed = a.number != b.number && random.bernoulli(crossover_probability_);
   const auto child = [&](Random& stream) { return child_of(a, b, crossed, stream); };
   const auto drawn = [&](Random& stream) {
-    return exit_.filters_children() ? exit_.accepted(child, stream) : child(stream);
+    return exit_.filters_children() ? small_child(child, stream) : child(stream);
   };
   const std::string mother = std::to_string(a.number);
   if (!crossed) return proposals_.draw(drawn, {"mutation of " + mother, {a.number}}, random);

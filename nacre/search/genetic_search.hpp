@@ -62,6 +62,7 @@ class GeneticSearch : public Strategy {
  private:
   std::optional<Candidate> first(Random& random);
   Decisions child_of(const GeneticMember& a, const GeneticMember& b, bool crossed, Random& random) const;
+  Decisions small_child(const std::function<Decisions(Random&)>& child, Random& random);
   std::optional<GeneticMember> entering(const Trial& trial) const;
   void select();
   const GeneticMember& tournament(Random& random) const;

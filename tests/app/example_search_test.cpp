@@ -40,7 +40,9 @@ TEST_P(ExampleSearch, RunsInShortForm) {
 INSTANTIATE_TEST_SUITE_P(Digits, ExampleSearch,
                          testing::Values(Example{"deepmad_digits"}, Example{"nars_digits"},
                                          Example{"gbdt_nas", "--set search.initial=4 --set search.batch=1"},
-                                         Example{"bayesian", "--set search.initial_samples=3"}),
+                                         Example{"bayesian", "--set search.initial_samples=3"},
+                                         Example{"rnn_controller", "--set search.batch=2"},
+                                         Example{"eeea", "--set search.population_size=3"}),
                          [](const auto& info) { return info.param.name; });
 
 }  // namespace

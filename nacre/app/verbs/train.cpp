@@ -1,5 +1,5 @@
-// nacre train: trains one network in full with a configuration's recipe: an ONNX model (from its weights, or anew), or the
-// network of a study's trial.
+// nacre train: trains one network in full with a configuration's recipe: an ONNX model (from its weights, or anew), a network of
+// the configuration's space as text, or the network of a study's trial.
 #include <fmt/format.h>
 
 #include <filesystem>
@@ -16,6 +16,7 @@
 #include "nacre/run/output_folder.hpp"
 #include "nacre/run/plan.hpp"
 #include "nacre/run/search_run.hpp"
+#include "nacre/space/network_text.hpp"
 #include "nacre/study/sqlite_store.hpp"
 
 namespace nacre {
@@ -23,7 +24,7 @@ namespace {
 
 struct TrainOptions {
   PlanSource source;
-  std::string model;
+  std::string model, network;
   int64_t trial = -1;
   bool fresh = false;
   int64_t seed = 0;
@@ -47,6 +48,7 @@ Design design_of(const TrainOptions& options, const Plan& plan) {
     design.recipe = plan.recipe;
     return design;
   }
+  if (!options.network.empty()) return plan.space->build(decisions_from_text(*plan.space, options.network));
   const auto store = open_sqlite_store(study_file(options.source.study), StoreMode::read_only);
   const auto row = store->trial(options.trial);
   if (!row.has_value()) throw UserError(fmt::format("no trial {} in '{}'", options.trial, options.source.study));
@@ -54,8 +56,10 @@ Design design_of(const TrainOptions& options, const Plan& plan) {
 }
 
 Plan plan_of(const TrainOptions& options) {
-  if (options.model.empty() == (options.source.study.empty() || options.trial < 0)) {
-    throw UserError("expected what to train: --model FILE, or --study FOLDER with --trial N");
+  const int subjects = (options.model.empty() ? 0 : 1) + (options.network.empty() ? 0 : 1) +
+                       (options.source.study.empty() || options.trial < 0 ? 0 : 1);
+  if (subjects != 1) {
+    throw UserError("expected what to train: --model FILE, --network TEXT, or --study FOLDER with --trial N");
   }
   return plan_from(options.source);
 }
@@ -120,6 +124,8 @@ void add_train(Command& program, Session& session) {
                   "configuration with the task and the recipe (with --study: optional)");
   verb.add_option("--set", options->source.overrides, "override a key, e.g. --set train.epochs=30");
   verb.add_option("--model", options->model, "ONNX file to train further");
+  verb.add_option("--network", options->network,
+                  "network of the configuration's space as text, or a released cell's name (nasnet-a)");
   verb.add_flag("--fresh", options->fresh, "with --model: start from new weights");
   verb.add_option("--study", options->source.study, "output folder of a search");
   verb.add_option("--trial", options->trial, "the trial whose network is trained").non_negative();
