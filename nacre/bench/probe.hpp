@@ -30,6 +30,7 @@ std::string with_places(const std::string& text, const std::map<std::string, std
 
 void add_networks_probe(Registry<ProbeFactory>& registry);
 void add_ranked_table_probe(Registry<ProbeFactory>& registry);
+void add_strategy_course_probe(Registry<ProbeFactory>& registry);
 void add_table_probe(Registry<ProbeFactory>& registry);
 void add_untrained_probe(Registry<ProbeFactory>& registry);
 void add_verb_probe(Registry<ProbeFactory>& registry);

@@ -9,6 +9,7 @@ const Registry<ProbeFactory>& probe_registry() {
     add_table_probe(list);
     add_ranked_table_probe(list);
     add_untrained_probe(list);
+    add_strategy_course_probe(list);
     add_verb_probe(list);
     return list;
   }();

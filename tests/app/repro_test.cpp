@@ -59,6 +59,11 @@ TEST(Repro, TreesFindTheBestNetworkInFewQueries) {
   expect_all_reached("47");
 }
 
+TEST(Repro, EarlyExitSavesCostAndKeepsTheFront) {
+  if (!has_tables()) GTEST_SKIP() << "nasbench201 is not in NACRE_DATA or ../shared/data";
+  expect_all_reached("32");
+}
+
 TEST(Repro, FbnetCountsAndTables) {
   if (!has_tables()) GTEST_SKIP() << "hwnasbench is not in NACRE_DATA or ../shared/data";
   expect_all_reached("05");
