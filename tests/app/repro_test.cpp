@@ -45,6 +45,7 @@ TEST(Repro, ListsEveryExperiment) {
                          {"04", "05", "25", "39", "42", "47", "main_job_optdigits", "main_job_fashion_mnist"}));
 }
 
+TEST(Repro, NasnetCounts) { expect_all_reached("03"); }
 TEST(Repro, PcDartsCounts) { expect_all_reached("39"); }
 TEST(Repro, DeepmadScoresAndDesigns) { expect_all_reached("42"); }
 
