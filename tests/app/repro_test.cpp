@@ -42,7 +42,7 @@ TEST(Repro, ListsEveryExperiment) {
   std::vector<std::string> names;
   for (const Json& row : parse_json(outcome.out, "stdout")) names.push_back(row["name"]);
   EXPECT_THAT(names, testing::IsSupersetOf(
-                         {"04", "05", "25", "39", "42", "47", "main_job_optdigits", "main_job_fashion_mnist"}));
+                         {"04", "05", "25", "31", "39", "42", "47", "main_job_optdigits", "main_job_fashion_mnist"}));
 }
 
 TEST(Repro, NasnetCounts) { expect_all_reached("03"); }
@@ -52,6 +52,11 @@ TEST(Repro, DeepmadScoresAndDesigns) { expect_all_reached("42"); }
 TEST(Repro, PretrainingNeedsFewerTrainedNetworks) {
   if (!has_tables()) GTEST_SKIP() << "nasbenchmacro is not in NACRE_DATA or ../shared/data";
   expect_all_reached("04");
+}
+
+TEST(Repro, GeneratedCellsAreAsGoodAsManyRandomOnes) {
+  if (!has_tables()) GTEST_SKIP() << "nasbench201 is not in NACRE_DATA or ../shared/data";
+  expect_all_reached("31");
 }
 
 TEST(Repro, TreesFindTheBestNetworkInFewQueries) {
