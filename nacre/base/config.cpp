@@ -252,6 +252,10 @@ void override_config(ConfigNode& root, std::string_view assignment) {
     for (auto& [name, existing] : node->entries) {
       if (name == key) child = &existing;
     }
+    if (value.is_null() && (last || child == nullptr)) {
+      std::erase_if(node->entries, [&](const auto& entry) { return last && entry.first == key; });
+      return;
+    }
     if (child == nullptr) {
       node->entries.emplace_back(key, ConfigNode{});
       child = &node->entries.back().second;

@@ -53,7 +53,8 @@ struct ConfigNode {
 ConfigNode parse_config(std::string_view yaml, const std::string& origin);
 ConfigNode load_config(const std::filesystem::path& path);
 
-// Applies "search.trials=32": the value is YAML, missing maps on the way are created. Positions become "--set".
+// Applies "search.trials=32": the value is YAML, missing maps on the way are created; null takes the key out. Positions become
+// "--set ...".
 void override_config(ConfigNode& root, std::string_view assignment);
 
 // A JSON value as a tree without lines, so that a stored configuration is read by the same code as a file.

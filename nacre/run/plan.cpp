@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "nacre/base/count.hpp"
+#include "nacre/base/log.hpp"
 #include "nacre/hw/counted_cost.hpp"
 #include "nacre/run/configuration.hpp"
 #include "nacre/run/evaluator_registry.hpp"
@@ -126,7 +127,7 @@ class Planner {
   }
 
   void read_search() {
-    const ConfigNode node = section("search");
+    ConfigNode node = section("search");
     std::string strategy = kDefaultStrategy;
     SourcePosition position;
     if (const ConfigNode* given = node.find("strategy")) {
@@ -134,6 +135,7 @@ class Planner {
       position = given->position;
     }
     const auto& entry = strategy_registry().get(strategy, position);
+    if (position.file.starts_with("--set")) leave_out_keys_of_others(node, entry);
     const Options options = resolve_options(node, search_parameters(), "search", names_of(entry.parameters));
     const Options own = resolve_options(node, entry.parameters, "strategy " + strategy, names_of(search_parameters()));
     SearchSettings& search = plan_.search;
@@ -157,6 +159,24 @@ class Planner {
     }
     read_objectives(options);
     plan_.resolved["search"] = resolved_section("", "", {&options, &own});
+  }
+
+  // Another strategy was named on the command line: what the file says to its own strategy is not for it.
+  static void leave_out_keys_of_others(ConfigNode& node, const RegistryRecord& strategy) {
+    const auto has = [](const std::vector<Parameter>& parameters, const std::string& key) {
+      return std::ranges::find(parameters, key, &Parameter::name) != parameters.end();
+    };
+    std::erase_if(node.entries, [&](const auto& item) {
+      const std::string& key = item.first;
+      if (item.second.key_position.file.starts_with("--set") || has(search_parameters(), key) ||
+          has(strategy.parameters, key))
+        return false;
+      const auto& all = strategy_registry().entries();
+      const auto owner = std::ranges::find_if(all, [&](const auto& other) { return has(other.parameters, key); });
+      if (owner == all.end()) return false;
+      log_info("search.{} is left out: {} has no such key", key, strategy.name);
+      return true;
+    });
   }
 
   void read_objectives(const Options& options) {

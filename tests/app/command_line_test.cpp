@@ -99,5 +99,17 @@ TEST(CommandLine, DoctorReportsTheBlas) {
   EXPECT_NO_THROW(parse_json(outcome.out, "stdout"));
 }
 
+// Another strategy on the command line does not stumble over what the file says to its own one; a wrong word still does.
+TEST(CommandLine, AnotherStrategyLeavesOutTheKeysOfTheFilesOwn) {
+  const Outcome other = run_program("search examples/gbdt_nas.yaml --dry-run --json --set search.strategy=random");
+  ASSERT_EQ(other.exit_code, 0) << other.err;
+  EXPECT_THAT(other.err, HasSubstr("search.initial is left out: random has no such key"));
+  EXPECT_FALSE(parse_json(other.out, "stdout").dump().find("prune_per_round") != std::string::npos);
+  const Outcome wrong =
+      run_program("search examples/gbdt_nas.yaml --dry-run --set search.strategy=random --set search.initail=3");
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("initail"));
+}
+
 }  // namespace
 }  // namespace nacre

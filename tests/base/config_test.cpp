@@ -68,6 +68,15 @@ TEST(Config, OverrideCreatesAndReplaces) {
   EXPECT_THAT(error_of([&] { override_config(root, "search.trials.x=1"); }), HasSubstr("what holds 'x' is a value"));
 }
 
+TEST(Config, OverrideByNullTakesOut) {
+  ConfigNode root = parse_config("search: {trials: 7, seed: 1}", "x.yaml");
+  override_config(root, "search.trials=null");
+  override_config(root, "limits.params=null");
+  EXPECT_EQ(root.at("search").find("trials"), nullptr);
+  EXPECT_EQ(root.at("search").at("seed").as_integer("s"), 1);
+  EXPECT_EQ(root.find("limits"), nullptr);
+}
+
 TEST(Config, YamlTextReadsBackEqual) {
   const Json value = {
       {"a", 1}, {"b", {{"c", "8"}, {"d", 0.1}, {"e", {1, 2, 3}}}}, {"f", nullptr}, {"g", true}, {"h", "true"}};
