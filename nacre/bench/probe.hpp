@@ -28,6 +28,7 @@ const Registry<ProbeFactory>& probe_registry();
 // braces.
 std::string with_places(const std::string& text, const std::map<std::string, std::string>& places);
 
+void add_device_transfer_probe(Registry<ProbeFactory>& registry);
 void add_networks_probe(Registry<ProbeFactory>& registry);
 void add_ranked_table_probe(Registry<ProbeFactory>& registry);
 void add_strategy_course_probe(Registry<ProbeFactory>& registry);

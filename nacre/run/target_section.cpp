@@ -1,6 +1,7 @@
 #include "nacre/run/target_section.hpp"
 
 #include "nacre/run/configuration.hpp"
+#include "nacre/run/transfer_target.hpp"
 #include "nacre/tables/open_benchmark.hpp"
 #include "nacre/tables/table_target.hpp"
 
@@ -37,6 +38,7 @@ const TargetRegistry& run_target_registry() {
   static const TargetRegistry registry = [] {
     TargetRegistry list = target_registry();
     register_table(list);
+    register_transfer(list);
     return list;
   }();
   return registry;

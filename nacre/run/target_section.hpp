@@ -11,7 +11,8 @@
 
 namespace nacre {
 
-// What `target.kind` may be: the targets of module hw, and `table`, which answers from a published benchmark.
+// What `target.kind` may be: the targets of module hw, `table`, which answers from a published benchmark, and `transfer`, which
+// predicts from one and a few measurements.
 const TargetRegistry& run_target_registry();
 
 struct TargetSection {

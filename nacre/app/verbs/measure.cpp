@@ -1,5 +1,6 @@
 // nacre measure MODEL --target T: what a model costs on a device. nacre measure --build-table --space S --target T: a table
-// from which a search looks costs up (target host_table).
+// from which a search looks costs up (target host_table). nacre measure --sample N --space S: a few networks measured, or written
+// out to be measured elsewhere (target transfer).
 #include <fmt/format.h>
 
 #include <iostream>
@@ -12,6 +13,7 @@
 #include "nacre/ir/onnx_io.hpp"
 #include "nacre/run/configuration.hpp"
 #include "nacre/run/device_cost.hpp"
+#include "nacre/run/measured_networks.hpp"
 #include "nacre/run/plan.hpp"
 #include "nacre/run/table_run.hpp"
 #include "nacre/run/target_section.hpp"
@@ -34,6 +36,8 @@ struct MeasureOptions {
   int64_t classes = 10;
   std::string output;
   int64_t seed = 0;
+  int64_t sample = 0;
+  std::string models;
   TableRunOptions table;
 };
 
@@ -223,6 +227,42 @@ void build_table(const MeasureOptions& options, const Session& session) {
   print_table(run_table_building(*subject.space, table), table.output, session);
 }
 
+// --- a few networks -------------------------------------------------------------------------------------------------
+
+void measure_sample(const MeasureOptions& options, const Session& session) {
+  if (options.space.empty())
+    throw UserError("--sample needs --space: a configuration file, a word (nasbench201) or a map in YAML");
+  if (options.target.empty() && options.models.empty()) {
+    throw UserError(
+        "--sample needs --target (what measures the networks), or --models, a folder where they are left to be "
+        "measured elsewhere");
+  }
+  install_interrupt_handlers();
+  const TableSubject subject = subject_of(options);
+  std::optional<TargetSection> section;
+  if (!options.target.empty()) section = target_from_argument(options.target);
+  MeasureNetworksOptions sample{.target = section ? section->target.get() : nullptr,
+                                .deployment = section ? section->deployment : Deployment{},
+                                .networks = options.sample,
+                                .seed = static_cast<uint64_t>(options.seed),
+                                .output = options.output.empty() ? "measured.csv" : options.output,
+                                .models = options.models,
+                                .interrupted = [] { return interrupt_requested(); }};
+  read_deployment(options, sample.deployment);
+  sample.progress = [&](int64_t done) { log_info("network {} of {}", done, options.sample); };
+  const int64_t networks = measure_networks(*subject.space, sample);
+  if (session.json) {
+    std::cout << Json{{"file", sample.output.string()}, {"networks", networks}, {"measured", section.has_value()}}.dump(
+                     2)
+              << "\n";
+  } else if (section) {
+    std::cout << fmt::format("{} networks: {}\n", networks, sample.output.string());
+  } else {
+    std::cout << fmt::format("{} networks in {}; measure them and fill in the costs: {}\n", networks, options.models,
+                             sample.output.string());
+  }
+}
+
 }  // namespace
 
 void add_measure(Command& program, Session& session) {
@@ -254,11 +294,19 @@ void add_measure(Command& program, Session& session) {
       .non_negative();
   verb.add_option("--sampled", options->table.sampled, "networks whose operators are measured, at least")
       .non_negative();
+  verb.add_option("--sample", options->sample,
+                  "measure that many random networks of a space and write them with their decisions (target transfer)")
+      .non_negative();
+  verb.add_option(
+      "--models", options->models,
+      "with --sample: a folder where the networks are left as ONNX, to be measured elsewhere without --target");
   verb.add_option("--seed", options->seed, "of the drawing").non_negative();
   verb.on_run([options, &session] {
     if (options->build_table) return build_table(*options, session);
+    if (options->sample > 0) return measure_sample(*options, session);
     if (options->model.empty())
-      throw UserError("expected a model, or --build-table --space S --target T (nacre measure --help)");
+      throw UserError(
+          "expected a model, or --build-table --space S --target T, or --sample N --space S (nacre measure --help)");
     install_interrupt_handlers();
     measure_model(*options, session);
   });
