@@ -12,6 +12,8 @@ void add_gbdt(Registry<PredictorFactory>& registry);
 void add_random_forest(Registry<PredictorFactory>& registry);
 void add_extra_trees(Registry<PredictorFactory>& registry);
 void add_gaussian_process(Registry<PredictorFactory>& registry);
+void add_gin(Registry<PredictorFactory>& registry);
+void add_gcn(Registry<PredictorFactory>& registry);
 void add_bagged(Registry<PredictorFactory>& registry);
 
 }  // namespace nacre

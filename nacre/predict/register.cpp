@@ -13,6 +13,8 @@ const Registry<PredictorFactory>& predictor_registry() {
     add_random_forest(list);
     add_extra_trees(list);
     add_gaussian_process(list);
+    add_gin(list);
+    add_gcn(list);
     add_bagged(list);
     return list;
   }();

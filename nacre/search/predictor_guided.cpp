@@ -7,7 +7,7 @@
 // all of them are asked.
 //
 // Networks are seen through the one-hot encoding of their decisions, whatever the space (the papers: paths and graphs of
-// cells); the predictor is any of `nacre list predictors`.
+// cells), or, by a predictor that reads graphs, as they are built; the predictor is any of `nacre list predictors`.
 #include <algorithm>
 #include <cmath>
 #include <deque>
@@ -39,10 +39,14 @@ class PredictorGuided final : public Strategy {
         ensemble_(method == Method::bananas ? options.integer("ensemble") : 1),
         proposals_(context.trace) {
     predictor_registry().get(predictor_, options.position("predictor"));
-    if (make_predictor(predictor_)->reads_graphs()) {
+    if (!make_predictor(predictor_)->reads_graphs()) return;
+    if (!context.build) {
       throw UserError(options.position("predictor"),
-                      "predictor: expected one that reads features, '" + predictor_ + "' reads graphs");
+                      "predictor: '" + predictor_ +
+                          "' reads graphs, and there are no networks here; expected one that reads "
+                          "features");
     }
+    build_ = context.build;
   }
 
   std::optional<Proposal> ask(int64_t, Random& random) override {
@@ -60,7 +64,7 @@ class PredictorGuided final : public Strategy {
     proposals_.remember_told(trial.candidate);
     const Fitness fitness = objectives_.fitness(trial);
     if (!fitness.usable() || !trial.candidate.graph_text.empty()) return;
-    trials_.push_back({trial.number, fitness, trial.candidate.decisions});
+    trials_.push_back({trial.number, fitness, trial.candidate.decisions, {}});
     if (trials_.size() > kMostTrials) trials_.pop_front();
   }
 
@@ -71,6 +75,7 @@ class PredictorGuided final : public Strategy {
     int64_t number;
     Fitness fitness;
     Decisions decisions;
+    std::shared_ptr<const Graph> graph;  // built when a predictor first reads it
   };
 
   // Feasible trials with their value; the others with the worst of them.
@@ -128,8 +133,16 @@ class PredictorGuided final : public Strategy {
     std::vector<Candidate> candidates = mutations(random);
     if (candidates.empty()) return;
     Examples known, asked;
-    for (const Told& told : trials_) known.features.add(trace_.encode_one_hot(told.decisions));
-    for (const Candidate& candidate : candidates) asked.features.add(trace_.encode_one_hot(candidate.decisions));
+    for (Told& told : trials_) {
+      known.features.add(trace_.encode_one_hot(told.decisions));
+      if (!build_) continue;
+      if (!told.graph) told.graph = graph_of(told.decisions);
+      known.graphs.push_back(told.graph);
+    }
+    for (const Candidate& candidate : candidates) {
+      asked.features.add(trace_.encode_one_hot(candidate.decisions));
+      if (build_) asked.graphs.push_back(graph_of(candidate.decisions));
+    }
     const std::vector<double> targets = values();
     std::vector<std::pair<double, double>> sums(candidates.size());  // of means and their squares
     for (int64_t member = 0; member < ensemble_; ++member) {
@@ -157,20 +170,24 @@ class PredictorGuided final : public Strategy {
   void learn(Predictor& predictor, const Examples& known, const std::vector<double>& targets, Random& random) {
     ++fits_;
     if (ensemble_ == 1) return predictor.fit(known, targets, random);
-    Examples drawn;
+    std::vector<size_t> rows;
     std::vector<double> drawn_targets;
     for (size_t i = 0; i < targets.size(); ++i) {
-      const size_t at = random.below(targets.size());
-      drawn.features.add(known.features.row(at));
-      drawn_targets.push_back(targets[at]);
+      rows.push_back(random.below(targets.size()));
+      drawn_targets.push_back(targets[rows.back()]);
     }
-    predictor.fit(drawn, drawn_targets, random);
+    predictor.fit(known.pick(rows), drawn_targets, random);
+  }
+
+  std::shared_ptr<const Graph> graph_of(const Decisions& decisions) const {
+    return std::make_shared<const Graph>(build_(decisions).graph());
   }
 
   const Method method_;
   const Trace& trace_;
   const ObjectiveSet objectives_;
   const std::string predictor_;
+  std::function<Design(const Decisions&)> build_;  // where the predictor reads graphs
   const int64_t initial_samples_;
   const size_t batch_, candidates_, parents_;
   const int64_t ensemble_;
