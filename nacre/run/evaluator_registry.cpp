@@ -76,6 +76,7 @@ void register_table(EvaluatorRegistry& registry) {
 }  // namespace
 
 std::vector<MetricSpec> evaluator_metrics(std::string_view kind) {
+  if (kind == "zero_cost") return {{"zero_cost", Direction::maximize, "", "zero-cost proxy of the untrained network"}};
   if (kind != "entropy") return {};
   return {{"entropy", Direction::maximize, "", "weighted entropy of the scales"},
           {"effectiveness", Direction::minimize, "", "depth over width, the largest of all scales"}};
@@ -86,6 +87,7 @@ const EvaluatorRegistry& evaluator_registry() {
     EvaluatorRegistry list("evaluator", "evaluators");
     register_trained(list);
     register_entropy(list);
+    register_zero_cost(list);
     register_command_evaluator(list);
     register_table(list);
     return list;

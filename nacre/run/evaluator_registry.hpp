@@ -30,5 +30,6 @@ std::vector<MetricSpec> evaluator_metrics(std::string_view kind);
 
 // Called by evaluator_registry.cpp only.
 void register_command_evaluator(EvaluatorRegistry& registry);
+void register_zero_cost(EvaluatorRegistry& registry);
 
 }  // namespace nacre
