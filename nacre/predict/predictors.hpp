@@ -9,6 +9,7 @@ void add_ridge(Registry<PredictorFactory>& registry);
 void add_nearest_neighbors(Registry<PredictorFactory>& registry);
 void add_multilayer_perceptron(Registry<PredictorFactory>& registry);
 void add_gbdt(Registry<PredictorFactory>& registry);
+void add_xgboost(Registry<PredictorFactory>& registry);
 void add_random_forest(Registry<PredictorFactory>& registry);
 void add_extra_trees(Registry<PredictorFactory>& registry);
 void add_gaussian_process(Registry<PredictorFactory>& registry);

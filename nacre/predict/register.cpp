@@ -10,6 +10,7 @@ const Registry<PredictorFactory>& predictor_registry() {
     add_nearest_neighbors(list);
     add_multilayer_perceptron(list);
     add_gbdt(list);
+    add_xgboost(list);
     add_random_forest(list);
     add_extra_trees(list);
     add_gaussian_process(list);

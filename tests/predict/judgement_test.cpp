@@ -59,7 +59,9 @@ TEST(Judgement, PredictorsWithDeviationsAreRoughlyCalibrated) {
   Random noise(7);
   for (double& value : truth) value += 0.3 * noise.normal();
   for (const std::string& name : predictor_registry().names()) {
+    if (name == "xgboost") continue;  // not in every build, and without deviations
     const auto predictor = make_predictor(name);
+    if (predictor->reads_graphs()) continue;  // graph_network_test.cpp
     Random random(1);
     const Judgement judgement = judge(*predictor, known, values, fresh, truth, random);
     EXPECT_GE(judgement.fit_s, 0);
