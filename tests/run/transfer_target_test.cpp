@@ -131,7 +131,10 @@ TEST_F(TransferTargetTest, NetworksAreMeasuredOnceAndReadBack) {
       "csv", parse_config("{file: known.csv, decisions: [depth, width], costs: {phone_ms: minimize}}", "test"),
       {.data_folder = "", .base_folder = folder_.path()});
   Counting target;
-  MeasureNetworksOptions options{.target = &target, .networks = 5, .output = folder_.path() / "out.csv"};
+  MeasureNetworksOptions options;
+  options.target = &target;
+  options.networks = 5;
+  options.output = folder_.path() / "out.csv";
   EXPECT_EQ(measure_networks(benchmark->space(), options), 5);
   EXPECT_EQ(target.asked, 5);
   options.networks = 8;  // goes on with the file

@@ -243,6 +243,7 @@ void measure_sample(const MeasureOptions& options, const Session& session) {
   if (!options.target.empty()) section = target_from_argument(options.target);
   MeasureNetworksOptions sample{.target = section ? section->target.get() : nullptr,
                                 .deployment = section ? section->deployment : Deployment{},
+                                .metrics = {},
                                 .networks = options.sample,
                                 .seed = static_cast<uint64_t>(options.seed),
                                 .output = options.output.empty() ? "measured.csv" : options.output,
