@@ -27,7 +27,7 @@ struct KnownDevices {
 struct DeviceTransferSettings {
   std::string predictor = "ridge";  // from known devices to the new one
   // The penalty is given, since ten measurements do not choose it well: 0.1 to 0.3 are best over the devices of HELP.
-  Json options = Json{{"penalty", 0.2}};
+  Json options = Json::object({{"penalty", 0.2}});
   std::string source_predictor = "gbdt";  // from the encoding to a known device, for networks outside of the table
   Json source_options = Json::object();
 };

@@ -258,7 +258,7 @@ void add_device_transfer_probe(Registry<ProbeFactory>& registry) {
             {.name = "options",
              .type = ParameterType::any,
              .description = "its parameters (map)",
-             .default_value = Json{{"penalty", 0.2}}},
+             .default_value = Json::object({{"penalty", 0.2}})},
             {.name = "source_predictor",
              .type = ParameterType::text,
              .description = "from the code to a known device, for networks that tables do not hold",
