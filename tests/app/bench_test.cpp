@@ -51,7 +51,7 @@ TEST(Bench, RunsASuiteAndWritesAllFiles) {
   // Again: everything is read; the report verb gives the same.
   const auto again = run_program(command + " --json");
   EXPECT_EQ(parse_json(again.out, "stdout"), json);
-  EXPECT_THAT(again.err, HasSubstr("24 of 24 runs were run before"));
+  EXPECT_THAT(again.err, HasSubstr("40 of 40 runs were run before"));
   const auto report = run_program("bench report '" + (scratch.path() / "out").string() + "' --json");
   EXPECT_EQ(parse_json(report.out, "stdout"), json);
   const auto text = run_program("bench report '" + (scratch.path() / "out").string() + "'");

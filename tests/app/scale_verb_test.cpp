@@ -31,7 +31,7 @@ TEST(ScaleVerb, WritesAModelThatCountsTheSame) {
   const Scratch scratch;
   const std::string model = (scratch.path() / "cell.onnx").string();
   const Outcome outcome = run_program(
-      "scale 'sep3 0, skip 0 | max 1, inv3 2 / dil3 0, avg 0 | skip 1, sep5 0' --space eeea --size blocks=2 --size "
+      "scale 'sep3 0, skip 0 | max 1, inv3 1 / dil3 0, avg 0 | skip 1, sep5 0' --space eeea --size blocks=2 --size "
       "channels=4 --size cells=3 --input 1,8,8 --classes 10 --json -o " +
       model);
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
@@ -43,7 +43,7 @@ TEST(ScaleVerb, WritesAModelThatCountsTheSame) {
 
 TEST(ScaleVerb, AConfigurationSaysTheTaskAndTheSizeFound) {
   const Outcome outcome = run_program(
-      "scale 'sep3 0, skip 0 | max 1, inv3 2 | sep3 0, sep3 1 / dil3 0, avg 0 | skip 1, sep5 0 | max 0, max 3' "
+      "scale 'sep3 0, skip 0 | max 1, inv3 1 | sep3 0, sep3 1 / dil3 0, avg 0 | skip 1, sep5 0 | max 0, max 2' "
       "--config "
       "examples/eeea.yaml --size cells=8 --size channels=12 --json");
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
