@@ -62,6 +62,16 @@ const std::vector<Field>& fields() {
            "decay per step of an average of the weights that is evaluated instead, 0: off", 0, 0.999999),
       real("gradient_clip", &Recipe::gradient_clip, "bound on the global gradient norm, 0: off", 0, kMost),
       real("dropout", &Recipe::dropout, "dropout before the classifier, built in by spaces", 0, 0.95),
+      real("drop_path_keep", &Recipe::drop_path_keep,
+           "probability that an edge of a cell is kept, at the end and in the last cell (ScheduledDropPath, arXiv "
+           "1707.07012), 1: off",
+           0.01, 1),
+      field("drop_path_by", &Recipe::drop_path_by, ParameterType::text,
+            "with what the probability of dropping an edge grows linearly", -kMost, kMost, {"both", "time", "depth"}),
+      real("auxiliary_weight", &Recipe::auxiliary_weight,
+           "weight of the loss of a second classifier on a middle cell, left out of what is exported (papers: 0.4), 0: "
+           "off",
+           0, 100),
       field("patience", &Recipe::patience, ParameterType::integer,
             "epochs without a better validation metric before stopping, 0: never", 0, 1e9),
       field("teacher", &Recipe::teacher, ParameterType::text,

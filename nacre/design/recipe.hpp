@@ -22,13 +22,16 @@ struct Recipe {
   double label_smoothing = 0;
   int64_t crop_padding = 0;  // random crop after padding by so many pixels
   bool horizontal_flip = false;
-  double mixup_alpha = 0;    // Zhang et al., arXiv 1710.09412
-  double cutmix_alpha = 0;   // Yun et al., arXiv 1905.04899
-  double ema_decay = 0;      // exponential moving average of weights, 0: off
-  double gradient_clip = 0;  // by global norm, 0: off
-  double dropout = 0;        // of the head, read by spaces
-  int64_t patience = 0;      // epochs without a better validation metric before stopping, 0: never
-  std::string teacher = "";  // ONNX file to distil from
+  double mixup_alpha = 0;             // Zhang et al., arXiv 1710.09412
+  double cutmix_alpha = 0;            // Yun et al., arXiv 1905.04899
+  double ema_decay = 0;               // exponential moving average of weights, 0: off
+  double gradient_clip = 0;           // by global norm, 0: off
+  double dropout = 0;                 // of the head, read by spaces
+  double drop_path_keep = 1;          // of edges of cells at the end (nn/training_graph.hpp), 1: off
+  std::string drop_path_by = "both";  // time, depth, both
+  double auxiliary_weight = 0;        // of an auxiliary head's loss, 0: no such head
+  int64_t patience = 0;               // epochs without a better validation metric before stopping, 0: never
+  std::string teacher = "";           // ONNX file to distil from
   double distillation_weight = 0.5;
   double distillation_temperature = 4;
 

@@ -159,6 +159,7 @@ class Training {
       const int64_t offset = (next_step_ % steps_per_epoch_) * batch_size_;
       const std::span<const int64_t> indices(order_.data() + offset, static_cast<size_t>(batch_size_));
       Random augment = Random::stream(options_.seed, "augment", static_cast<uint64_t>(next_step_));
+      step_.set_progress(static_cast<double>(next_step_) / static_cast<double>(total_steps_));
       const at::Tensor loss = step_.run(train_.load(indices, augment), next_step_, schedule_->rate(next_step_));
       sum = sum.defined() ? sum + loss : loss;
       ++count;

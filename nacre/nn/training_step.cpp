@@ -5,6 +5,7 @@
 #include "nacre/nn/mixing.hpp"
 #include "nacre/nn/register.hpp"
 #include "nacre/nn/torch_types.hpp"
+#include "nacre/nn/training_graph.hpp"
 
 namespace nacre {
 namespace {
@@ -21,14 +22,17 @@ TrainingStep::TrainingStep(const Graph& graph, const TaskSignature& signature, c
     : recipe_(recipe),
       spec_(loss),
       seed_(seed),
-      executor_(graph, numerics),
-      store_(graph, mix_seed(seed, 0x77656967687473), numerics),
+      executor_(training_graph(graph, recipe, output_position_for(graph, loss)), numerics),
+      store_(executor_.graph(), mix_seed(seed, 0x77656967687473), numerics),
       inputs_(input_names_for(graph, signature)),
       output_(output_position_for(graph, loss)),
       loss_(loss_registry().get(loss.kind).make(recipe)),
       set_(trainable_set(store_)),
       optimizer_(optimizer_registry().get(recipe.optimizer).make(set_, recipe)),
       generator_(make_generator(numerics.device)) {
+  if (recipe.auxiliary_weight > 0) auxiliary_ = executor_.graph().outputs.size() - 1;
+  const auto progress = std::ranges::find(store_.infos(), kTrainingProgress, &ParameterInfo::name);
+  if (progress != store_.infos().end()) progress_ = static_cast<size_t>(progress - store_.infos().begin());
   if (recipe.ema_decay > 0) average_ = std::make_unique<WeightAverage>(store_, recipe.ema_decay);
   if (!recipe.teacher.empty() && recipe.distillation_weight > 0) {
     teacher_ = std::make_unique<Teacher>(recipe.teacher, signature, loss, numerics);
@@ -76,8 +80,9 @@ at::Tensor TrainingStep::run(TorchBatch batch, int64_t step, double rate) {
   generator_.set_current_seed(mix_seed(mix_seed(seed_, 0x64726f70), static_cast<uint64_t>(step)));
   std::vector<at::Tensor> inputs;
   for (const std::string& name : inputs_) inputs.push_back(batch.at(name));
-  const at::Tensor prediction = executor_.run(inputs, store_, {.training = true, .generator = generator_})[output_];
-  const at::Tensor loss = loss_of(batch, prediction);
+  const std::vector<at::Tensor> outputs = executor_.run(inputs, store_, {.training = true, .generator = generator_});
+  at::Tensor loss = loss_of(batch, outputs[output_]);
+  if (auxiliary_) loss = loss + loss_->value(outputs[*auxiliary_], batch.at(spec_.target)) * recipe_.auxiliary_weight;
   if (!loss.requires_grad()) throw UserError("the loss does not depend on any parameter of the network");
   const std::vector<at::Tensor> gradients = torch::autograd::grad({loss}, set_.tensors, {}, /*retain_graph=*/false,
                                                                   /*create_graph=*/false, /*allow_unused=*/true);
@@ -86,6 +91,13 @@ at::Tensor TrainingStep::run(TorchBatch batch, int64_t step, double rate) {
   optimizer_->step(gradients, rate, scale);
   if (average_ != nullptr) average_->update(store_);
   return loss.detach();
+}
+
+void TrainingStep::set_progress(double progress) {
+  if (!progress_) return;
+  const at::NoGradGuard no_grad;
+  at::Tensor kept = store_.tensors()[*progress_];  // the same storage
+  kept.fill_(progress);
 }
 
 std::vector<at::Tensor> TrainingStep::predict(const TorchBatch& batch) {

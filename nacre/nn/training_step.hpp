@@ -26,6 +26,9 @@ class TrainingStep {
   // as a tensor on the device, so that nobody waits for it.
   at::Tensor run(TorchBatch batch, int64_t step, double rate);
 
+  // How far training is, 0 to 1: what dropped paths grow with.
+  void set_progress(double progress);
+
   // Predictions by name without gradients, with the averaged weights where there are some.
   std::vector<at::Tensor> predict(const TorchBatch& batch);
   // Evaluations stand between these two.
@@ -52,6 +55,8 @@ class TrainingStep {
   PlainStore store_;
   std::vector<std::string> inputs_;
   size_t output_;
+  std::optional<size_t> auxiliary_;  // position of an auxiliary head's output
+  std::optional<size_t> progress_;   // position among the store's tensors
   std::unique_ptr<Loss> loss_;
   TrainableSet set_;
   std::unique_ptr<Optimizer> optimizer_;

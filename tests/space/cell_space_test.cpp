@@ -7,6 +7,7 @@
 #include <set>
 
 #include "nacre/ir/hash.hpp"
+#include "nacre/ir/training_tags.hpp"
 #include "nacre/space/network_text.hpp"
 #include "nacre/space/spaces/cell_genotype.hpp"
 #include "space_context.hpp"
@@ -67,8 +68,9 @@ TEST_P(NasnetGolden, CountsAreThoseOfTheReleasedNetwork) {
   const GraphStatistics statistics = statistics_of(design);
   EXPECT_EQ(statistics.parameters, released.parameters);
   EXPECT_EQ(statistics.macs, released.macs);
-  if (released.with_statistics > 0)
+  if (released.with_statistics > 0) {
     EXPECT_EQ(statistics.parameters + running_statistics(design.graph()), released.with_statistics);
+  }
   EXPECT_EQ(last_shape(design.graph()), released.last);
 }
 
@@ -228,6 +230,26 @@ TEST(CellSpaces, OddSidesShrinkRoundedUp) {
     expect_fits(design, space_context({1, 9, 7}, 3));
     EXPECT_THAT(last_shape(design.graph()), testing::EndsWith(",3,2]"));
   }
+}
+
+// Edges with an operator are tagged, with the depth of their cell; identities are not, strided ones neither in nasnet.
+TEST(CellSpaces, EdgesAreTaggedForTraining) {
+  const SpaceContext context = space_context({3, 32, 32}, 10);
+  const auto nasnet = make_space("nasnet", context, "channels: 4\nrepeats: 1\nconcat: released");
+  const Design released = design_of(*nasnet, "nasnet-a");
+  const TrainingTags tags = training_tags_of(released.graph());
+  // Eight of ten edges of a normal cell and nine of a reduction cell are no identities; N R N R N in 5 places.
+  ASSERT_EQ(tags.paths.size(), 3U * 8 + 2U * 9);
+  EXPECT_EQ(tags.paths.front(), (TrainingTags::Path{"cell0/block0/edge1", 0.2}));
+  EXPECT_EQ(tags.paths.back().depth, 1);
+  EXPECT_EQ(tags.auxiliary, "cell1") << "before the second reduction";
+  for (const TrainingTags::Path& path : tags.paths) EXPECT_NE(value_leaving(released.graph(), path.scope), kNone);
+
+  const auto eeea = make_space("eeea", context, "channels: 4\ncells: 3\nblocks: 1");
+  const auto count = [&](const char* text) { return training_tags_of(design_of(*eeea, text).graph()).paths.size(); };
+  EXPECT_EQ(count("sep3 0, max 0 / sep3 0, max 0"), 6U);
+  EXPECT_EQ(count("sep3 0, skip 0 / sep3 0, max 0"), 5U) << "one normal cell among three";
+  EXPECT_EQ(count("sep3 0, max 0 / sep3 0, skip 0"), 6U) << "a strided skip is a factorized reduction";
 }
 
 TEST(CellSpaces, MalformedGenotypesAreRefused) {

@@ -98,6 +98,23 @@ TorchKernel make_dropout(const NodeContext& context) {
   };
 }
 
+// x / p times 0 or 1 for each example (nn/training_graph.hpp): p is a number of the run, so that nobody waits for a GPU.
+TorchKernel make_drop_path(const NodeContext& context) {
+  const double keep = context.attributes().real("keep", 1);
+  return [=](NodeRun& run) {
+    const at::Tensor& x = run.in(0);
+    if (!run.mode().training) return run.out(0, x);
+    NACRE_CHECK(run.mode().generator.has_value(), "training with dropped paths needs a generator");
+    std::vector<int64_t> extents(static_cast<size_t>(x.dim()), 1);
+    extents[0] = x.size(0);
+    const auto options = x.options().dtype(at::kFloat);
+    at::Tensor draws = at::empty(extents, options);
+    draws.uniform_(0, 1, *run.mode().generator);
+    const at::Tensor share = run.has(1) ? run.in(1).to(at::kFloat) * (keep - 1) + 1 : at::full({}, keep, options);
+    run.out(0, x * (draws.lt(share).to(at::kFloat) / share).to(x.scalar_type()));
+  };
+}
+
 // Floating types that the run does not store (a Cast to float in double arithmetic) follow the run.
 TorchKernel make_cast(const NodeContext& context) {
   const auto type = static_cast<ElementType>(context.attributes().integer("to", 1));
@@ -141,6 +158,7 @@ std::vector<TorchOperator> layout_operators() {
           {.name = "Unsqueeze", .make = make_unsqueeze, .constant_inputs = {1}},
           {.name = "Identity", .make = make_identity},
           {.name = "Dropout", .make = make_dropout, .constant_inputs = {1, 2}},
+          {.name = "DropPath", .make = make_drop_path, .domain = "nacre"},
           {.name = "Cast", .make = make_cast},
           {.name = "CastLike", .make = make_cast_like},
           {.name = "DepthToSpace", .make = make_depth_to_space},

@@ -4,7 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
+#include <sstream>
 
+#include "nacre/ir/training_tags.hpp"
 #include "nacre/space/blocks.hpp"
 
 namespace nacre {
@@ -122,6 +125,27 @@ ValueId CellSpace::output(GraphBuilder& b, std::vector<ValueId> states, size_t f
   }
   NACRE_CHECK(!parts.empty(), "the last block of a cell is read by none");
   return b.node("Concat", std::move(parts), {{"axis", int64_t{1}}});
+}
+
+void CellSpace::tag(GraphBuilder& b, const std::vector<std::string>& cells, const std::string& auxiliary) const {
+  TrainingTags tags;
+  tags.auxiliary = auxiliary;
+  const Graph& graph = b.graph();
+  for (const Node& node : graph.nodes()) {
+    // cell / block / edge / operator / ...
+    std::array<std::string, 4> parts;
+    std::istringstream path(graph.scope(node.scope));
+    for (std::string& part : parts) std::getline(path, part, '/');
+    const bool edge = parts[2].starts_with("edge") || parts[2].starts_with("from");
+    const auto cell = std::ranges::find(cells, parts[0]);
+    // A strided skip is an operator in the code of DARTS (a factorized reduction), and none in that of NASNet.
+    const bool identity = parts[3].empty() || (parts[3] == "skip" && grammar_.style == CellStyle::nasnet);
+    if (!edge || identity || cell == cells.end()) continue;
+    const std::string scope = parts[0] + "/" + parts[1] + "/" + parts[2];
+    if (!tags.paths.empty() && tags.paths.back().scope == scope) continue;
+    tags.paths.push_back({scope, static_cast<double>(cell - cells.begin() + 1) / static_cast<double>(cells.size())});
+  }
+  set_training_tags(b.graph(), tags);
 }
 
 const CellGrammar& cell_grammar_of(const Space& space) {

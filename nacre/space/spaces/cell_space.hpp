@@ -59,6 +59,9 @@ class CellSpace : public NetworkSpace {
  protected:
   // The cell on its two inputs, each [N, *, H, W]; [N, k channels, H, W], a reduction cell halves the sides.
   ValueId cell(Chooser& choose, GraphBuilder& builder, ValueId older, ValueId newer, const CellPlace& place) const;
+  // Notes what training may do (ir/training_tags.hpp) in a network of these cells, by their scopes: every edge with an operator
+  // may be dropped, but for identities; the auxiliary head sits on the cell `auxiliary`.
+  void tag(GraphBuilder& builder, const std::vector<std::string>& cells, const std::string& auxiliary) const;
 
  private:
   ValueId pair_node(Chooser& choose, GraphBuilder& builder, const std::vector<ValueId>& states,

@@ -57,14 +57,17 @@ class NasnetSpace final : public CellSpace {
  protected:
   ValueId network(Chooser& choose, GraphBuilder& b, ValueId x, const Recipe& recipe) const override {
     ValueId before = kNone, last = stem(b, x);  // outputs of the cell before the last and of the last
-    const auto advance = [&](ValueId next) {
+    std::vector<std::string> names;
+    const auto advance = [&](const std::string& name, ValueId earlier, const CellPlace& place) {
+      names.push_back(name);
+      const ValueId next = adapted(choose, b, name, earlier, last, place);
       before = last;
       last = next;
     };
     if (!small()) {
-      for (int64_t i = 0; i < 2; ++i)
-        advance(adapted(choose, b, "stem_cell" + std::to_string(i), before, last,
-                        {.channels = channels_ / (i == 0 ? 4 : 2), .reduction = true}));
+      for (int64_t i = 0; i < 2; ++i) {
+        advance("stem_cell" + std::to_string(i), before, {.channels = channels_ / (i == 0 ? 4 : 2), .reduction = true});
+      }
     }
     int64_t channels = channels_;
     for (int64_t i = 0; i < 3 * repeats_; ++i) {
@@ -72,12 +75,12 @@ class NasnetSpace final : public CellSpace {
       const bool reduces = i == repeats_ || i == 2 * repeats_;
       if (reduces) {
         channels *= 2;
-        advance(adapted(choose, b, "reduction" + std::to_string(i / repeats_), before, last,
-                        {.channels = channels, .reduction = true}));
+        advance("reduction" + std::to_string(i / repeats_), before, {.channels = channels, .reduction = true});
       }
       const bool skips = reduces && skeleton_ == "large";
-      advance(adapted(choose, b, "cell" + std::to_string(i), skips ? earlier : before, last, {.channels = channels}));
+      advance("cell" + std::to_string(i), skips ? earlier : before, {.channels = channels});
     }
+    tag(b, names, "cell" + std::to_string(2 * repeats_ - 1));
     last = b.activation(last, Activation::relu);
     return classifier(choose, b, b.flatten(b.global_average_pool(last)), recipe);
   }

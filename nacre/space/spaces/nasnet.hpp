@@ -12,7 +12,8 @@
 //   mobile  stem: 3x3 of stride 2 without padding to 32, then two reduction cells of a quarter and half the channels
 //   large   as mobile with 96; and the normal cell after a reduction gets as state 1 what came before the reduction's input
 //
-// NASNet-A as released (genotype nasnet-a, concat: released) has the published counts; its auxiliary head is left out. Batch-norm
+// NASNet-A as released (genotype nasnet-a, concat: released) has the published counts. Its auxiliary head, before the second
+// reduction, and its dropped paths are added for training on demand (train.auxiliary_weight, train.drop_path_keep). Batch-norm
 // is nacre's usual one (epsilon 1e-5, momentum 0.9), as in the CIFAR networks; the ImageNet ones have 1e-3 and 0.9997.
 #pragma once
 

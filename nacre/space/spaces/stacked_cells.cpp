@@ -26,8 +26,10 @@ ValueId StackedCells::network(Chooser& choose, GraphBuilder& b, ValueId x, const
   auto [before, last] = stem(b, x);  // outputs of the cell before the last and of the last
   bool reduced = large_stem_;        // `before` has twice the side of `last`
   int64_t channels = channels_;
+  std::vector<std::string> names;
   for (int64_t i = 0; i < cells_; ++i) {
-    const auto scope = b.scope("cell" + std::to_string(i));
+    names.push_back("cell" + std::to_string(i));
+    const auto scope = b.scope(names.back());
     const bool reduction = i == cells_ / 3 || i == 2 * cells_ / 3;
     if (reduction) channels *= 2;
     const ValueId older = reduced ? factorized_reduce("preprocess0", b, before, channels)
@@ -37,6 +39,7 @@ ValueId StackedCells::network(Chooser& choose, GraphBuilder& b, ValueId x, const
     last = cell(choose, b, older, newer, {.channels = channels, .reduction = reduction});
     reduced = reduction;
   }
+  tag(b, names, names[static_cast<size_t>(2 * cells_ / 3)]);
   return classifier(choose, b, b.flatten(b.global_average_pool(last)), recipe);
 }
 

@@ -3,8 +3,8 @@
 //   stem ─ cells ─ reduction (at 1/3) ─ cells ─ reduction (at 2/3) ─ cells ─ global average ─ linear
 //
 // Both inputs of a cell are brought to its channels by a 1x1 convolution, the older one by a factorized reduction after a
-// reduction cell; channels double at reductions. State 0 is the older input. The auxiliary head of the released codes is not
-// part of it.
+// reduction cell; channels double at reductions. State 0 is the older input. The auxiliary head of the released codes, after the
+// second reduction, is no part of the network; training adds it on demand (train.auxiliary_weight).
 #pragma once
 
 #include "nacre/space/spaces/cell_space.hpp"
