@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numbers>
 #include <string_view>
 
 namespace nacre {
@@ -66,6 +67,31 @@ std::vector<ParameterRole> infer_parameter_roles(const Graph& graph) {
     }
   }
   return roles;
+}
+
+std::vector<Distribution> fresh_distributions(const Graph& graph) {
+  Graph empty = graph;
+  for (size_t i = 0; i < empty.initializers().size(); ++i) {
+    Initializer& initializer = empty.initializer(static_cast<int32_t>(i));
+    if (initializer.trainable) initializer.data = nullptr;
+  }
+  std::vector<ParameterRole> roles = infer_parameter_roles(empty);
+  for (const Node& node : graph.nodes()) {
+    if (node.dead || !node.domain.empty() || (node.op != "Mul" && node.op != "Div" && node.op != "PRelu")) continue;
+    for (const ValueId input : node.inputs) {  // a factor of 0 would silence what it is multiplied with
+      const int32_t index = input == kNone ? kNone : graph.value(input).initializer;
+      if (index != kNone) roles[static_cast<size_t>(index)].distribution = {};
+    }
+  }
+  std::vector<Distribution> distributions;
+  for (size_t i = 0; i < roles.size(); ++i) {
+    const Initializer& initializer = graph.initializers()[i];
+    Distribution distribution = roles[i].distribution;
+    if (distribution.kind == Distribution::Kind::kaiming_normal_fan_in) distribution.a = std::numbers::sqrt2;
+    if (initializer.distribution.kind != Distribution::Kind::none) distribution = initializer.distribution;
+    distributions.push_back(distribution);
+  }
+  return distributions;
 }
 
 }  // namespace nacre

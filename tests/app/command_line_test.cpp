@@ -111,5 +111,20 @@ TEST(CommandLine, AnotherStrategyLeavesOutTheKeysOfTheFilesOwn) {
   EXPECT_THAT(wrong.err, HasSubstr("initail"));
 }
 
+// A deployed model says nothing of how its weights were once drawn; training it afresh forgets them all the same.
+TEST(CommandLine, FreshTrainingOfADeployedModelForgetsItsWeights) {
+  const test::Scratch scratch;
+  const auto accuracy = [&](const std::string& more) {
+    const Outcome outcome = run_program(
+        "train --config examples/digits_resnet.yaml --set train.epochs=1 --set train.learning_rate=0.0001 --model "
+        "examples/models/digits_resnet.onnx --json -o '" +
+        (scratch.path() / "out.onnx").string() + "' " + more);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    return parse_json(outcome.out, "train")["metrics"]["accuracy"]["value"].get<double>();
+  };
+  EXPECT_GT(accuracy(""), 0.9);
+  EXPECT_LT(accuracy("--fresh"), 0.6);
+}
+
 }  // namespace
 }  // namespace nacre

@@ -11,6 +11,7 @@
 #include "nacre/app/verb.hpp"
 #include "nacre/base/log.hpp"
 #include "nacre/ir/onnx_io.hpp"
+#include "nacre/ir/parameter_roles.hpp"
 #include "nacre/ir/rewrite.hpp"
 #include "nacre/ir/weights_file.hpp"
 #include "nacre/run/output_folder.hpp"
@@ -31,11 +32,14 @@ struct TrainOptions {
   std::string output;
 };
 
-// Parameters lose their data (distribution by what they are), so that training starts from scratch.
+// Weights and running statistics lose their values, so that training starts from scratch.
 void forget_weights(Graph& graph) {
-  for (size_t i = 0; i < graph.initializers().size(); ++i) {
+  const std::vector<Distribution> distributions = fresh_distributions(graph);
+  for (size_t i = 0; i < distributions.size(); ++i) {
+    if (distributions[i].kind == Distribution::Kind::none) continue;
     Initializer& initializer = graph.initializer(static_cast<int32_t>(i));
-    if (initializer.trainable && initializer.distribution.kind != Distribution::Kind::none) initializer.data = nullptr;
+    initializer.distribution = distributions[i];
+    initializer.data = nullptr;
   }
 }
 

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "nacre/base/error.hpp"
+#include "nacre/ir/parameter_roles.hpp"
 #include "nacre/ir/schema.hpp"
 
 namespace nacre {
@@ -71,6 +72,11 @@ ElasticNetwork::ElasticNetwork(Graph graph, ElasticNetworkOptions options)
     if (initializer.data == nullptr)
       throw UserError("parameter '" + value_text(graph_, initializer.value) +
                       "' has no values; a trained network is needed");
+  }
+  if (!options_.inherit_weights) {
+    const std::vector<Distribution> distributions = fresh_distributions(graph_);
+    for (size_t i = 0; i < distributions.size(); ++i)
+      graph_.initializer(static_cast<int32_t>(i)).distribution = distributions[i];
   }
   if (options_.depth) blocks_ = residual_blocks(graph_);
   for (const Node& node : graph_.nodes()) {
