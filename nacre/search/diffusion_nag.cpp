@@ -14,6 +14,7 @@
 
 #include "nacre/predict/noise_aware_perceptron.hpp"
 #include "nacre/search/diffusion.hpp"
+#include "nacre/search/known_limits.hpp"
 #include "nacre/search/proposals.hpp"
 #include "nacre/search/strategies.hpp"
 
@@ -49,8 +50,7 @@ class DiffusionNag final : public Strategy {
         kappa_(options.real("kappa")),
         learned_(options.text("score") == "learned"),
         examples_(options.integer("examples")),
-        build_(context.build),
-        costs_(context.costs) {
+        limits_(context) {
     sampling_.steps = options.integer("steps");
     sampling_.corrector = options.text("sampler") == "predictor_corrector";
   }
@@ -126,7 +126,7 @@ class DiffusionNag final : public Strategy {
     std::vector<Decisions> within;
     for (int64_t i = 0; i < kMostDraws * examples_ && std::ssize(within) < examples_; ++i) {
       Decisions drawn = trace_.sample(random);
-      if (is_beyond_limits(drawn)) {
+      if (limits_.misses(drawn)) {
         ++examples_rejected_;
       } else {
         within.push_back(std::move(drawn));
@@ -138,14 +138,6 @@ class DiffusionNag final : public Strategy {
     } else {
       diffusion_.emplace(trace_, within, ScoreNetworkSettings{}, random);
     }
-  }
-
-  bool is_beyond_limits(const Decisions& decisions) const {
-    if (objectives_.limits.empty() || objectives_.trades_limits() || !build_ || !costs_) return false;
-    const Metrics metrics = costs_(build_(decisions));
-    return std::ranges::any_of(objectives_.limits, [&](const Limit& limit) {
-      return metric_value(metrics, limit.metric).has_value() && limit.relative_excess(metrics) > 0;
-    });
   }
 
   // Valid, within the limits as far as they are known, and neither proposed before nor twice. When there are too few,
@@ -170,7 +162,7 @@ class DiffusionNag final : public Strategy {
         if (!decisions) continue;
         ++valid_so_far_;
         if (proposals_.known(*decisions) || !seen.insert(decisions->hash()).second) continue;
-        if (is_beyond_limits(*decisions)) {
+        if (limits_.misses(*decisions)) {
           ++beyond_so_far_;
         } else {
           fresh.push_back(*decisions);
@@ -187,8 +179,7 @@ class DiffusionNag final : public Strategy {
   double kappa_;
   const bool learned_;
   const int64_t examples_;
-  const std::function<Design(const Decisions&)> build_;
-  const std::function<Metrics(const Design&)> costs_;
+  KnownLimits limits_;
   int64_t learned_from_ = 0, examples_rejected_ = 0;
   DecisionDiffusion::Sampling sampling_;
   std::optional<DecisionDiffusion> diffusion_;

@@ -12,10 +12,10 @@
 // which trees give often, are ordered by chance.
 #include <algorithm>
 #include <numeric>
-#include <unordered_map>
 
 #include "nacre/predict/boosted_trees.hpp"
 #include "nacre/predict/tree_parameters.hpp"
+#include "nacre/search/known_limits.hpp"
 #include "nacre/search/proposals.hpp"
 #include "nacre/search/pruning.hpp"
 #include "nacre/search/strategies.hpp"
@@ -30,8 +30,7 @@ class GbdtNas final : public Strategy {
   GbdtNas(const Options& options, const StrategyContext& context)
       : trace_(context.trace),
         objectives_(context.objectives),
-        build_(context.build),
-        costs_(context.costs),
+        limits_(context),
         initial_(options.integer("initial")),
         batch_(static_cast<size_t>(options.integer("batch"))),
         enumerate_up_to_(options.integer("enumerate_up_to")),
@@ -137,7 +136,7 @@ class GbdtNas final : public Strategy {
       }
       const size_t i = order[place];
       if (proposals_.known(candidates[i]) || !pruning_.allows(features.row(i))) continue;
-      if (misses_a_limit(candidates[i])) {
+      if (limits_.misses(candidates[i])) {
         ++passed_over_;
         continue;
       }
@@ -162,22 +161,9 @@ class GbdtNas final : public Strategy {
     }
   }
 
-  // By what is known of its costs without evaluating it. Remembered: a network is ranked high again and again.
-  bool misses_a_limit(const Decisions& decisions) {
-    if (objectives_.limits.empty() || objectives_.trades_limits() || !build_ || !costs_) return false;
-    const auto [place, fresh] = misses_.try_emplace(decisions.hash(), false);
-    if (fresh) {
-      const Metrics metrics = costs_(build_(decisions));
-      for (const Limit& limit : objectives_.limits)
-        place->second = place->second || (metric_value(metrics, limit.metric) && limit.relative_excess(metrics) > 0);
-    }
-    return place->second;
-  }
-
   const Trace& trace_;
   const ObjectiveSet objectives_;
-  const std::function<Design(const Decisions&)> build_;
-  const std::function<Metrics(const Design&)> costs_;
+  KnownLimits limits_;
   const int64_t initial_;
   const size_t batch_;
   const int64_t enumerate_up_to_;
@@ -195,7 +181,6 @@ class GbdtNas final : public Strategy {
   std::vector<Ranked> queue_;   // best last
   std::vector<Decisions> all_;  // of a space that is enumerated
   FeatureMatrix all_features_;
-  std::unordered_map<Hash128, bool> misses_;
   int64_t asked_ = 0;
   int64_t fits_ = 0;
   int64_t passed_over_ = 0;
