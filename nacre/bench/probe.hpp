@@ -25,7 +25,7 @@ using ProbeFactory = std::function<Json(const Options& options, const ProbeConte
 const Registry<ProbeFactory>& probe_registry();
 
 // "{root}/examples" with the places put in: "{seed}", "{output}", "{root}", "{experiment}". UserError for another word in
-// braces.
+// braces; what has a colon in its braces is a map in YAML and stands as it is.
 std::string with_places(const std::string& text, const std::map<std::string, std::string>& places);
 
 void add_device_transfer_probe(Registry<ProbeFactory>& registry);

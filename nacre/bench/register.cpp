@@ -26,6 +26,11 @@ std::string with_places(const std::string& text, const std::map<std::string, std
     if (open == std::string::npos) return result;
     const size_t close = text.find('}', open);
     const std::string word = text.substr(open + 1, close == std::string::npos ? close : close - open - 1);
+    if (close != std::string::npos && word.find(':') != std::string::npos) {  // a map in YAML
+      result += text.substr(open, close + 1 - open);
+      at = close + 1;
+      continue;
+    }
     const auto found = places.find(word);
     if (close == std::string::npos || found == places.end()) {
       std::vector<std::string> names;

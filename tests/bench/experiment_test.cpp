@@ -200,6 +200,7 @@ TEST(Gate, TextsAreComparedAsTexts) {
 
 TEST(Places, ArePutInAndUnknownOnesRefused) {
   EXPECT_EQ(with_places("{root}/a_{seed}{seed}", {{"root", "/r"}, {"seed", "7"}}), "/r/a_77");
+  EXPECT_EQ(with_places("{kind: mbconv}/{seed}", {{"seed", "7"}}), "{kind: mbconv}/7");
   EXPECT_THROW(with_places("{rot}", {{"root", "/r"}}), UserError);
   EXPECT_THROW(with_places("{root", {{"root", "/r"}}), UserError);
 }
