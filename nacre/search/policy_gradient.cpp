@@ -37,12 +37,12 @@ std::vector<double> policy_gradient(const PolicyNetwork& policy, std::span<const
   std::vector<double> gradient(policy.parameters().size(), 0);
   const double share = 1 / static_cast<double>(samples.size());
   for (const PolicySample& sample : samples) {
-    double weight = sample.advantage;
-    if (rule.clips) {
-      const double ratio = ratio_of(sample, policy.log_probability(sample.episode));
-      weight = is_clipped(sample, ratio, rule.clip) ? 0 : ratio * sample.advantage;
-    }
-    policy.accumulate(sample.episode, share * weight, share * rule.entropy_weight, gradient);
+    const auto weigh = [&](double log_probability) {
+      if (!rule.clips) return share * sample.advantage;
+      const double ratio = ratio_of(sample, log_probability);
+      return is_clipped(sample, ratio, rule.clip) ? 0 : share * (ratio * sample.advantage);
+    };
+    policy.accumulate(sample.episode, weigh, share * rule.entropy_weight, gradient);
   }
   return gradient;
 }

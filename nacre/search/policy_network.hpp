@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -35,10 +36,10 @@ class PolicyNetwork {
   double log_probability(const Episode& episode) const;
   double entropy(const Episode& episode) const;  // sum over its steps, given the steps before
 
-  // Adds to `gradient` (one number per parameter) that of policy_weight x log_probability + entropy_weight x entropy.
-  // Returns the log-probability.
-  double accumulate(const Episode& episode, double policy_weight, double entropy_weight,
-                    std::span<double> gradient) const;
+  // Adds to `gradient` (one number per parameter) that of policy_weight x log_probability + entropy_weight x entropy, where
+  // `weigh` gives policy_weight once the log-probability is known. Returns the log-probability.
+  double accumulate(const Episode& episode, const std::function<double(double log_probability)>& weigh,
+                    double entropy_weight, std::span<double> gradient) const;
 
   std::vector<double>& parameters() { return parameters_; }
   const std::vector<double>& parameters() const { return parameters_; }
