@@ -92,6 +92,7 @@ CatalogueKind metrics() {
     }
   }
   add({"train_time_s", Direction::minimize, "s", "time of the training"}, "every training");
+  add({"train_processor_s", Direction::minimize, "s", "processor time of the training, all threads"}, "every training");
   return kind;
 }
 

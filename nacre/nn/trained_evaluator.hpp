@@ -17,7 +17,7 @@ struct TrainedEvaluatorOptions {
   bool keep_optimizer_state = false;     // so that a later trial can continue from it (Request::parent_checkpoint)
 };
 
-// Fills the validation metrics, train_time_s and train_images_per_s, the curve and the weights artefact. Weights inherited
+// Fills the validation metrics, train_time_s, train_processor_s and train_images_per_s, the curve and the weights artefact. Weights inherited
 // by the candidate and parent checkpoints are read from the context's artefact folder. Never touches the test split.
 class TrainedEvaluator : public Evaluator {
  public:

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <ctime>
 #include <numeric>
 
 #include "nacre/nn/schedule.hpp"
@@ -14,6 +15,9 @@ namespace nacre {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// What this process has computed so far, on all its threads: unlike time by the clock it does not grow while others compute.
+double processor_s() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -150,6 +154,7 @@ class Training {
   // Mean loss of the steps before `end`, or nothing when training failed (the result says why).
   std::optional<double> run_until(int64_t end, TrainingResult& result) {
     const Clock::time_point start = Clock::now();
+    const double processor_start = processor_s();
     at::Tensor sum;
     int64_t count = 0;
     for (; next_step_ < end; ++next_step_) {
@@ -169,6 +174,7 @@ class Training {
     }
     const double mean = sum.item<double>() / static_cast<double>(count);
     result.time_s += seconds_since(start);
+    result.processor_s += processor_s() - processor_start;
     if (!std::isfinite(mean)) return fail(result, next_step_ - 1);
     return mean;
   }
@@ -232,6 +238,8 @@ class Training {
     const std::string with = numerics_text(options_.numerics);
     result.metrics["train_time_s"] = {
         .value = result.time_s, .unit = "s", .origin = Origin::measured, .source = with, .count = result.images};
+    result.metrics["train_processor_s"] = {
+        .value = result.processor_s, .unit = "s", .origin = Origin::measured, .source = with, .count = result.images};
     if (result.time_s > 0) {
       result.metrics["train_images_per_s"] = {.value = static_cast<double>(result.images) / result.time_s,
                                               .unit = "1/s",

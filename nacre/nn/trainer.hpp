@@ -38,11 +38,13 @@ struct TrainingOptions {
 struct TrainingResult {
   TrialStatus status = TrialStatus::ok;  // ok, failed (diverged, or the network cannot be run), pruned
   std::string reason;
-  Metrics metrics;  // of the validation split with the weights that are returned; train_time_s, train_images_per_s
+  // Of the validation split with the weights that are returned; train_time_s, train_processor_s, train_images_per_s.
+  Metrics metrics;
   std::vector<CurvePoint> curve;  // one point per epoch
-  Weights weights;     // averaged ones where the recipe averages; those of the best epoch where it stops early
-  int64_t images = 0;  // samples trained on
-  double time_s = 0;   // in training steps alone
+  Weights weights;         // averaged ones where the recipe averages; those of the best epoch where it stops early
+  int64_t images = 0;      // samples trained on
+  double time_s = 0;       // in training steps alone
+  double processor_s = 0;  // what the process computed in them, on all threads
 };
 
 // The graph's inputs and outputs must match the task's signature by name (or be the only ones). UserError for a recipe,

@@ -215,6 +215,7 @@ std::vector<MetricSpec> Plan::metrics() const {
     if (std::ranges::find(all, spec.name, &MetricSpec::name) == all.end()) all.push_back(spec);
   }
   all.push_back({"train_time_s", Direction::minimize, "s", "time of the training"});
+  all.push_back({"train_processor_s", Direction::minimize, "s", "processor time of the training, all threads"});
   return all;
 }
 
