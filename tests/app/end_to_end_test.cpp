@@ -123,6 +123,29 @@ TEST(EndToEnd, VerbsWorkOnWhatASearchLeft) {
   EXPECT_EQ(run_program("report '" + folder.string() + "'").exit_code, 0);
 }
 
+TEST(EndToEnd, AStudySaysAfterHowManyEpochsNetworksRankAsInTheEnd) {
+  const Scratch scratch;
+  const std::filesystem::path folder = scratch.path() / "s";
+  const std::string ask = "study '" + folder.string() + "' --stopping 0.9";
+  ASSERT_EQ(run_program(small_search(folder,
+                                     "--set search.trials=8 --set train.epochs=2 --set search.epochs=2 --set "
+                                     "final.networks=1"))
+                .exit_code,
+            0);
+  const Json said = parse_json(run_program(ask + " --json").out, "stdout");
+  EXPECT_EQ(said["metric"], "accuracy");
+  EXPECT_EQ(said["curves"], 8);
+  ASSERT_EQ(said["by_epoch"].size(), 2u);
+  EXPECT_EQ(said["by_epoch"][1]["held_out"], 1) << "the last epoch ranks as itself";
+  EXPECT_EQ(said["epoch"].get<int>() == 1, said["by_epoch"][0]["correlation"].get<double>() >= 0.9);
+  EXPECT_THAT(run_program(ask).out, HasSubstr("8 curves of accuracy: after"));
+  const std::filesystem::path short_one = scratch.path() / "short";
+  ASSERT_EQ(run_program(small_search(short_one)).exit_code, 0);
+  const Outcome refused = run_program("study '" + short_one.string() + "' --stopping 0.9");
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("0 training curves of accuracy over two and more epochs; expected at least 8"));
+}
+
 TEST(EndToEnd, RandomSearchRunsBesideTheSearchAndTellsItNothing) {
   const Scratch scratch;
   const std::filesystem::path folder = scratch.path() / "study";
