@@ -9,6 +9,9 @@
 //                  limits, the best by the predictor kept, until the best gains less than 1e-6; the best that were not
 //                  tried are evaluated; when an eighth more are known the predictor learns from them and evolution starts again
 //
+// With `budgets` the evolution is run once for each, on the same predictor, from the smallest up, the members of a smaller budget
+// going on in the next: so what is predicted never falls with the budget. Their best are evaluated in turn.
+//
 // Recipe decisions are those below "recipe/" (key `recipe` of a space). Limits that are known without a measurement are kept in
 // pool and children; others are left to the study. Several objectives: the first counts, the others only as limits.
 #include <fmt/format.h>
@@ -16,6 +19,9 @@
 #include <algorithm>
 #include <boost/random/sobol.hpp>
 #include <cmath>
+#include <stdexcept>
+#include <unordered_map>
+#include <unordered_set>
 
 #include "nacre/base/error.hpp"
 #include "nacre/ir/statistics.hpp"
@@ -28,6 +34,11 @@ namespace {
 
 constexpr double kLeastGain = 1e-6;
 constexpr int64_t kMostGenerations = 60;
+
+// A budget on something that no network tells: unlike a network that cannot be built this ends the search.
+class InvalidBudget : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 // Splits the one-hot encoding of a trace into architecture and recipe; numbers additionally as a share of their range.
 class SplitEncoding {
@@ -112,7 +123,14 @@ class Nars final : public Strategy {
         batch_(options.integer("batch")),
         pool_size_(options.integer("pool")),
         pretraining_(options.integer("pretraining")),
-        population_(options.integer("population")) {
+        population_(options.integer("population")),
+        budgets_(options.reals("budgets")),
+        budget_metric_(options.text("budget_metric")) {
+    std::ranges::sort(budgets_);
+    if (!budgets_.empty() && (!build_ || !costs_))
+      throw UserError(options.position("budgets"),
+                      "search.budgets: the networks of this space cannot be costed before training");
+    budgets_position_ = options.position("budgets");
     if (batch_ == 0) batch_ = std::max<int64_t>(1, (context.trials > 0 ? context.trials * 3 / 4 : 60) / rounds_);
     settings_.hidden = options.integer("hidden");
   }
@@ -150,13 +168,19 @@ class Nars final : public Strategy {
     return {{"repeats_avoided", proposals_.repeats_avoided()},
             {"pool", pool_.size()},
             {"fits", fits_},
-            {"generations", generations_}};
+            {"generations", generations_},
+            {"budgets", answers_}};
   }
 
  private:
   struct Told {
     Decisions decisions;
     double value;  // smaller is better
+  };
+  // Of one evolution, the best predicted first.
+  struct Evolved {
+    std::vector<Decisions> members;
+    std::vector<double> values;
   };
   struct Queued {
     Decisions decisions;
@@ -272,16 +296,85 @@ class Nars final : public Strategy {
 
   void evolve(Random& random) {
     fit(random);
+    if (budgets_.empty()) {
+      const Evolved evolved = evolve_within(std::nullopt, {}, random);
+      if (evolved.members.empty()) return;  // the pool goes on
+      queue_.clear();
+      next_ = 0;
+      for (size_t i = 0; i < evolved.members.size(); ++i)
+        queue_.push_back(
+            {evolved.members[i], fmt::format("evolved, predicted {:.5g}", signed_value(evolved.values[i]))});
+      return;
+    }
+    queue_.clear();
+    next_ = 0;
+    answers_ = Json::array();
+    std::vector<Evolved> of_budget;
+    for (const double budget : budgets_) {
+      of_budget.push_back(evolve_within(budget, of_budget.empty() ? Evolved{} : of_budget.back(), random));
+      const Evolved& evolved = of_budget.back();
+      Json answer = {{"budget", budget}, {"cost", nullptr}, {"predicted", nullptr}};
+      if (!evolved.members.empty()) {
+        answer["cost"] = *cost_of(evolved.members[0]);
+        answer["predicted"] = signed_value(evolved.values[0]);
+      }
+      answers_.push_back(std::move(answer));
+    }
+    for (size_t rank = 0; rank < static_cast<size_t>(population_); ++rank) {
+      for (size_t b = 0; b < budgets_.size(); ++b) {
+        if (rank >= of_budget[b].members.size()) continue;
+        queue_.push_back(
+            {of_budget[b].members[rank], fmt::format("evolved for {} <= {:.6g}, predicted {:.5g}", budget_metric_,
+                                                     budgets_[b], signed_value(of_budget[b].values[rank]))});
+      }
+    }
+  }
+
+  // The cost that budgets are about; nothing for a network that cannot be built.
+  std::optional<double> cost_of(const Decisions& decisions) {
+    const auto [entry, fresh] = costs_known_.try_emplace(decisions.hash());
+    if (!fresh) return entry->second;
+    try {
+      const Metrics known = costs_(build_(decisions));
+      entry->second = metric_value(known, budget_metric_);
+      if (!entry->second) {
+        std::vector<std::string> names;
+        for (const auto& [name, metric] : known) names.push_back(name);
+        throw InvalidBudget(unknown_name_message("cost that is known before training", budget_metric_, names));
+      }
+    } catch (const InvalidBudget& error) {
+      throw UserError(budgets_position_, fmt::format("search.budget_metric: {}", error.what()));
+    } catch (const UserError&) {  // it cannot be built
+    }
+    return entry->second;
+  }
+
+  bool fits(const Decisions& decisions, std::optional<double> budget) {
+    if (budget) {
+      const std::optional<double> cost = cost_of(decisions);
+      if (!cost || *cost > *budget) return false;
+    }
+    return within_limits(decisions);
+  }
+
+  Evolved evolve_within(std::optional<double> budget, Evolved smaller, Random& random) {
     std::vector<Told> best = told_;
     std::ranges::stable_sort(best, {}, &Told::value);
-    std::vector<Decisions> members;
     const auto size = static_cast<size_t>(population_);
-    for (size_t i = 0; i < std::min(best.size(), size / 2); ++i) members.push_back(best[i].decisions);
+    std::vector<Decisions> members = std::move(smaller.members);
+    if (members.size() > size / 2) members.resize(size / 2);
+    std::unordered_set<Hash128> begun;
+    for (const Decisions& member : members) begun.insert(member.hash());
+    const size_t known_until = std::min(size, members.size() + size / 2);
+    for (size_t i = 0; i < best.size() && members.size() < known_until; ++i) {
+      if (budget && (!fits(best[i].decisions, budget) || !begun.insert(best[i].decisions.hash()).second)) continue;
+      members.push_back(best[i].decisions);
+    }
     for (int64_t tries = 0; members.size() < size && tries < 20 * population_; ++tries) {
       Decisions drawn = trace_.sample(random);
-      if (within_limits(drawn)) members.push_back(std::move(drawn));
+      if (fits(drawn, budget)) members.push_back(std::move(drawn));
     }
-    if (members.empty()) return;
+    if (members.empty()) return {};
     std::vector<double> values = predict(members);
     double last = *std::ranges::min_element(values);
     int64_t still = 0;
@@ -294,7 +387,7 @@ class Nars final : public Strategy {
         const Decisions& a = members[random.below(members.size())];
         Decisions child = random.bernoulli(0.5) ? trace_.mutate(a, random)
                                                 : trace_.cross_over(a, members[random.below(members.size())], random);
-        if (known.insert(child.hash()).second && within_limits(child)) children.push_back(std::move(child));
+        if (known.insert(child.hash()).second && fits(child, budget)) children.push_back(std::move(child));
       }
       if (children.empty()) break;
       const std::vector<double> predicted = predict(children);
@@ -305,10 +398,8 @@ class Nars final : public Strategy {
       last = values[0];
       ++generations_;
     }
-    queue_.clear();
-    next_ = 0;
-    for (const size_t i : order_of(values))
-      queue_.push_back({members[i], fmt::format("evolved, predicted {:.5g}", signed_value(values[i]))});
+    keep_best(members, values, size);
+    return {std::move(members), std::move(values)};
   }
 
   static void keep_best(std::vector<Decisions>& members, std::vector<double>& values, size_t size) {
@@ -331,6 +422,11 @@ class Nars final : public Strategy {
   const SplitEncoding encoding_;
   Proposals proposals_;
   int64_t rounds_, batch_, pool_size_, pretraining_, population_;
+  std::vector<double> budgets_;  // ascending
+  const std::string budget_metric_;
+  SourcePosition budgets_position_;
+  std::unordered_map<Hash128, std::optional<double>> costs_known_;
+  Json answers_ = Json::array();  // of each budget: the best of the last evolution
   PretrainedPerceptronSettings settings_;
   std::optional<PretrainedPerceptron> predictor_;
   std::vector<Decisions> pool_;
@@ -381,6 +477,17 @@ void add_nars(Registry<StrategyFactory>& registry) {
                        .default_value = 60,
                        .minimum = 2,
                        .maximum = 1e5},
+                      {.name = "budgets",
+                       .type = ParameterType::real_list,
+                       .description =
+                           "bounds on budget_metric; evolution answers each from the one predictor, and their "
+                           "best are evaluated in turn; empty: the limits alone",
+                       .default_value = Json::array(),
+                       .minimum = 0},
+                      {.name = "budget_metric",
+                       .type = ParameterType::text,
+                       .description = "cost that is known before training, which budgets bound",
+                       .default_value = "macs"},
                       {.name = "hidden",
                        .type = ParameterType::integer,
                        .description = "width of the predictor's layers",

@@ -1,4 +1,5 @@
 // Joint search of architecture and recipe.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -98,6 +99,73 @@ TEST(Nars, KeepsLimitsThatAreKnownBeforehand) {
   }
   EXPECT_THAT(steps[0].candidate.made_by, testing::StartsWith("pool"));
   EXPECT_THAT(steps.back().candidate.made_by, testing::StartsWith("evolved"));
+}
+
+TEST(Nars, AnswersEveryBudgetFromOnePredictor) {
+  const auto space = make_space("mbconv", space_context({1, 8, 8}, 10));
+  StrategyContext context{space->trace(), synthetic::maximize_accuracy(), 60};
+  context.build = [&](const Decisions& decisions) { return space->build(decisions); };
+  const auto macs_of = [](const Design& design) {
+    Graph graph = design.graph();
+    graph.bind_symbols({{"batch", 1}});
+    return static_cast<double>(count_graph(graph).macs);
+  };
+  context.costs = [&](const Design& design) {
+    Metrics metrics;
+    metrics["macs"].value = macs_of(design);
+    return metrics;
+  };
+  const std::vector<double> budgets = {600'000, 300'000, 1'200'000};  // in any order
+  Json options = {{"rounds", 2}, {"batch", 15}, {"pool", 200}, {"pretraining", 100}, {"population", 20}};
+  options["budgets"] = budgets;
+  const auto strategy = synthetic::make_strategy("nars", context, options);
+  const auto evaluate = [&](const Decisions& decisions) {
+    return synthetic::trial_of({{"accuracy", synthetic::additive(decisions)}});
+  };
+  const auto steps = synthetic::run(*strategy, evaluate, 33, 1);
+  ASSERT_EQ(steps.size(), 33u);
+  const std::vector<double> ascending = {300'000, 600'000, 1'200'000};
+  // What two budgets have in common is asked once, so that not every budget need appear.
+  for (size_t i = 30; i < 33; ++i) {
+    const auto named = std::ranges::find_if(ascending, [&](double budget) {
+      return steps[i].candidate.made_by.starts_with(fmt::format("evolved for macs <= {:.6g},", budget));
+    });
+    ASSERT_NE(named, ascending.end()) << steps[i].candidate.made_by;
+    EXPECT_LE(macs_of(space->build(steps[i].candidate.decisions)), *named);
+  }
+  const Json answers = strategy->statistics().at("budgets");
+  ASSERT_EQ(answers.size(), 3u);
+  for (size_t i = 0; i < 3; ++i) {
+    EXPECT_EQ(answers[i].at("budget"), ascending[i]);
+    EXPECT_LE(answers[i].at("cost").get<double>(), ascending[i]);
+    if (i == 0) continue;
+    EXPECT_GE(answers[i].at("predicted").get<double>(), answers[i - 1].at("predicted").get<double>());
+  }
+}
+
+TEST(Nars, BudgetOnWhatNoNetworkTells) {
+  const auto space = make_space("mbconv", space_context({1, 8, 8}, 10));
+  StrategyContext context{space->trace(), synthetic::maximize_accuracy(), 20};
+  EXPECT_THAT(
+      [&] {
+        synthetic::make_strategy("nars", context, {{"budgets", {1e6}}});
+      },
+      testing::ThrowsMessage<UserError>(testing::HasSubstr("search.budgets: the networks of this space cannot")));
+  context.build = [&](const Decisions& decisions) { return space->build(decisions); };
+  context.costs = [](const Design&) {
+    Metrics metrics;
+    metrics["macs"].value = 1;
+    return metrics;
+  };
+  const auto strategy = synthetic::make_strategy(
+      "nars", context,
+      {{"batch", 2}, {"rounds", 1}, {"pool", 10}, {"pretraining", 10}, {"budgets", {1e6}}, {"budget_metric", "mac"}});
+  const auto evaluate = [&](const Decisions& decisions) {
+    return synthetic::trial_of({{"accuracy", synthetic::additive(decisions)}});
+  };
+  EXPECT_THAT([&] { synthetic::run(*strategy, evaluate, 3, 1); },
+              testing::ThrowsMessage<UserError>(
+                  testing::HasSubstr("search.budget_metric: unknown cost that is known before training 'mac'")));
 }
 
 }  // namespace
