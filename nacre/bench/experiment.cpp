@@ -46,9 +46,11 @@ const std::vector<Parameter>& gate_parameters() {
       {.name = "between", .type = ParameterType::any, .description = "lower and upper bound"},
       {.name = "judge",
        .type = ParameterType::text,
-       .description = "what must keep the bound: the mean over seeds, every seed, or the whole 95 % interval",
+       .description =
+           "what must keep the bound: the mean over seeds, every seed, the whole 95 % interval, or two of three "
+           "seeds, each against the other measurement's same seed",
        .default_value = "mean",
-       .choices = {"mean", "every", "interval"}},
+       .choices = {"mean", "every", "interval", "most"}},
       {.name = "unit", .type = ParameterType::text, .description = "of the value; % for shares", .default_value = ""},
       {.name = "published", .type = ParameterType::text, .description = "the source's figure", .default_value = ""},
       {.name = "note", .type = ParameterType::text, .description = "for readers", .default_value = ""},
@@ -160,7 +162,10 @@ Gate read_gate(const ConfigNode& node, const std::vector<std::string>& measureme
     throw UserError(node.position,
                     "gate '" + gate.what + "': expected exactly one of equals, at_least, at_most, between");
   const std::string judge = options.text("judge");
-  gate.judge = judge == "mean" ? Gate::Judge::mean : judge == "every" ? Gate::Judge::every : Gate::Judge::interval;
+  gate.judge = judge == "mean"    ? Gate::Judge::mean
+               : judge == "every" ? Gate::Judge::every
+               : judge == "most"  ? Gate::Judge::most
+                                  : Gate::Judge::interval;
   gate.unit = options.text("unit");
   gate.published = options.text("published");
   gate.note = options.text("note");
@@ -184,6 +189,7 @@ std::string_view judge_name(Gate::Judge judge) {
     case Gate::Judge::mean: return "mean";
     case Gate::Judge::every: return "every seed";
     case Gate::Judge::interval: return "95 % interval";
+    case Gate::Judge::most: return "two of three seeds, seed by seed";
   }
   return "";
 }

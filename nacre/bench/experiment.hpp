@@ -46,8 +46,10 @@ struct GateBound {
 
 struct Gate {
   enum class Comparison { equals, at_least, at_most, between };
-  // mean: the mean over seeds keeps the bound. every: each seed does. interval: the whole 95 % interval does.
-  enum class Judge { mean, every, interval };
+  // mean: the mean over seeds keeps the bound. every: each seed does. interval: the whole 95 % interval does. most: at least
+  // two of three seeds do, each against the same seed's value where the bound is another measurement's; of three seeds that
+  // is what the median of the differences says.
+  enum class Judge { mean, every, interval, most };
 
   std::string what;
   std::string of;       // measurement

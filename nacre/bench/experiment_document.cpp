@@ -68,6 +68,7 @@ std::string value_text(const GateOutcome& outcome) {
   if (interval.count > 1 && outcome.gate.judge == Gate::Judge::every)
     text += fmt::format(", {} .. {}", with_unit(interval.least, outcome.gate.unit),
                         with_unit(interval.most, outcome.gate.unit));
+  if (outcome.seeds_kept) text += fmt::format(", kept by {} of {}", *outcome.seeds_kept, interval.count);
   return text;
 }
 

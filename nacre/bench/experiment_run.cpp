@@ -185,6 +185,29 @@ bool keeps(Gate::Comparison comparison, double value, const std::vector<double>&
   return false;
 }
 
+// How many seeds keep the bound, each against the same seed of the other measurement.
+int64_t count_kept(const Gate& gate, const std::vector<MeasuredRuns>& measurements, const std::vector<double>& values) {
+  const auto seeds_of = [&](const std::string& name) {
+    std::vector<uint64_t> seeds;
+    for (const MeasuredRun& run : runs_of(measurements, name).runs) seeds.push_back(run.seed);
+    return seeds;
+  };
+  std::vector<std::vector<double>> bounds(values.size());
+  for (const GateBound& bound : gate.bounds) {
+    if (!bound.of.empty() && seeds_of(bound.of) != seeds_of(gate.of))
+      throw UserError(
+          fmt::format("'{}' and '{}' have other seeds; seed by seed they cannot be compared", gate.of, bound.of));
+    std::vector<double> others(values.size(), bound.of.empty() ? bound.constant.get<double>() : 0);
+    if (!bound.of.empty())
+      others = numbers_of(values_of(runs_of(measurements, bound.of), bound.pointer), bound.pointer);
+    for (size_t i = 0; i < values.size(); ++i)
+      bounds[i].push_back(bound.of.empty() ? others[i] : bound.times * others[i] + bound.plus);
+  }
+  int64_t kept = 0;
+  for (size_t i = 0; i < values.size(); ++i) kept += keeps(gate.comparison, values[i], bounds[i]) ? 1 : 0;
+  return kept;
+}
+
 bool judged(const Gate& gate, const std::vector<double>& values, const MeanInterval& interval,
             const std::vector<double>& bounds) {
   const auto kept = [&](double value) { return keeps(gate.comparison, value, bounds); };
@@ -241,7 +264,14 @@ GateOutcome judge_gate(const Gate& gate, const std::vector<MeasuredRuns>& measur
     outcome.interval = mean_interval(numbers);
     if (outcome.bounds.size() != gate.bounds.size())
       throw UserError("the bound is a text, the value a number; expected both of one kind");
-    outcome.state = judged(gate, numbers, *outcome.interval, outcome.bounds) ? GateState::reached : GateState::missed;
+    bool reached = false;
+    if (gate.judge == Gate::Judge::most) {
+      outcome.seeds_kept = count_kept(gate, measurements, numbers);
+      reached = 3 * *outcome.seeds_kept >= 2 * std::ssize(numbers);
+    } else {
+      reached = judged(gate, numbers, *outcome.interval, outcome.bounds);
+    }
+    outcome.state = reached ? GateState::reached : GateState::missed;
   } catch (const UserError& error) {
     outcome.state = GateState::not_measured;
     outcome.reason = error.what();

@@ -56,7 +56,8 @@ struct GateOutcome {
   std::string reason;                    // of not_measured
   std::optional<MeanInterval> interval;  // of numbers
   std::vector<std::string> texts;        // of values that are texts
-  std::vector<double> bounds;            // of numbers, those of other measurements resolved
+  std::vector<double> bounds;            // of numbers, those of other measurements resolved (their mean)
+  std::optional<int64_t> seeds_kept;     // of Judge::most: how many keep the bound
 };
 
 struct ExperimentOutcome {

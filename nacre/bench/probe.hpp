@@ -31,6 +31,9 @@ std::string with_places(const std::string& text, const std::map<std::string, std
 void add_device_transfer_probe(Registry<ProbeFactory>& registry);
 void add_networks_probe(Registry<ProbeFactory>& registry);
 void add_ranked_table_probe(Registry<ProbeFactory>& registry);
+void add_scaled_networks_probe(Registry<ProbeFactory>& registry);
+void add_search_probe(Registry<ProbeFactory>& registry);
+void add_stopping_epoch_probe(Registry<ProbeFactory>& registry);
 void add_strategy_course_probe(Registry<ProbeFactory>& registry);
 void add_table_probe(Registry<ProbeFactory>& registry);
 void add_untrained_probe(Registry<ProbeFactory>& registry);

@@ -11,6 +11,9 @@ const Registry<ProbeFactory>& probe_registry() {
     add_ranked_table_probe(list);
     add_untrained_probe(list);
     add_strategy_course_probe(list);
+    add_search_probe(list);
+    add_scaled_networks_probe(list);
+    add_stopping_epoch_probe(list);
     add_verb_probe(list);
     return list;
   }();

@@ -188,6 +188,34 @@ TEST(Gate, MeanEveryAndIntervalAreEverStricter) {
   EXPECT_EQ(state(Gate::Comparison::equals, 1.0, mean, {0.5, 1.5}), GateState::missed) << "equal means each seed";
 }
 
+TEST(Gate, MostComparesSeedBySeed) {
+  const auto named = [](const std::string& name, const std::vector<Json>& values) {
+    MeasuredRuns runs = runs_of(values);
+    runs.name = name;
+    for (size_t i = 0; i < values.size(); ++i) runs.runs[i].seed = i;
+    return runs;
+  };
+  Gate gate;
+  gate.of = "ours";
+  gate.pointer = "/v";
+  gate.comparison = Gate::Comparison::at_least;
+  gate.judge = Gate::Judge::most;
+  gate.bounds = {GateBound{.of = "theirs", .pointer = "/v", .times = 2, .plus = 1}};
+  // Bounds 3, 5, 21: two seeds keep theirs, though the mean is far below the others' mean.
+  GateOutcome outcome = judge_gate(gate, {named("ours", {3, 5, 0}), named("theirs", {1, 2, 10})});
+  EXPECT_EQ(outcome.state, GateState::reached);
+  EXPECT_EQ(outcome.seeds_kept, 2);
+  EXPECT_THAT(value_text(outcome), HasSubstr("kept by 2 of 3"));
+  outcome = judge_gate(gate, {named("ours", {3, 4, 100}), named("theirs", {2, 2, 10})});
+  EXPECT_EQ(outcome.state, GateState::missed);
+  EXPECT_EQ(outcome.seeds_kept, 1);
+  outcome = judge_gate(gate, {named("ours", {3, 4}), named("theirs", {1, 2, 10})});
+  EXPECT_EQ(outcome.state, GateState::not_measured);
+  EXPECT_THAT(outcome.reason, HasSubstr("seed by seed"));
+  EXPECT_EQ(state(Gate::Comparison::at_most, 1.0, Gate::Judge::most, {0, 1, 2}), GateState::reached);
+  EXPECT_EQ(state(Gate::Comparison::at_most, 1.0, Gate::Judge::most, {0, 2, 2}), GateState::missed);
+}
+
 TEST(Gate, TextsAreComparedAsTexts) {
   Gate gate;
   gate.of = "m";

@@ -1,10 +1,11 @@
 // `strategy_course`: what a strategy proposes in the course of a search, on a published table or on a planted reward: means in
-// windows of proposals, of the first ones and of all, sums, the best of each metric, the volume of the front; and for comparison
-// a quantile of random decisions.
+// windows of proposals, of the first ones and of all, sums, the best of each metric, the volume of the front, the strategy's own
+// counters and processor time; and for comparison a quantile of random decisions.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+#include <ctime>
 #include <map>
 #include <numeric>
 
@@ -163,6 +164,7 @@ class PlantedGround final : public Ground {
 struct Course {
   std::vector<Values> proposals;
   std::vector<Json> statistics;  // after each window
+  Json last_statistics;          // after the last proposal
 };
 
 class CourseRunner {
@@ -209,6 +211,7 @@ class CourseRunner {
       strategy->tell(trial);
       if (n > 20 * trials) throw UserError("the table holds too few of the proposed networks");
     }
+    course.last_statistics = strategy->statistics();
     return course;
   }
 
@@ -281,10 +284,12 @@ Json measure_course(const Options& options, const ProbeContext& context) {
   Json json = {{"runs", runs}, {"windows", Json::array()}, {"first", Json::object()}, {"sums", Json::object()}};
   std::vector<double> last_means;
   double volume = 0;
+  const std::clock_t begun = std::clock();
   for (int64_t run = 0; run < runs; ++run) {
     const Course course = runner.run(run);
     const size_t count = course.proposals.size();
     if (count == 0) throw UserError("no proposal of the strategy is known");
+    json["statistics"] = course.last_statistics;
     for (size_t i = 0; (i + 1) * window <= count; ++i) {
       if (json["windows"].size() <= i) json["windows"].push_back({{"to", (i + 1) * window}});
       add(json["windows"][i], means(course, i * window, (i + 1) * window), share);
@@ -309,6 +314,7 @@ Json measure_course(const Options& options, const ProbeContext& context) {
     last_means.push_back(means(course, count < window ? 0 : count - window, count).at(main));
     if (!planted) volume += front_volume(course, runner.objectives(), *ground) * share;
   }
+  json["processor_s"] = static_cast<double>(std::clock() - begun) / CLOCKS_PER_SEC;
   json["hypervolume"] = planted ? Json(nullptr) : Json(volume);
   int64_t falls = 0;  // windows whose mean is below the one before
   for (size_t i = 1; i < json["windows"].size(); ++i)
