@@ -25,15 +25,20 @@ void register_trained(EvaluatorRegistry& registry) {
 class EntropyEvaluator final : public Evaluator {
  public:
   const std::string& name() const override { return name_; }
-  std::string identity() const override { return "entropy, version 1"; }
+  std::string identity() const override { return "entropy, version 2"; }
   void evaluate(const Design& design, Trial& trial, const EvaluationContext&) override {
     try {
       Graph graph = design.graph();
       graph.bind_symbols({{"batch", 1}});
-      const Entropy entropy = entropy_of(entropy_scales(graph));
+      const std::vector<EntropyScale> scales = entropy_scales(graph);
+      const Entropy entropy = entropy_of(scales);
+      int64_t layers = 0;
+      for (const EntropyScale& scale : scales) layers += scale.layers;
       trial.metrics["entropy"] = {.value = entropy.weighted, .origin = Origin::counted, .source = "structure"};
       trial.metrics["effectiveness"] = {
           .value = entropy.largest_effectiveness, .origin = Origin::counted, .source = "structure"};
+      trial.metrics["layers"] = {
+          .value = static_cast<double>(layers), .origin = Origin::counted, .source = "structure"};
       trial.status = TrialStatus::ok;
     } catch (const UserError& error) {
       trial.status = TrialStatus::failed;
@@ -46,11 +51,12 @@ class EntropyEvaluator final : public Evaluator {
 };
 
 void register_entropy(EvaluatorRegistry& registry) {
-  registry.add({.name = "entropy",
-                .summary = "judges the structure alone: metrics entropy and effectiveness (depth over width)",
-                .source = "Shen et al., DeepMAD, CVPR 2023, arXiv 2303.02165",
-                .example = "kind: entropy\n"},
-               [](const Options&, const EvaluatorContext&) { return std::make_unique<EntropyEvaluator>(); });
+  registry.add(
+      {.name = "entropy",
+       .summary = "judges the structure alone: metrics entropy, effectiveness (depth over width) and layers in a row",
+       .source = "Shen et al., DeepMAD, CVPR 2023, arXiv 2303.02165",
+       .example = "kind: entropy\n"},
+      [](const Options&, const EvaluatorContext&) { return std::make_unique<EntropyEvaluator>(); });
 }
 
 void register_table(EvaluatorRegistry& registry) {
@@ -79,7 +85,8 @@ std::vector<MetricSpec> evaluator_metrics(std::string_view kind) {
   if (kind == "zero_cost") return {{"zero_cost", Direction::maximize, "", "zero-cost proxy of the untrained network"}};
   if (kind != "entropy") return {};
   return {{"entropy", Direction::maximize, "", "weighted entropy of the scales"},
-          {"effectiveness", Direction::minimize, "", "depth over width, the largest of all scales"}};
+          {"effectiveness", Direction::minimize, "", "depth over width, the largest of all scales"},
+          {"layers", Direction::minimize, "", "convolutions one after the other, of all scales"}};
 }
 
 const EvaluatorRegistry& evaluator_registry() {
