@@ -18,6 +18,7 @@
 #include "nacre/run/study_export.hpp"
 #include "nacre/run/target_section.hpp"
 #include "nacre/search/strategy.hpp"
+#include "nacre/supernet/method.hpp"
 #include "nacre/tables/tabular_benchmark.hpp"
 #include "nacre/tasks/task_registry.hpp"
 
@@ -29,6 +30,13 @@ CatalogueKind kind_of(const Registry<Factory>& registry, std::string section) {
   CatalogueKind kind{registry.kind(), registry.plural(), std::move(section), {}};
   std::ranges::replace(kind.kind, ' ', '_');  // one word on the command line
   for (const auto& entry : registry.entries()) kind.records.push_back(entry);
+  return kind;
+}
+
+// Ask/tell strategies and supernet methods stand under one key.
+CatalogueKind strategies() {
+  CatalogueKind kind = kind_of(strategy_registry(), "search");
+  for (const auto& entry : supernet_method_registry().entries()) kind.records.push_back(entry);
   return kind;
 }
 
@@ -159,7 +167,7 @@ std::vector<CatalogueKind> catalogue() {
   return {kind_of(task_registry(), "task"),
           kind_of(run_space_registry(), "space"),
           kind_of(run_target_registry(), "target"),
-          kind_of(strategy_registry(), "search"),
+          strategies(),
           kind_of(evaluator_registry(), "evaluator"),
           kind_of(predictor_registry(), ""),
           kind_of(zero_cost_registry(), ""),

@@ -15,7 +15,9 @@ struct Recipe {
   double momentum = 0.9;  // sgd
   bool nesterov = true;
   double weight_decay = 5e-4;       // not on normalisation and bias parameters
-  std::string schedule = "cosine";  // cosine, constant, linear
+  std::string schedule = "cosine";  // cosine, cosine_power, constant, linear
+  double schedule_order = 2;        // of cosine_power
+  double final_learning_rate = 0;   // where cosine, cosine_power and linear end
   double warmup_epochs = 1;
   double epochs = 10;
   int64_t batch_size = 64;

@@ -52,7 +52,7 @@ class Sgd : public Optimizer {
         decay_(recipe.weight_decay),
         nesterov_(recipe.nesterov) {}
 
-  void step(std::span<const at::Tensor> gradients, double rate, double gradient_scale) override {
+  void update(std::span<const at::Tensor> gradients, double rate, double gradient_scale) override {
     const at::NoGradGuard no_grad;
     for (size_t i = 0; i < set_.tensors.size(); ++i) {
       if (!gradients[i].defined()) continue;
@@ -87,6 +87,11 @@ class Sgd : public Optimizer {
   }
   void load(const Weights& state) override { velocity_.load(state); }
 
+ protected:
+  std::vector<at::Tensor> changed_by(size_t i) const override {
+    return {set_.tensors[i].detach(), velocity_.tensors[i]};
+  }
+
  private:
   TrainableSet set_;
   StateTensors velocity_;
@@ -99,7 +104,7 @@ class AdamW : public Optimizer {
   AdamW(TrainableSet set, const Recipe& recipe)
       : set_(std::move(set)), first_(set_, "first"), second_(set_, "second"), decay_(recipe.weight_decay) {}
 
-  void step(std::span<const at::Tensor> gradients, double rate, double gradient_scale) override {
+  void update(std::span<const at::Tensor> gradients, double rate, double gradient_scale) override {
     const at::NoGradGuard no_grad;
     ++steps_;
     const double correction1 = 1 - std::pow(kBeta1, static_cast<double>(steps_)),
@@ -145,6 +150,11 @@ class AdamW : public Optimizer {
     second_.load(state);
   }
 
+ protected:
+  std::vector<at::Tensor> changed_by(size_t i) const override {
+    return {set_.tensors[i].detach(), first_.tensors[i], second_.tensors[i]};
+  }
+
  private:
   static constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kEpsilon = 1e-8;
   TrainableSet set_;
@@ -160,6 +170,21 @@ std::unique_ptr<Optimizer> make_sgd(TrainableSet set, const Recipe& recipe) {
 }
 std::unique_ptr<Optimizer> make_adamw(TrainableSet set, const Recipe& recipe) {
   return std::make_unique<AdamW>(std::move(set), recipe);
+}
+
+void Optimizer::step(std::span<const at::Tensor> gradients, double rate, double gradient_scale,
+                     std::span<const at::Tensor> regions) {
+  const at::NoGradGuard no_grad;
+  struct Kept {
+    at::Tensor changed, before, region;
+  };
+  std::vector<Kept> kept;
+  for (size_t i = 0; i < regions.size(); ++i) {
+    if (!regions[i].defined() || !gradients[i].defined()) continue;
+    for (const at::Tensor& tensor : changed_by(i)) kept.push_back({tensor, tensor.clone(), regions[i]});
+  }
+  update(gradients, rate, gradient_scale);
+  for (const Kept& part : kept) part.changed.copy_(at::where(part.region, part.changed, part.before));
 }
 
 TrainableSet trainable_set(const PlainStore& store) {

@@ -26,11 +26,18 @@ class Optimizer {
  public:
   virtual ~Optimizer() = default;
   // One update; gradients in the order of the set (undefined: the tensor was not reached and keeps its value), each
-  // multiplied by `gradient_scale` first.
-  virtual void step(std::span<const at::Tensor> gradients, double rate, double gradient_scale) = 0;
+  // multiplied by `gradient_scale` first. `regions` (empty, or one per tensor) says which part of a tensor was used:
+  // boolean, of its shape; undefined: all. The rest moves neither by gradient nor by momentum nor by decay.
+  void step(std::span<const at::Tensor> gradients, double rate, double gradient_scale,
+            std::span<const at::Tensor> regions = {});
   // What a continued training needs, named "optimizer/<kind>/<weight>"; and back.
   virtual Weights state() const = 0;
   virtual void load(const Weights& state) = 0;
+
+ protected:
+  virtual void update(std::span<const at::Tensor> gradients, double rate, double gradient_scale) = 0;
+  // Everything that an update of tensor i changes: the weight and its state.
+  virtual std::vector<at::Tensor> changed_by(size_t i) const = 0;
 };
 
 using OptimizerFactory = std::function<std::unique_ptr<Optimizer>(TrainableSet set, const Recipe& recipe)>;

@@ -5,23 +5,36 @@
 #include <numbers>
 
 namespace nacre {
+namespace {
+
+double cosine(double progress) { return 0.5 * (1 + std::cos(std::numbers::pi * progress)); }
+
+}  // namespace
 
 const Registry<ScheduleShape>& schedule_registry() {
   static const Registry<ScheduleShape> kRegistry = [] {
     Registry<ScheduleShape> registry("schedule", "schedules");
     registry.add({.name = "cosine",
-                  .summary = "half a cosine from the peak to zero",
+                  .summary = "half a cosine from the peak to the end",
                   .source = "Loshchilov and Hutter, arXiv 1608.03983",
                   .example = "train: {schedule: cosine}"},
-                 [](double progress) { return 0.5 * (1 + std::cos(std::numbers::pi * progress)); });
+                 [](double progress, double) { return cosine(progress); });
+    registry.add({.name = "cosine_power",
+                  .summary = "between the cosine (order 1) and an exponential: falls faster at first, then lingers",
+                  .source = "sharpDARTS, Hundt et al., arXiv 1903.09900",
+                  .example = "train: {schedule: cosine_power, schedule_order: 10}"},
+                 [](double progress, double order) {
+                   const double c = cosine(progress);
+                   return order == 1 ? c : (std::pow(order, c + 1) - order) / (order * order - order);
+                 });
     registry.add({.name = "linear",
-                  .summary = "a line from the peak to zero",
+                  .summary = "a line from the peak to the end",
                   .source = "",
                   .example = "train: {schedule: linear}"},
-                 [](double progress) { return 1 - progress; });
+                 [](double progress, double) { return 1 - progress; });
     registry.add(
         {.name = "constant", .summary = "the peak throughout", .source = "", .example = "train: {schedule: constant}"},
-        [](double) { return 1.0; });
+        [](double, double) { return 1.0; });
     return registry;
   }();
   return kRegistry;
@@ -30,6 +43,8 @@ const Registry<ScheduleShape>& schedule_registry() {
 Schedule::Schedule(const Recipe& recipe, int64_t steps_per_epoch, int64_t total_steps)
     : shape_(schedule_registry().get(recipe.schedule).make),
       peak_(recipe.learning_rate),
+      end_(recipe.final_learning_rate),
+      order_(recipe.schedule_order),
       warmup_steps_(
           std::min(static_cast<int64_t>(std::llround(recipe.warmup_epochs * static_cast<double>(steps_per_epoch))),
                    total_steps / 4)),
@@ -38,7 +53,8 @@ Schedule::Schedule(const Recipe& recipe, int64_t steps_per_epoch, int64_t total_
 double Schedule::rate(int64_t step) const {
   if (step < warmup_steps_) return peak_ * static_cast<double>(step + 1) / static_cast<double>(warmup_steps_ + 1);
   const int64_t rest = total_steps_ - warmup_steps_;
-  return peak_ * shape_(static_cast<double>(std::min(step - warmup_steps_, rest)) / static_cast<double>(rest));
+  const double progress = static_cast<double>(std::min(step - warmup_steps_, rest)) / static_cast<double>(rest);
+  return end_ + (peak_ - end_) * shape_(progress, order_);
 }
 
 }  // namespace nacre

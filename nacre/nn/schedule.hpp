@@ -9,8 +9,9 @@
 
 namespace nacre {
 
-// Factor of the peak rate at `progress` in [0, 1], the share of the steps after warm-up that are done.
-using ScheduleShape = std::function<double(double progress)>;
+// Where the rate stands between its end (0) and its peak (1) at `progress` in [0, 1], the share of the steps after warm-up that
+// are done; `order` is the recipe's schedule_order.
+using ScheduleShape = std::function<double(double progress, double order)>;
 const Registry<ScheduleShape>& schedule_registry();
 
 class Schedule {
@@ -24,7 +25,7 @@ class Schedule {
 
  private:
   ScheduleShape shape_;
-  double peak_;
+  double peak_, end_, order_;
   int64_t warmup_steps_;
   int64_t total_steps_;
 };

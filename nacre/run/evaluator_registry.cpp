@@ -97,6 +97,7 @@ const EvaluatorRegistry& evaluator_registry() {
     register_zero_cost(list);
     register_command_evaluator(list);
     register_table(list);
+    register_supernet_evaluator(list);
     return list;
   }();
   return registry;

@@ -10,6 +10,7 @@
 #include "nacre/base/registry.hpp"
 #include "nacre/design/evaluator.hpp"
 #include "nacre/nn/arithmetic.hpp"
+#include "nacre/space/space.hpp"
 
 namespace nacre {
 
@@ -17,6 +18,10 @@ struct EvaluatorContext {
   std::shared_ptr<const Task> task;
   Numerics numerics;
   std::filesystem::path base_folder;  // of the configuration
+  // Of the study, for what is prepared before its trials.
+  std::shared_ptr<const Space> space = nullptr;
+  Recipe recipe = {};
+  uint64_t seed = 0;
 };
 
 using EvaluatorFactory =
@@ -31,5 +36,6 @@ std::vector<MetricSpec> evaluator_metrics(std::string_view kind);
 // Called by evaluator_registry.cpp only.
 void register_command_evaluator(EvaluatorRegistry& registry);
 void register_zero_cost(EvaluatorRegistry& registry);
+void register_supernet_evaluator(EvaluatorRegistry& registry);
 
 }  // namespace nacre

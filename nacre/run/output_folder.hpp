@@ -5,6 +5,7 @@
 //     random_baseline.sqlite   the random search beside it, where search.random_baseline asks for one
 //     configuration.yaml   the resolved configuration, every key with its value
 //     artifacts/           trained weights by content hash
+//     supernet/            of searches with shared weights: supernet.json, state.safetensors
 //     front.csv, front.json
 //     models/*.onnx
 //     report.html
@@ -23,6 +24,12 @@ inline std::filesystem::path configuration_file(const std::filesystem::path& out
 }
 inline std::filesystem::path artifacts_folder(const std::filesystem::path& output_dir) {
   return output_dir / "artifacts";
+}
+inline std::filesystem::path supernet_folder(const std::filesystem::path& output_dir) {
+  return output_dir / "supernet";
+}
+inline std::filesystem::path supernet_state_file(const std::filesystem::path& output_dir) {
+  return supernet_folder(output_dir) / "state.safetensors";
 }
 inline std::filesystem::path models_folder(const std::filesystem::path& output_dir) { return output_dir / "models"; }
 inline std::filesystem::path report_file(const std::filesystem::path& output_dir) { return output_dir / "report.html"; }

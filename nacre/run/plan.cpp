@@ -13,6 +13,7 @@
 #include "nacre/search/early_exit.hpp"
 #include "nacre/search/lagrangian.hpp"
 #include "nacre/space/trace.hpp"
+#include "nacre/supernet/method.hpp"
 #include "nacre/tasks/task_registry.hpp"
 
 namespace nacre {
@@ -115,7 +116,7 @@ class Planner {
     plan_.evaluator.options =
         resolve_options(evaluator.node, entry.parameters, "evaluator " + evaluator.kind, {"kind"});
     plan_.resolved["evaluator"] = resolved_section("kind", evaluator.kind, {&plan_.evaluator.options});
-    if (plan_.evaluator.trains_here() && plan_.task->size(Split::train) == 0) {
+    if ((plan_.evaluator.trains_here() || plan_.evaluator.shares_weights()) && plan_.task->size(Split::train) == 0) {
       throw UserError(evaluator.position, "task " + plan_.task->name() +
                                               " has no data to train on; it needs evaluator: {kind: command, ...}");
     }
@@ -134,13 +135,14 @@ class Planner {
       strategy = given->as_text("search.strategy");
       position = given->position;
     }
-    const auto& entry = strategy_registry().get(strategy, position);
+    const RegistryRecord& entry = search_method(strategy, position);
     if (position.file.starts_with("--set")) leave_out_keys_of_others(node, entry);
     const Options options = resolve_options(node, search_parameters(), "search", names_of(entry.parameters));
     const Options own = resolve_options(node, entry.parameters, "strategy " + strategy, names_of(search_parameters()));
     SearchSettings& search = plan_.search;
     search.strategy = strategy;
     search.strategy_options = own;
+    search.trains_supernet = supernet_method_registry().find(strategy) != nullptr;
     search.trials = options.has("trials") ? options.integer("trials") : 0;
     search.time_s = options.has("time_s") ? options.real("time_s") : 0;
     if (search.trials == 0 && search.time_s == 0) {
@@ -171,9 +173,9 @@ class Planner {
       if (item.second.key_position.file.starts_with("--set") || has(search_parameters(), key) ||
           has(strategy.parameters, key))
         return false;
-      const auto& all = strategy_registry().entries();
-      const auto owner = std::ranges::find_if(all, [&](const auto& other) { return has(other.parameters, key); });
-      if (owner == all.end()) return false;
+      const std::vector<const RegistryRecord*> all = search_methods();
+      if (std::ranges::none_of(all, [&](const RegistryRecord* other) { return has(other->parameters, key); }))
+        return false;
       log_info("search.{} is left out: {} has no such key", key, strategy.name);
       return true;
     });
@@ -259,6 +261,7 @@ std::shared_ptr<const Space> space_of_exit(const Plan& plan) {
 }  // namespace
 
 std::unique_ptr<Strategy> Plan::make_strategy(std::function<bool()> interrupted) const {
+  NACRE_CHECK(!search.trains_supernet, "a supernet method makes its strategy itself (run/supernet_stage.hpp)");
   StrategyContext context{space->trace(), objectives, search.trials, base_folder, std::move(interrupted)};
   context.build = [space = space_of_exit(*this)](const Decisions& decisions) { return space->build(decisions); };
   context.summarize = [space = space](const Decisions& decisions) { return space->summarize(decisions); };
@@ -273,6 +276,22 @@ std::unique_ptr<Strategy> Plan::make_strategy(std::function<bool()> interrupted)
   };
   context.epochs = search.fidelity.epochs > 0 ? search.fidelity.epochs : recipe.epochs;
   return nacre::make_strategy(search.strategy, search.strategy_options, context);
+}
+
+std::vector<const RegistryRecord*> search_methods() {
+  std::vector<const RegistryRecord*> all;
+  for (const auto& entry : strategy_registry().entries()) all.push_back(&entry);
+  for (const auto& entry : supernet_method_registry().entries()) all.push_back(&entry);
+  return all;
+}
+
+const RegistryRecord& search_method(std::string_view name, const SourcePosition& position) {
+  std::vector<std::string> names;
+  for (const RegistryRecord* record : search_methods()) {
+    if (record->name == name) return *record;
+    names.push_back(record->name);
+  }
+  throw UserError(position, unknown_name_message("strategy", std::string(name), names, "nacre list strategies"));
 }
 
 Plan make_plan(const ConfigNode& root, const PlanOptions& options) { return Planner(root, options).make(); }

@@ -22,8 +22,9 @@ namespace nacre {
 struct SearchSettings {
   std::string strategy;
   Options strategy_options;
-  int64_t trials = 0;  // 0: until time_s is up
-  double time_s = 0;   // 0: until trials are done
+  bool trains_supernet = false;  // the strategy is a supernet method (supernet/method.hpp)
+  int64_t trials = 0;            // 0: until time_s is up
+  double time_s = 0;             // 0: until trials are done
   uint64_t seed = 0;
   int64_t workers = 0;  // 0: decided by a probe
   int64_t lookahead = 8;
@@ -38,6 +39,7 @@ struct EvaluatorSettings {
 
   bool trains_here() const { return kind == "trained"; }                  // on this machine by nacre itself
   bool trains() const { return kind == "trained" || kind == "command"; }  // else networks are judged as they are
+  bool shares_weights() const { return kind == "supernet"; }              // of a supernet that is trained before
   bool looks_up() const { return kind == "table"; }                       // in microseconds: not worth another process
 };
 
@@ -69,6 +71,11 @@ struct Plan {
   std::optional<MetricSpec> metric(std::string_view name) const;
   std::unique_ptr<Strategy> make_strategy(std::function<bool()> interrupted = {}) const;
 };
+
+// What search.strategy may name: ask/tell strategies, then supernet methods.
+std::vector<const RegistryRecord*> search_methods();
+// UserError, with the nearest names, for none of them.
+const RegistryRecord& search_method(std::string_view name, const SourcePosition& position);
 
 struct PlanOptions {
   std::filesystem::path base_folder;  // usually the folder of the configuration file

@@ -17,6 +17,7 @@
 #include "nacre/run/device_cost.hpp"
 #include "nacre/run/evaluator_registry.hpp"
 #include "nacre/run/output_folder.hpp"
+#include "nacre/run/supernet_stage.hpp"
 #include "nacre/run/worker_process.hpp"
 #include "nacre/space/trace.hpp"
 #include "nacre/study/file_lock.hpp"
@@ -137,11 +138,27 @@ class SearchRun {
     store_ = open_sqlite_store(study_file(plan_.output_dir), StoreMode::open_or_create);
     settle();
     const auto executor = plan_.evaluator.looks_up() ? look_up_here() : make_worker_processes(worker_options());
+    if (plan_.search.trains_supernet || plan_.evaluator.shares_weights()) {
+      Numerics numerics = numerics_;  // one network alone has all processors
+      if (numerics.device == Device::cpu) numerics.threads *= static_cast<int>(std::max<int64_t>(1, workers_));
+      supernet_ = std::make_unique<SupernetStage>(plan_, numerics, options_.interrupted);
+      supernet_->run();
+    }
     SearchRunResult result;
     result.drive = drive(drive_settings(), drive_parts(*executor));
     if (result.drive.reason == StopReason::interrupted) throw Interrupted();
     store_->flush();
     result.front = extract_front(store_->trials(), plan_.objectives);
+    if (supernet_) {
+      if (const auto quality = supernet_->judge(store_->trials())) {
+        log_info("shared weights rank {} networks as their own training does with Kendall {:.2f}, Spearman {:.2f}",
+                 quality->networks, quality->kendall, quality->spearman);
+        store_->record_followup(
+            {"supernet ranking",
+             -1,
+             {{"networks", quality->networks}, {"kendall", quality->kendall}, {"spearman", quality->spearman}}});
+      }
+    }
     const FinalParts parts{plan_,
                            *store_,
                            ArtifactFolder(artifacts_folder(plan_.output_dir)),
@@ -285,7 +302,10 @@ class SearchRun {
 
   DriveParts drive_parts(TrialExecutor& executor) const {
     DriveParts parts{*store_,
-                     [this] { return plan_.make_strategy(options_.interrupted); },
+                     [this] {
+                       return plan_.search.trains_supernet ? supernet_->strategy()
+                                                           : plan_.make_strategy(options_.interrupted);
+                     },
                      nullptr,
                      nullptr,
                      {},
@@ -309,6 +329,7 @@ class SearchRun {
   MachineFacts machine_;
   Numerics numerics_;
   int64_t workers_ = 1;
+  std::unique_ptr<SupernetStage> supernet_;  // where the strategy trains one
 };
 
 // Seconds to train `graph` for `epochs` over `share` of the training split, by its speed on random data.
@@ -430,7 +451,7 @@ std::vector<Trial> read_baseline(const std::filesystem::path& output_dir, const 
 std::unique_ptr<Evaluator> make_evaluator(const Plan& plan, const Numerics& numerics) {
   return evaluator_registry()
       .get(plan.evaluator.kind)
-      .make(plan.evaluator.options, {plan.task, numerics, plan.base_folder});
+      .make(plan.evaluator.options, {plan.task, numerics, plan.base_folder, plan.space, plan.recipe, plan.search.seed});
 }
 
 int run_worker() {

@@ -68,6 +68,16 @@ std::vector<int64_t> subset_at(int64_t n, int64_t k, int64_t rank) {
   return result;
 }
 
+int64_t subset_rank(int64_t n, std::span<const int64_t> subset) {
+  int64_t rank = 0, next = 0;
+  for (size_t i = 0; i < subset.size(); ++i) {
+    const auto left = static_cast<int64_t>(subset.size() - i) - 1;
+    for (; next < subset[i]; ++next) rank += count_subsets(n - next - 1, left, INT64_MAX / 2).value();
+    ++next;
+  }
+  return rank;
+}
+
 // --- decisions ----------------------------------------------------------------------------------------------------
 
 void Chooser::check_alternatives(std::string_view name, int64_t count) const {
@@ -130,6 +140,28 @@ ValueId Chooser::recurse(std::string_view name, int64_t max_depth, GraphBuilder&
         key(name), depth_, max_depth));
   }
   return layer(name, builder, x, branches);
+}
+
+ValueId Chooser::sum_of(std::string_view name, GraphBuilder& builder, ValueId x, const std::vector<Branch>& parts,
+                        int64_t k) {
+  const auto n = static_cast<int64_t>(parts.size());
+  std::vector<std::string> labels;
+  for (const Branch& part : parts) labels.push_back(part.label);
+  const int64_t count = check_subset(name, labels, k);
+  if (k < 1) throw UserError(fmt::format("sum '{}': expected at least one part of {}, found {}", key(name), n, k));
+  std::vector<Branch> sums;
+  for (int64_t rank = 0; rank < count; ++rank) {
+    const std::vector<int64_t> chosen = subset_at(n, k, rank);
+    std::string label;
+    for (const int64_t i : chosen) label += (label.empty() ? "" : "+") + labels[static_cast<size_t>(i)];
+    sums.push_back({std::move(label), [&parts, chosen](GraphBuilder& b, ValueId y) {
+                      ValueId sum = parts[static_cast<size_t>(chosen[0])].build(b, y);
+                      for (size_t i = 1; i < chosen.size(); ++i)
+                        sum = b.add(sum, parts[static_cast<size_t>(chosen[i])].build(b, y));
+                      return sum;
+                    }});
+  }
+  return layer(name, builder, x, sums);
 }
 
 void Chooser::check_repeat(std::string_view name, std::span<const int64_t> counts) const {

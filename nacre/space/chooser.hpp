@@ -5,6 +5,7 @@
 //   a number      choose.pick("width", {16, 24, 32})             a symbolic Choice: value plus the expression it came from
 //   one of        choose.layer("op", b, x, {{"k3", f}, {"skip", g}})
 //   how many      choose.repeat("depth", b, x, {2, 3, 4}, body)
+//   which edges   choose.sum_of("inputs", b, x, {{"0", f}, {"1", g}, {"2", h}}, 2)   the sum of two of the three
 //   which         choose.subset("edges", {"a", "b", "c"}, 2)      k of n
 //   grammar       choose.recurse("block", max_depth, b, x, rule)
 //   a part        choose.block("cell", b, x, body)                 no decision of its own; bounds what a structural one redoes
@@ -67,6 +68,8 @@ struct Alternatives {
 std::optional<int64_t> count_subsets(int64_t n, int64_t k, int64_t limit);
 // The `rank`-th subset of k of 0..n-1 in lexicographic order, ascending.
 std::vector<int64_t> subset_at(int64_t n, int64_t k, int64_t rank);
+// The inverse: the rank of an ascending subset of 0..n-1.
+int64_t subset_rank(int64_t n, std::span<const int64_t> subset);
 
 inline constexpr int64_t kSubsetLimit = 100'000;  // alternatives of one subset decision
 
@@ -93,6 +96,17 @@ class Chooser {
                  const RepeatBody& body) {
     return repeat(name, builder, x, std::span<const int64_t>(counts.begin(), counts.size()), body);
   }
+  // A layer from x, of `channels` channels, to as many: an edge of a cell. The branches are made for the number of channels that
+  // they are given: a supernet with partial connections (PC-DARTS, Xu et al., arXiv 1907.05737, section 3.1) asks for fewer.
+  using EdgeBranches = std::function<std::vector<Branch>(int64_t channels)>;
+  virtual ValueId edge(std::string_view name, GraphBuilder& builder, ValueId x, int64_t channels,
+                       const EdgeBranches& branches) {
+    return layer(name, builder, x, branches(channels));
+  }
+  // The sum of k of the n parts, each built on x: a node of a cell that reads k of its earlier states. A decision with one
+  // alternative per k parts, "0+1", "0+2", ..., in lexicographic order (a supernet builds all parts). One shape for all.
+  virtual ValueId sum_of(std::string_view name, GraphBuilder& builder, ValueId x, const std::vector<Branch>& parts,
+                         int64_t k);
   // Indices of k of the n labels, ascending; structural.
   virtual std::vector<int64_t> subset(std::string_view name, std::span<const std::string> labels, int64_t k) = 0;
   // Runs body in the scope `name` as a part of its own: what is structural inside is settled inside.

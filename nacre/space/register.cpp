@@ -11,6 +11,7 @@
 #include "nacre/space/spaces/nasbench_macro.hpp"
 #include "nacre/space/spaces/nasnet.hpp"
 #include "nacre/space/spaces/nats_size.hpp"
+#include "nacre/space/spaces/ofa.hpp"
 #include "nacre/space/spaces/resnet.hpp"
 #include "nacre/space/spaces/super_blocks.hpp"
 #include "nacre/space/spaces/transnas101.hpp"
@@ -35,6 +36,7 @@ const Registry<SpaceFactory>& space_registry() {
     registry.add(nasnet_record(), make_nasnet_space);
     registry.add(eeea_record(), make_eeea_space);
     registry.add(fbnetv3_record(), make_fbnetv3_space);
+    registry.add(ofa_record(), make_ofa_space);
     registry.add(super_blocks_record(), make_super_blocks_space);
     registry.add(elastic_onnx_record(), make_elastic_onnx_space);
     registry.add(yaml_space_record(), make_yaml_space);

@@ -413,6 +413,7 @@ TEST(TorchOperators, EveryOperatorHasACase) {
                          "ConstantOfShape", "Range", "Shape", "Size"})
     ++covered[op];
   ++covered["nacre.DropPath"];  // training_graph_test.cpp
+  ++covered["nacre.Mix"];       // mixture_test.cpp
   // Tested in control_flow_test.cpp.
   for (const char* op : {"If", "Loop", "Scan"}) ++covered[op];
   // Tested on random integers in operator_case_test.cpp: they have no gradients.

@@ -27,6 +27,7 @@ std::vector<OperatorSchema> einsum_operators();
 std::vector<OperatorSchema> recurrent_operators();
 std::vector<OperatorSchema> quantization_operators();
 std::vector<OperatorSchema> control_flow_operators();
+std::vector<OperatorSchema> mixture_operators();
 
 // All of them, in the order in which they are listed.
 std::vector<OperatorSchema> registered_operators();

@@ -14,6 +14,7 @@ std::vector<OperatorSchema> registered_operators() {
       reduction_operators,   ordering_operators,  layout_operators,         slicing_operators,
       gather_operators,      resize_operators,    creation_operators,       selection_operators,
       einsum_operators,      recurrent_operators, quantization_operators,   control_flow_operators,
+      mixture_operators,
   };
   std::vector<OperatorSchema> all;
   for (const Family family : kFamilies) {

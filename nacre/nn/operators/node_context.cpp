@@ -50,7 +50,7 @@ const std::vector<TorchOperator>& all_torch_operators() {
         arithmetic_operators,  logic_operators,        matrix_product_operators, softmax_operators,
         reduction_operators,   ordering_operators,     layout_operators,         slicing_operators,
         gather_operators,      resize_operators,       creation_operators,       selection_operators,
-        recurrent_operators,   quantization_operators,
+        recurrent_operators,   quantization_operators, mixture_operators,
     };
     std::vector<TorchOperator> all;
     for (const Family family : kFamilies) {

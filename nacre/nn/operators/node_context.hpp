@@ -84,6 +84,7 @@ std::vector<TorchOperator> creation_operators();
 std::vector<TorchOperator> selection_operators();
 std::vector<TorchOperator> recurrent_operators();
 std::vector<TorchOperator> quantization_operators();
+std::vector<TorchOperator> mixture_operators();
 
 // Null when there is none.
 const TorchOperator* find_torch_operator(std::string_view op, std::string_view domain);

@@ -46,20 +46,14 @@ ValueId CellSpace::cell(Chooser& choose, GraphBuilder& b, ValueId older, ValueId
 // The sum of two edges; which two is one decision, the operator of each another.
 ValueId CellSpace::pair_node(Chooser& choose, GraphBuilder& b, const std::vector<ValueId>& states,
                              const CellPlace& place) const {
-  const auto from = [this, &choose, &states, place](GraphBuilder& b2, size_t i) {
-    const auto scope = choose.scope("from" + std::to_string(i), b2);
-    return edge(choose, b2, "op", states[i], static_cast<int64_t>(i), place);
-  };
-  std::vector<Branch> pairs;
+  std::vector<Branch> edges;
   for (size_t i = 0; i < states.size(); ++i) {
-    for (size_t j = i + 1; j < states.size(); ++j) {
-      pairs.push_back({fmt::format("{}+{}", i, j), [from, i, j](GraphBuilder& b2, ValueId) {
-                         const ValueId first = from(b2, i);
-                         return b2.add(first, from(b2, j));
-                       }});
-    }
+    edges.push_back({std::to_string(i), [this, &choose, &states, place, i](GraphBuilder& b2, ValueId) {
+                       const auto scope = choose.scope("from" + std::to_string(i), b2);
+                       return edge(choose, b2, "op", states[i], static_cast<int64_t>(i), place);
+                     }});
   }
-  return choose.layer("inputs", b, states[0], pairs);
+  return choose.sum_of("inputs", b, states[0], edges, 2);
 }
 
 ValueId CellSpace::block(Chooser& choose, GraphBuilder& b, const std::vector<ValueId>& states, int64_t number,
@@ -95,14 +89,16 @@ ValueId CellSpace::side(Chooser& choose, GraphBuilder& b, const std::vector<Valu
 ValueId CellSpace::edge(Chooser& choose, GraphBuilder& b, const std::string& decision, ValueId x, int64_t from,
                         const CellPlace& place) const {
   const int64_t stride = place.reduction && from < 2 ? 2 : 1;
-  std::vector<Branch> branches;
-  for (const std::string& name : grammar_.operators) {
-    branches.push_back(
-        {name, [name, stride, channels = place.channels, style = grammar_.style](GraphBuilder& b2, ValueId y) {
-           return apply_cell_operator(name, b2, y, channels, stride, style);
-         }});
-  }
-  return choose.layer(decision, b, x, branches);
+  const auto branches = [this, stride](int64_t channels) {
+    std::vector<Branch> all;
+    for (const std::string& name : grammar_.operators) {
+      all.push_back({name, [name, stride, channels, style = grammar_.style](GraphBuilder& b2, ValueId y) {
+                       return apply_cell_operator(name, b2, y, channels, stride, style);
+                     }});
+    }
+    return all;
+  };
+  return choose.edge(decision, b, x, place.channels, branches);
 }
 
 // A state is read when a node of the cell reads it: nothing else takes part, for the blocks come first.

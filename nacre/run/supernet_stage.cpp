@@ -1,0 +1,214 @@
+#include "nacre/run/supernet_stage.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "nacre/base/file.hpp"
+#include "nacre/base/log.hpp"
+#include "nacre/base/rank_correlation.hpp"
+#include "nacre/ir/weights_file.hpp"
+#include "nacre/nn/trained_evaluator.hpp"
+#include "nacre/nn/trainer.hpp"
+#include "nacre/run/output_folder.hpp"
+#include "nacre/run/supernet_evaluator.hpp"
+#include "nacre/supernet/method.hpp"
+
+namespace nacre {
+namespace {
+
+// Networks are proposed beyond those asked for: some may break a limit.
+constexpr int64_t kSpareNetworks = 4;
+constexpr int64_t kNetworksWithoutCount = 64;  // where the search is bounded by time alone
+
+class ListedNetworks : public Strategy {
+ public:
+  explicit ListedNetworks(std::vector<Decisions> networks, std::string maker)
+      : networks_(std::move(networks)), maker_(std::move(maker)) {}
+
+  std::optional<Proposal> ask(int64_t number, Random&) override {
+    if (number < 0 || number >= static_cast<int64_t>(networks_.size())) return std::nullopt;
+    Candidate candidate;
+    candidate.decisions = networks_[static_cast<size_t>(number)];
+    candidate.made_by = number == 0 ? maker_ + ", most probable" : maker_ + ", drawn";
+    return candidate;
+  }
+  void tell(const Trial&) override {}
+
+ private:
+  std::vector<Decisions> networks_;
+  std::string maker_;
+};
+
+Json decisions_json(const Decisions& decisions) {
+  Json json = Json::object();
+  for (const Decision& decision : decisions.items()) json[decision.key] = decision.index;
+  return json;
+}
+
+Decisions decisions_of(const Json& json) {
+  Decisions decisions;
+  for (const auto& [key, index] : json.items()) decisions.set(key, index.get<int64_t>());
+  return decisions;
+}
+
+std::string epoch_text(const SupernetEpoch& epoch, const std::string& unit, bool learns) {
+  std::string text = fmt::format("supernet, epoch {}: loss {:.4f}", epoch.epoch, epoch.weight_loss);
+  if (epoch.architecture_loss) text += fmt::format(", of the architecture {:.4f}", *epoch.architecture_loss);
+  if (epoch.expected_cost)
+    text += fmt::format(", expected cost {:.4g}{}{}", *epoch.expected_cost, unit.empty() ? "" : " ", unit);
+  if (learns) text += fmt::format(", entropy {:.3f}", epoch.entropy);
+  return text + fmt::format(", {:.1f} s", epoch.time_s);
+}
+
+}  // namespace
+
+SupernetStage::SupernetStage(const Plan& plan, const Numerics& numerics, std::function<bool()> interrupted)
+    : plan_(plan), numerics_(numerics), interrupted_(std::move(interrupted)), folder_(plan.output_dir / "supernet") {
+  numerics_.arithmetic = Arithmetic::fp32;  // small differences between alternatives count
+}
+
+void SupernetStage::run() {
+  const std::filesystem::path file = folder_ / "supernet.json";
+  if (!std::filesystem::exists(file)) train();
+  try {
+    record_ = Json::parse(read_file(file));
+    for (const Json& network : record_.at("networks")) networks_.push_back(decisions_of(network.at("decisions")));
+  } catch (const Json::exception& error) {
+    throw UserError("'" + file.string() + "' is not readable (" + error.what() +
+                    "); remove the folder to train the supernet anew");
+  }
+}
+
+void SupernetStage::train() {
+  const bool proposes = plan_.search.trains_supernet;
+  if (proposes && plan_.evaluator.shares_weights())
+    throw UserError("evaluator supernet: strategy " + plan_.search.strategy +
+                    " trains a supernet of its own; take evaluator: {kind: trained}, or another strategy");
+  const SupernetSettings settings =
+      proposes ? supernet_method_registry().get(plan_.search.strategy).make(plan_.search.strategy_options, plan_.recipe)
+               : shared_weight_settings(plan_.evaluator.options, plan_.recipe, *plan_.space);
+  const std::filesystem::path state_file = supernet_state_file(plan_.output_dir);
+  Weights state;
+  SupernetOptions options;
+  options.numerics = numerics_;
+  options.seed = plan_.search.seed;
+  options.target = plan_.target.get();
+  options.deployment = plan_.deployment;
+  options.interrupted = interrupted_;
+  if (std::filesystem::exists(state_file)) {
+    state = read_weights(state_file);
+    options.state = &state;
+    log_info("the supernet goes on after its last finished epoch");
+  }
+  const auto spec =
+      plan_.metric(settings.cost_metric.empty() ? plan_.target->metrics().at(0).name : settings.cost_metric);
+  options.report = [&](const SupernetEpoch& epoch, const std::function<Weights()>& current) {
+    log_info("{}", epoch_text(epoch, spec ? spec->unit : "", proposes));
+    write_file_atomically(state_file, write_weights_bytes(current()));
+  };
+  SupernetTraining training(plan_.space, plan_.task, settings, options);
+  log_info("supernet of {} open decisions and {} parameters", training.open().size(), training.parameter_count());
+  training.run();
+
+  Json record = {{"method", proposes ? plan_.search.strategy : "shared weights"},
+                 {"parameters", training.parameter_count()}};
+  record["decisions"] = Json::array();
+  for (const OpenDecision& decision : training.open())
+    record["decisions"].push_back({{"key", decision.key}, {"alternatives", decision.labels}, {"kept", decision.kept}});
+  for (const SupernetEpoch& epoch : training.epochs()) record["epochs"].push_back(to_json(epoch));
+  record["networks"] = Json::array();
+  if (proposes) propose(training, record);
+  write_file_atomically(folder_ / "supernet.json", record.dump(1) + "\n");
+  if (!proposes) return;
+  std::error_code ignored;
+  std::filesystem::remove(state_file, ignored);
+}
+
+void SupernetStage::propose(SupernetTraining& training, Json& record) const {
+  const int64_t wanted = plan_.search.trials > 0 ? plan_.search.trials * kSpareNetworks : kNetworksWithoutCount;
+  const std::string quality = plan_.task->metrics().at(0).name;
+  for (const Decisions& network : proposed_networks(training, wanted, plan_.search.seed)) {
+    if (interrupted_()) throw Interrupted();
+    Json entry = {{"decisions", decisions_json(network)}, {"text", plan_.space->trace().text(network)}};
+    // Those that are trained in the end are judged by shared weights, too: how far these can be trusted is told by both.
+    if (plan_.search.trials == 0 || static_cast<int64_t>(record["networks"].size()) < plan_.search.trials) {
+      if (const auto value = metric_value(training.evaluate(network), quality)) entry["shared_" + quality] = *value;
+    }
+    if (const auto cost = training.cost_of(network)) entry["cost"] = *cost;
+    record["networks"].push_back(std::move(entry));
+  }
+}
+
+std::unique_ptr<Strategy> SupernetStage::strategy() const {
+  return std::make_unique<ListedNetworks>(networks_, plan_.search.strategy);
+}
+
+std::optional<RankingQuality> SupernetStage::judge(const std::vector<Trial>& trials) {
+  std::vector<double> shared, own;
+  if (const auto known = record_.find("ranking"); known != record_.end() && !plan_.search.trains_supernet)
+    return RankingQuality{known->at("networks"), known->at("kendall"), known->at("spearman")};
+  if (plan_.search.trains_supernet)
+    pair_with_trials(trials, shared, own);
+  else
+    pair_with_trainings(shared, own);
+  if (shared.size() < 3) return std::nullopt;
+  const RankingQuality result{static_cast<int64_t>(shared.size()), kendall(shared, own), spearman(shared, own)};
+  record_["ranking"] = {{"networks", result.networks},
+                        {"kendall", result.kendall},
+                        {"spearman", result.spearman},
+                        {"shared", shared},
+                        {"own", own}};
+  write_file_atomically(folder_ / "supernet.json", record_.dump(1) + "\n");
+  return result;
+}
+
+void SupernetStage::pair_with_trials(const std::vector<Trial>& trials, std::vector<double>& shared,
+                                     std::vector<double>& own) const {
+  const std::string quality = plan_.task->metrics().at(0).name;
+  for (const Json& network : record_.at("networks")) {
+    const auto value = network.find("shared_" + quality);
+    if (value == network.end()) continue;
+    const Decisions decisions = decisions_of(network.at("decisions"));
+    const auto trial = std::ranges::find_if(trials, [&](const Trial& one) {
+      return one.status == TrialStatus::ok && one.candidate.decisions == decisions;
+    });
+    if (trial == trials.end()) continue;
+    const auto trained = metric_value(trial->metrics, quality);
+    if (!trained) continue;
+    shared.push_back(value->get<double>());
+    own.push_back(*trained);
+  }
+}
+
+void SupernetStage::pair_with_trainings(std::vector<double>& shared, std::vector<double>& own) {
+  const int64_t count = plan_.evaluator.options.integer("ranking_networks");
+  if (count < 3) return;
+  const std::string quality = plan_.task->metrics().at(0).name;
+  const Weights state = read_weights(supernet_state_file(plan_.output_dir));
+  SupernetOptions options;
+  options.numerics = numerics_;
+  options.seed = plan_.search.seed;
+  options.state = &state;
+  SupernetTraining training(plan_.space, plan_.task,
+                            shared_weight_settings(plan_.evaluator.options, plan_.recipe, *plan_.space), options);
+  const int64_t samples = plan_.evaluator.options.integer("calibration_samples");
+  log_info("training {} drawn networks by themselves, to say how well shared weights rank networks", count);
+  for (int64_t i = 0; i < count; ++i) {
+    Random random = Random::stream(plan_.search.seed, "ranking network", static_cast<uint64_t>(i));
+    const Decisions decisions = plan_.space->trace().sample(random);
+    const Design design = plan_.space->build(decisions);
+    TrainingOptions alone;
+    alone.numerics = numerics_;
+    alone.seed = mix_seed(plan_.search.seed, static_cast<uint64_t>(i));
+    alone.interrupted = interrupted_;
+    const TrainingResult result = train_network(graph_for_task(design, *plan_.task), *plan_.task, design.recipe, alone);
+    const auto trained = metric_value(result.metrics, quality),
+               by_shared = metric_value(training.evaluate(decisions, samples), quality);
+    if (result.status != TrialStatus::ok || !trained || !by_shared) continue;
+    shared.push_back(*by_shared);
+    own.push_back(*trained);
+  }
+}
+
+}  // namespace nacre

@@ -1,0 +1,914 @@
+#include "nacre/supernet/supernet_training.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <numeric>
+
+#include "nacre/nn/batch_source.hpp"
+#include "nacre/nn/losses.hpp"
+#include "nacre/nn/register.hpp"
+#include "nacre/nn/schedule.hpp"
+#include "nacre/nn/teacher.hpp"
+#include "nacre/nn/torch_compat.hpp"
+#include "nacre/nn/torch_executor.hpp"
+#include "nacre/nn/torch_types.hpp"
+#include "nacre/nn/trained_evaluator.hpp"
+#include "nacre/nn/trainer.hpp"
+#include "nacre/supernet/architecture.hpp"
+#include "nacre/supernet/batch_statistics.hpp"
+#include "nacre/supernet/channel_order.hpp"
+#include "nacre/supernet/expected_cost.hpp"
+#include "nacre/supernet/shared_store.hpp"
+#include "nacre/supernet/update_rules.hpp"
+
+namespace nacre {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+void prepare_process(const Numerics& numerics) {
+  if (!device_available(numerics.device))
+    throw UserError("device " + std::string(device_name(numerics.device)) + " is not available to this libtorch");
+  keep_freed_memory();
+  use_deterministic_kernels();
+  if (numerics.device == Device::cpu && thread_count() != numerics.threads) set_thread_count(numerics.threads);
+}
+
+// The samples of the split in two parts that are the same for every seed: of the weights, of the architecture.
+std::pair<std::vector<int64_t>, std::vector<int64_t>> divided_samples(int64_t size, double architecture_share) {
+  std::vector<int64_t> order = Random::stream(0, "architecture split").permutation(size);
+  const auto count = static_cast<size_t>(std::llround(architecture_share * static_cast<double>(size)));
+  std::vector<int64_t> architecture(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count));
+  std::vector<int64_t> weights(order.begin() + static_cast<std::ptrdiff_t>(count), order.end());
+  std::ranges::sort(architecture);
+  std::ranges::sort(weights);
+  if (count == 0) architecture = weights;
+  return {weights, architecture};
+}
+
+// Batches of a set of samples, shuffled anew each epoch; the last, smaller one of an epoch is dropped.
+class Batches {
+ public:
+  Batches(const BatchSource& source, std::vector<int64_t> samples, int64_t batch_size, uint64_t seed,
+          std::string purpose)
+      : source_(source), samples_(std::move(samples)), seed_(seed), purpose_(std::move(purpose)) {
+    if (samples_.empty()) throw UserError("a supernet needs training samples for weights and for the architecture");
+    size_ = std::min<int64_t>(batch_size, static_cast<int64_t>(samples_.size()));
+  }
+  int64_t per_epoch() const { return static_cast<int64_t>(samples_.size()) / size_; }
+  int64_t size() const { return size_; }
+
+  TorchBatch load(int64_t step) {
+    const int64_t epoch = step / per_epoch();
+    if (epoch != shuffled_) {
+      shuffled_ = epoch;
+      order_ = samples_;
+      Random random = Random::stream(seed_, purpose_ + " order", static_cast<uint64_t>(epoch));
+      random.shuffle(std::span<int64_t>(order_));
+    }
+    Random augment = Random::stream(seed_, purpose_ + " augment", static_cast<uint64_t>(step));
+    const auto offset = static_cast<size_t>((step % per_epoch()) * size_);
+    return source_.load(std::span<const int64_t>(order_).subspan(offset, static_cast<size_t>(size_)), augment);
+  }
+
+ private:
+  const BatchSource& source_;
+  std::vector<int64_t> samples_, order_;
+  uint64_t seed_;
+  std::string purpose_;
+  int64_t size_ = 0, shuffled_ = -1;
+};
+
+std::string last_word(const std::string& key) {
+  const size_t slash = key.rfind('/');
+  return slash == std::string::npos ? key : key.substr(slash + 1);
+}
+
+double mean_of(double sum, int64_t count) { return count == 0 ? 0 : sum / static_cast<double>(count); }
+
+}  // namespace
+
+Json to_json(const SupernetEpoch& epoch) {
+  Json json = {{"epoch", epoch.epoch},     {"weight_loss", epoch.weight_loss},
+               {"entropy", epoch.entropy}, {"temperature", epoch.temperature},
+               {"time_s", epoch.time_s},   {"probabilities", epoch.probabilities}};
+  json["architecture_loss"] = epoch.architecture_loss ? Json(*epoch.architecture_loss) : Json();
+  json["expected_cost"] = epoch.expected_cost ? Json(*epoch.expected_cost) : Json();
+  return json;
+}
+
+std::vector<SupernetPhase> progressive_phases(const Trace& trace, double epochs) {
+  // Words of ordered decisions in three groups, with the largest number of alternatives of each.
+  std::map<std::string, int64_t> kernels, depths, others;
+  for (const TraceDecision& decision : trace.decisions()) {
+    if (!decision.ordered || decision.kind == DecisionKind::real) continue;
+    const std::string word = last_word(decision.key);
+    auto& group = decision.kind == DecisionKind::repeat ? depths : word.starts_with("kernel") ? kernels : others;
+    int64_t& count = group[word];
+    count = std::max(count, static_cast<int64_t>(decision.alternatives.size()));
+  }
+  SupernetPhase phase{.epochs = 180, .largest = {}};
+  for (const auto* group : {&kernels, &depths, &others})
+    for (const auto& [word, count] : *group) phase.largest[word] = 1;
+  std::vector<SupernetPhase> phases = {phase};
+  // The paper's rates: 2.6 for the largest network, then 0.96, 0.08 and 0.24.
+  const auto open = [&](const std::map<std::string, int64_t>& group, int64_t most, double share, double rate,
+                        int64_t networks, bool sort) {
+    bool changed = false;
+    for (const auto& [word, count] : group) {
+      const int64_t allowed = std::min(most, count);
+      changed = changed || phase.largest[word] < allowed;
+      phase.largest[word] = allowed;
+    }
+    if (!changed) return;
+    phase.epochs = share;
+    phase.rate_factor = rate;
+    phase.networks_per_step = networks;
+    phase.sort_channels = sort;
+    phases.push_back(phase);
+  };
+  constexpr int64_t kAll = std::numeric_limits<int64_t>::max();
+  open(kernels, kAll, 120, 0.37, 1, false);
+  open(depths, 2, 25, 0.03, 2, false);
+  open(depths, kAll, 120, 0.09, 2, false);
+  open(others, 2, 25, 0.03, 4, true);
+  open(others, kAll, 120, 0.09, 4, false);
+  double sum = 0;
+  for (const SupernetPhase& one : phases) sum += one.epochs;
+  for (SupernetPhase& one : phases) one.epochs *= epochs / sum;
+  return phases;
+}
+
+class SupernetTraining::Impl {
+ public:
+  Impl(std::shared_ptr<const Space> space, std::shared_ptr<const Task> task, SupernetSettings settings,
+       SupernetOptions options)
+      : space_(std::move(space)),
+        task_(std::move(task)),
+        settings_((prepare_process(options.numerics), std::move(settings))),
+        options_(std::move(options)),
+        full_(build_supernet(*space_, settings_.form)),
+        store_(full_.graph, weights_form(), mix_seed(options_.seed, 0x77656967687473), options_.numerics),
+        architecture_(full_.open, architecture_form(), options_.seed, logits_options()),
+        loss_(loss_registry().get(task_->loss().kind).make(settings_.recipe)),
+        source_(*task_, Split::train, &settings_.recipe, 1, torch_device(options_.numerics.device)),
+        inputs_(input_names_for(full_.graph, task_->signature())),
+        output_(output_position_for(full_.graph, task_->loss())) {
+    check();
+    auto [weights, architecture] = divided_samples(source_.size(), learns() ? settings_.architecture_share : 0);
+    weight_batches_ =
+        std::make_unique<Batches>(source_, weights, settings_.recipe.batch_size, options_.seed, "weights");
+    architecture_batches_ =
+        std::make_unique<Batches>(source_, architecture, settings_.recipe.batch_size, options_.seed, "architecture");
+    plan_phases();
+    optimizer_ = make_optimizer(store_);
+    if (settings_.update == ArchitectureUpdate::relaxed) {
+      second_ = std::make_unique<SharedStore>(full_.graph, weights_form(), mix_seed(options_.seed, 0x7365636f6e64),
+                                              options_.numerics);
+      second_->load(store_.weights());
+      second_optimizer_ = make_optimizer(*second_);
+    }
+    if (uses_whole()) executor_ = std::make_unique<TorchExecutor>(full_.graph, options_.numerics);
+    prepare_cost();
+    if (options_.state != nullptr) resume(*options_.state);
+  }
+
+  Decisions largest_network() const {
+    Decisions largest;
+    for (const TraceDecision& decision : space_->trace().decisions()) {
+      if (!decision.ordered) {
+        throw UserError("decision '" + decision.key + "' of space '" + space_->name() +
+                        "' has no order: there is no network of which all others are slices");
+      }
+      largest.set(decision.key, std::ranges::max_element(decision.numbers) - decision.numbers.begin());
+    }
+    Decisions complete;
+    space_->build(largest, nullptr, &complete);
+    return complete;
+  }
+
+  void run() {
+    while (next_epoch_ * weight_batches_->per_epoch() < total_steps_) run_epoch();
+  }
+
+  const std::vector<OpenDecision>& open() const { return architecture_.open(); }
+  std::vector<std::vector<double>> probabilities() const { return architecture_.probabilities(); }
+  const std::vector<SupernetEpoch>& epochs() const { return epochs_; }
+  const Graph& graph() const { return full_.graph; }
+  int64_t parameter_count() const { return store_.parameter_count(); }
+
+  Decisions best_network() const {
+    return choose([](const std::vector<double>& p) { return std::ranges::max_element(p) - p.begin(); }, nullptr);
+  }
+
+  Decisions sampled_network(Random& random) const {
+    return choose([&random](const std::vector<double>& p) { return draw_index(p, random); }, &random);
+  }
+
+  std::optional<double> cost_of(const Decisions& decisions) const {
+    if (!cost_) return std::nullopt;
+    const Design design = space_->build(decisions);
+    return metric_value(options_.target->cost(design, options_.deployment, {}).totals, cost_->metric());
+  }
+
+  Metrics evaluate(const Decisions& decisions, int64_t samples) {
+    return evaluate_network(calibrated(decisions, samples), *task_, Split::validation, options_.numerics);
+  }
+
+  Weights network_weights(const Decisions& decisions, int64_t samples) {
+    const Graph& network = calibrated(decisions, samples);
+    const Graph alone = space_->build(decisions).graph();
+    const Weights given = weights_of(network);
+    std::vector<const Initializer*> from, to;
+    for (const Initializer& one : network.initializers())
+      if (is_floating(network.value(one.value).type)) from.push_back(&one);
+    for (const Initializer& one : alone.initializers())
+      if (is_floating(alone.value(one.value).type)) to.push_back(&one);
+    bool alike = from.size() == to.size();
+    for (size_t i = 0; i < from.size() && alike; ++i)
+      alike = network.value(from[i]->value).shape == alone.value(to[i]->value).shape;
+    if (!alike) {
+      throw UserError(
+          "the networks of this supernet are not those that stand alone (partial connections, batch-norm after pools): "
+          "their weights cannot be taken over");
+    }
+    Weights weights;
+    for (size_t i = 0; i < from.size(); ++i) {
+      const Tensor* tensor = given.find(network.value(from[i]->value).name);
+      if (tensor != nullptr) weights.tensors.emplace_back(alone.value(to[i]->value).name, *tensor);
+    }
+    return weights;
+  }
+
+  Weights state() const {
+    Weights all = architecture_.state();
+    const auto add = [&all](const std::string& prefix, const Weights& more) {
+      for (const auto& [name, tensor] : more.tensors) all.tensors.emplace_back(prefix + name, tensor);
+    };
+    add("weights/", store_.weights());
+    add("", optimizer_->state());
+    if (second_) {
+      add("second/weights/", second_->weights());
+      add("second/", second_optimizer_->state());
+    }
+    Json record = Json::array();
+    for (const SupernetEpoch& epoch : epochs_) record.push_back(to_json(epoch));
+    all.metadata["epochs"] = record.dump();
+    if (teacher_store_) add("teacher/", teacher_store_->weights());
+    all.metadata["architecture_step"] = std::to_string(architecture_step_);
+    return all;
+  }
+
+ private:
+  // --- settings
+  SharedWeightsForm weights_form() const {
+    return {settings_.nested_weights ? WeightLayout::nested : WeightLayout::separate, settings_.kernel_transforms};
+  }
+  ArchitectureForm architecture_form() const {
+    ArchitectureForm form;
+    form.weighting = weighting_from_name(settings_.weighting);
+    form.optimizer = {settings_.architecture_rate, settings_.architecture_beta1, settings_.architecture_beta2,
+                      settings_.architecture_decay};
+    return form;
+  }
+  at::TensorOptions logits_options() const {
+    return at::TensorOptions(storage_type(options_.numerics.arithmetic)).device(torch_device(options_.numerics.device));
+  }
+  bool learns() const { return settings_.update != ArchitectureUpdate::none; }
+  bool uses_whole() const {
+    return settings_.weight_paths == ActivePaths::all || (learns() && settings_.architecture_paths == ActivePaths::all);
+  }
+  void check() const {
+    if (learns() && full_.open.empty())
+      throw UserError("space '" + space_->name() + "' has no open decision: there is no architecture to learn");
+    if (uses_whole() && settings_.nested_weights)
+      throw UserError("nested weights serve one path at a time: alternatives of one layer are the same tensor");
+    if (settings_.architecture_share < 0 || settings_.architecture_share >= 1)
+      throw UserError("search.architecture_share: expected 0 .. below 1");
+  }
+  std::unique_ptr<Optimizer> make_optimizer(const SharedStore& store) const {
+    return optimizer_registry().get(settings_.recipe.optimizer).make(store.trainable(), settings_.recipe);
+  }
+
+  void prepare_cost() {
+    const CostTerm::Form form = cost_form_from_name(settings_.cost_form);
+    if (form == CostTerm::Form::none || !learns()) return;
+    if (options_.target == nullptr) throw UserError("search.cost_form: the cost term needs a target");
+    const std::string metric =
+        settings_.cost_metric.empty() ? options_.target->metrics().at(0).name : settings_.cost_metric;
+    cost_ = std::make_unique<ExpectedCost>(full_, *options_.target, options_.deployment, metric);
+    term_ = {form,
+             settings_.cost_alpha,
+             settings_.cost_beta,
+             settings_.cost_lambda,
+             settings_.cost_reference > 0 ? settings_.cost_reference : expected_cost(),
+             settings_.cost_unit > 0                        ? settings_.cost_unit
+             : cost_->unit() == "s" || cost_->unit() == "J" ? 1e-6
+                                                            : 1};
+  }
+  double expected_cost() const { return cost_->value(open(), probabilities()); }
+
+  // --- phases
+  // A phase as it is run: steps, rates, and how many alternatives of each decision may be drawn.
+  struct Phase {
+    SupernetPhase plan;
+    int64_t first = 0, steps = 0;
+    std::unique_ptr<Schedule> schedule;
+  };
+
+  void plan_phases() {
+    std::vector<SupernetPhase> plans = settings_.phases;
+    if (plans.empty()) plans.push_back({.epochs = settings_.recipe.epochs, .largest = {}});
+    if (plans.size() > 1 && (settings_.weight_paths != ActivePaths::one || learns()))
+      throw UserError("phases are for supernets that draw paths and learn no architecture");
+    const int64_t per_epoch = weight_batches_->per_epoch();
+    for (const SupernetPhase& plan : plans) {
+      Phase phase{.plan = plan, .first = total_steps_};
+      phase.steps = plans.size() == 1 ? std::max<int64_t>(1, std::llround(plan.epochs * static_cast<double>(per_epoch)))
+                                      : std::max<int64_t>(1, std::llround(plan.epochs)) * per_epoch;
+      Recipe recipe = settings_.recipe;
+      recipe.learning_rate *= plan.rate_factor;
+      phase.schedule = std::make_unique<Schedule>(recipe, per_epoch, phase.steps);
+      total_steps_ += phase.steps;
+      phases_.push_back(std::move(phase));
+    }
+  }
+
+  const Phase& phase_at(int64_t step) const {
+    const Phase* current = &phases_.front();
+    for (const Phase& phase : phases_)
+      if (phase.first <= step) current = &phase;
+    return *current;
+  }
+
+  double rate_at(int64_t step) const {
+    const Phase& phase = phase_at(step);
+    return phase.schedule->rate(step - phase.first);
+  }
+
+  // Called before the first step of a phase but the first one.
+  void begin_phase(const Phase& phase) {
+    if (settings_.distillation > 0 && !teacher_) remember_teacher(store_.network_weights(largest_graph()));
+    if (phase.plan.sort_channels) sort_channels();
+    optimizer_ = make_optimizer(store_);
+  }
+
+  Graph largest_graph() const {
+    const Decisions largest = largest_network();
+    return build_supernet(*space_, settings_.form, &largest).graph;
+  }
+
+  void sort_channels() {
+    Graph largest = largest_graph();
+    Weights own;
+    own.tensors = store_.network_weights(largest);
+    apply_weights(largest, own);
+    Weights all = store_.weights();
+    for (auto& [name, tensor] : sorted_channels(largest).tensors) {
+      const std::string kept = plain_parameter_name(name);
+      for (auto& [known, value] : all.tensors)
+        if (known == kept) value = tensor;
+    }
+    store_.load(all);
+  }
+
+  // The largest network as it is now, for others to imitate.
+  void remember_teacher(const std::vector<std::pair<std::string, Tensor>>& values) {
+    Graph largest = largest_graph();
+    Weights weights;
+    weights.tensors = values;
+    apply_weights(largest, weights);
+    teacher_ = std::make_unique<TorchExecutor>(largest, options_.numerics);
+    teacher_store_ = std::make_unique<PlainStore>(largest, 0, options_.numerics);
+  }
+
+  // --- one epoch
+  void run_epoch() {
+    const Clock::time_point start = Clock::now();
+    const int64_t per_epoch = weight_batches_->per_epoch();
+    const int64_t first = next_epoch_ * per_epoch, end = std::min(first + per_epoch, total_steps_);
+    const bool learns_now = learns() && static_cast<double>(next_epoch_) >= settings_.architecture_from;
+    temperature_ = settings_.temperature * std::pow(settings_.temperature_decay, static_cast<double>(next_epoch_));
+    SupernetEpoch epoch{.epoch = next_epoch_ + 1, .probabilities = {}};
+    double architecture_sum = 0;
+    int64_t architecture_count = 0;
+    const auto architecture_step = [&](int64_t weight_step) {
+      architecture_sum += update_architecture(architecture_step_++, weight_step);
+      ++architecture_count;
+    };
+    double weight_sum = 0;
+    for (int64_t step = first; step < end; ++step) {
+      if (options_.interrupted()) throw Interrupted();
+      if (const Phase& phase = phase_at(step); step == phase.first && step > 0) begin_phase(phase);
+      const bool own_step = learns_now && !settings_.by_epoch && settings_.update != ArchitectureUpdate::single_level &&
+                            settings_.update != ArchitectureUpdate::relaxed && step % settings_.every == 0;
+      if (own_step) architecture_step(step);
+      const double loss = update_weights(step, learns_now);
+      if (!std::isfinite(loss)) {
+        throw UserError(
+            fmt::format("the supernet diverged: its loss is not finite at step {} of {} (learning rate {:g})", step + 1,
+                        total_steps_, rate_at(step)));
+      }
+      weight_sum += loss;
+    }
+    if (learns_now && settings_.by_epoch) {
+      const int64_t count = std::max<int64_t>(1, architecture_batches_->per_epoch() / settings_.every);
+      for (int64_t i = 0; i < count; ++i) {
+        if (options_.interrupted()) throw Interrupted();
+        architecture_step(end - 1);
+      }
+    }
+    ++next_epoch_;
+    epoch.weight_loss = mean_of(weight_sum, end - first);
+    if (architecture_count > 0) epoch.architecture_loss = mean_of(architecture_sum, architecture_count);
+    if (cost_) epoch.expected_cost = expected_cost();
+    epoch.entropy = architecture_.entropy();
+    epoch.temperature = temperature_;
+    epoch.time_s = seconds_since(start);
+    epoch.probabilities = probabilities();
+    epochs_.push_back(epoch);
+    options_.report(epochs_.back(), [this] { return state(); });
+  }
+
+  // --- networks
+  // The loss of what is active by `store`, with a graph of gradients.
+  at::Tensor loss_of(const TorchExecutor& executor, ParameterStore& store, const TorchBatch& batch,
+                     bool update_statistics, uint64_t stream, at::Tensor* prediction = nullptr) {
+    RunMode mode{.training = true};
+    mode.update_statistics = update_statistics;
+    at::Generator generator =
+        options_.numerics.device == Device::cpu
+            ? at::make_generator<at::CPUGeneratorImpl>(mix_seed(options_.seed, stream))
+            : at::globalContext().defaultGenerator(torch_device(options_.numerics.device)).clone();
+    generator.set_current_seed(mix_seed(options_.seed, stream));
+    mode.generator = generator;
+    std::vector<at::Tensor> inputs;
+    for (const std::string& name : inputs_) inputs.push_back(batch.at(name));
+    const std::vector<at::Tensor> outputs = executor.run(inputs, store, mode);
+    if (prediction != nullptr) *prediction = outputs[output_];
+    return loss_->value(outputs[output_], batch.at(task_->loss().target));
+  }
+
+  // Alternatives drawn per decision: open ones by the architecture (without "none") or with equal chances, other numbers with equal
+  // chances; of what has an order only as many of the largest as the phase allows.
+  Decisions drawn_path(Random& random, bool by_architecture, const SupernetPhase& phase) const {
+    const std::vector<std::vector<double>> p = probabilities();
+    Decisions path;
+    for (size_t i = 0; i < open().size(); ++i) {
+      const OpenDecision& decision = open()[i];
+      std::vector<double> weights = by_architecture ? p[i] : std::vector<double>(p[i].size(), 1.0);
+      if (decision.kind == OpenDecision::Kind::edges) {
+        const std::vector<int64_t> kept = drawn_subset(weights, decision.kept, random);
+        path.set(decision.key, subset_rank(static_cast<int64_t>(weights.size()), kept));
+        continue;
+      }
+      if (decision.kind == OpenDecision::Kind::depth && !by_architecture) continue;  // has an order
+      if (decision.has_zero) weights[0] = 0;
+      const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+      for (double& weight : weights) weight /= sum;
+      path.set(decision.key, draw_index(weights, random) - (decision.has_zero ? 1 : 0));
+    }
+    draw_numbers(path, random, phase);
+    return path;
+  }
+
+  void draw_numbers(Decisions& path, Random& random, const SupernetPhase& phase) const {
+    for (const TraceDecision& decision : space_->trace().decisions()) {
+      if (path.find(decision.key) != nullptr || !decision.ordered || decision.kind == DecisionKind::real) continue;
+      std::vector<int64_t> order(decision.numbers.size());
+      std::iota(order.begin(), order.end(), int64_t{0});
+      std::ranges::sort(order, std::greater<>(), [&](int64_t k) { return decision.numbers[static_cast<size_t>(k)]; });
+      const auto limit = phase.largest.find(last_word(decision.key));
+      const auto allowed =
+          limit == phase.largest.end() ? order.size() : std::min(order.size(), static_cast<size_t>(limit->second));
+      path.set(decision.key, order[random.below(allowed)]);
+    }
+  }
+
+  static std::vector<int64_t> drawn_subset(std::vector<double> weights, int64_t count, Random& random) {
+    std::vector<int64_t> chosen;
+    for (int64_t i = 0; i < count; ++i) {
+      const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+      std::vector<double> p = weights;
+      for (double& x : p) x /= sum;
+      chosen.push_back(draw_index(p, random));
+      weights[static_cast<size_t>(chosen.back())] = 0;
+    }
+    std::ranges::sort(chosen);
+    return chosen;
+  }
+
+  at::Tensor path_loss(SharedStore& store, const TorchBatch& batch, Random& random, bool by_architecture,
+                       const Phase& phase, const at::Tensor& wanted, uint64_t stream) {
+    const Decisions path = drawn_path(random, by_architecture, phase.plan);
+    const Supernet network = build_supernet(*space_, settings_.form, &path);
+    const TorchExecutor executor(network.graph, options_.numerics);
+    at::Tensor prediction;
+    const at::Tensor loss = loss_of(executor, store, batch, true, stream, &prediction);
+    if (!wanted.defined()) return loss;
+    return loss + loss_->distillation(prediction, wanted, 1.0) * settings_.distillation;
+  }
+
+  // What the teacher says of a batch, in the way it was trained: by the statistics of the batch.
+  at::Tensor teacher_prediction(const TorchBatch& batch, uint64_t stream) {
+    if (!teacher_) return {};
+    const at::NoGradGuard no_grad;
+    at::Tensor prediction;
+    loss_of(*teacher_, *teacher_store_, batch, false, stream, &prediction);
+    return prediction;
+  }
+
+  // --- weights
+  double update_weights(int64_t step, bool learns_now) {
+    const TorchBatch batch = weight_batches_->load(step);
+    const double rate = rate_at(step);
+    if (settings_.update == ArchitectureUpdate::relaxed) return relaxed_step(batch, step, rate, learns_now);
+    Random random = Random::stream(options_.seed, "weight step", static_cast<uint64_t>(step));
+    const bool joint = learns_now && settings_.update == ArchitectureUpdate::single_level;
+    store_.begin_step();
+    if (settings_.weight_paths == ActivePaths::one && !joint) return drawn_step(batch, random, learns_now, step, rate);
+    at::Tensor loss;
+    if (settings_.weight_paths == ActivePaths::one) {
+      loss = path_loss(store_, batch, random, learns_now, phase_at(step), {}, stream_of(1, step));
+    } else {
+      store_.set_mixture(architecture_.mixture(random, temperature_, joint));
+      loss = loss_of(*executor_, store_, batch, true, stream_of(1, step));
+    }
+    Gradients gradients;
+    if (joint) {
+      const at::Tensor whole = with_cost(loss);
+      gradients = joint_gradients(store_, whole);
+    } else {
+      gradients = store_.gradients(loss);
+    }
+    apply(store_, *optimizer_, gradients, rate);
+    return loss.item<double>();
+  }
+
+  // As many drawn networks as the phase says, their gradients added.
+  double drawn_step(const TorchBatch& batch, Random& random, bool learns_now, int64_t step, double rate) {
+    const Phase& phase = phase_at(step);
+    const at::Tensor wanted = teacher_prediction(batch, stream_of(7, step));
+    Gradients gradients;
+    double sum = 0;
+    for (int64_t i = 0; i < phase.plan.networks_per_step; ++i) {
+      const at::Tensor loss = path_loss(store_, batch, random, learns_now, phase, wanted,
+                                        mix_seed(stream_of(1, step), static_cast<uint64_t>(i)));
+      sum += loss.item<double>();
+      store_.accumulate(gradients, store_.gradients(loss));
+    }
+    apply(store_, *optimizer_, gradients, rate);
+    return sum / static_cast<double>(phase.plan.networks_per_step);
+  }
+
+  void apply(SharedStore& store, Optimizer& optimizer, const Gradients& gradients, double rate) const {
+    double scale = 1;
+    if (settings_.recipe.gradient_clip > 0)
+      scale = std::min(1.0, settings_.recipe.gradient_clip / (gradient_norm(gradients) + 1e-6));
+    optimizer.step(gradients, rate, scale, store.regions());
+  }
+
+  // Of weights and architecture by one loss; the architecture's are applied.
+  Gradients joint_gradients(SharedStore& store, const at::Tensor& loss) {
+    std::vector<at::Tensor> leaves = store.trainable().tensors;
+    const size_t weights = leaves.size();
+    leaves.insert(leaves.end(), architecture_.logits().begin(), architecture_.logits().end());
+    Gradients all = torch::autograd::grad({loss}, leaves, {}, false, false, true);
+    architecture_.step({all.begin() + static_cast<std::ptrdiff_t>(weights), all.end()});
+    all.resize(weights);
+    return all;
+  }
+
+  static uint64_t stream_of(uint64_t purpose, int64_t step) { return mix_seed(purpose, static_cast<uint64_t>(step)); }
+
+  // --- architecture
+  at::Tensor with_cost(const at::Tensor& loss) const {
+    if (!cost_) return loss;
+    Random unused(0);
+    MixWeights probabilities;
+    for (size_t i = 0; i < open().size(); ++i)
+      probabilities[open()[i].key] = cost_weights_.contains(open()[i].key) ? cost_weights_.find(open()[i].key)->second
+                                                                           : at::softmax(architecture_.logits()[i], 0);
+    return loss_with_cost(loss, cost_->value(probabilities).to(loss.scalar_type()), term_);
+  }
+
+  Gradients logit_gradients(const at::Tensor& loss) const {
+    return torch::autograd::grad({loss}, architecture_.logits(), {}, false, false, true);
+  }
+
+  // Returns the loss without the cost term.
+  double update_architecture(int64_t step, int64_t weight_step) {
+    const TorchBatch batch = architecture_batches_->load(step);
+    Random random = Random::stream(options_.seed, "architecture step", static_cast<uint64_t>(step));
+    if (settings_.architecture_paths == ActivePaths::two) return two_path_step(batch, random, step);
+    if (settings_.update == ArchitectureUpdate::second_order) return second_order_step(batch, step, weight_step);
+    const MixWeights mixture = architecture_.mixture(random, temperature_, true);
+    store_.set_mixture(mixture);
+    // FBNet costs the network by the same sample as it is run with.
+    if (settings_.weighting.starts_with("gumbel")) cost_weights_ = mixture;
+    const at::Tensor loss = loss_of(*executor_, store_, batch, false, stream_of(2, step));
+    architecture_.step(logit_gradients(with_cost(loss)));
+    cost_weights_.clear();
+    return loss.item<double>();
+  }
+
+  // Two alternatives per decision, one of them active; their common probability stays as it was.
+  double two_path_step(const TorchBatch& batch, Random& random, int64_t step) {
+    const std::vector<std::vector<double>> p = probabilities();
+    ActiveAlternatives active;
+    MixWeights mixture;
+    std::vector<std::vector<int64_t>> pairs(open().size());
+    for (size_t i = 0; i < open().size(); ++i) {
+      const OpenDecision& decision = open()[i];
+      if (decision.kind == OpenDecision::Kind::edges || p[i].size() < 2) continue;
+      std::vector<double> weights = p[i];
+      if (decision.has_zero) weights[0] = 0;
+      pairs[i] = drawn_subset(weights, 2, random);
+      const at::Tensor logits = architecture_.logits()[i];
+      const at::Tensor pair = at::softmax(
+          at::index_select(logits, 0, at::tensor(pairs[i], at::TensorOptions(at::kLong)).to(logits.device())), 0);
+      const at::Tensor values = pair.detach().to(at::kCPU, at::kDouble).contiguous();
+      const int64_t on = draw_index({values.data_ptr<double>()[0], values.data_ptr<double>()[1]}, random);
+      at::Tensor gates = pair - pair.detach();
+      gates = gates + at::one_hot(at::tensor({on}, at::TensorOptions(at::kLong)), 2)
+                          .squeeze(0)
+                          .to(gates.options().requires_grad(false));
+      at::Tensor all = at::zeros_like(logits, at::TensorOptions().requires_grad(false));
+      all = all.index_add(0, at::tensor(pairs[i], at::TensorOptions(at::kLong)).to(logits.device()), gates);
+      mixture[decision.key] = all;
+      cost_weights_[decision.key] =
+          all - all.detach() +
+          at::zeros_like(logits, at::TensorOptions().requires_grad(false))
+              .index_add(0, at::tensor(pairs[i], at::TensorOptions(at::kLong)).to(logits.device()), pair.detach());
+      for (const int64_t position : pairs[i]) active[decision.key].push_back(position - (decision.has_zero ? 1 : 0));
+    }
+    Decisions numbers;
+    draw_numbers(numbers, random, {.largest = {}});
+    const Supernet network = build_supernet(*space_, settings_.form, &numbers, &active);
+    const TorchExecutor executor(network.graph, options_.numerics);
+    store_.set_mixture(mixture);
+    const at::Tensor loss = loss_of(executor, store_, batch, false, stream_of(2, step));
+    const Gradients gradients = logit_gradients(with_cost(loss));
+    cost_weights_.clear();
+    std::vector<at::Tensor> before;
+    for (const at::Tensor& logits : architecture_.logits()) before.push_back(logits.detach().clone());
+    architecture_.step(gradients);
+    keep_pair_mass(pairs, before);
+    return loss.item<double>();
+  }
+
+  // Logits outside of the pair are as before, and those of the pair shifted so that exp sums to what it did.
+  void keep_pair_mass(const std::vector<std::vector<int64_t>>& pairs, const std::vector<at::Tensor>& before) const {
+    const at::NoGradGuard no_grad;
+    for (size_t i = 0; i < pairs.size(); ++i) {
+      if (pairs[i].empty()) continue;
+      at::Tensor logits = architecture_.logits()[i].detach();
+      const at::Tensor index = at::tensor(pairs[i], at::TensorOptions(at::kLong)).to(logits.device());
+      const at::Tensor now = at::index_select(logits, 0, index), then = at::index_select(before[i], 0, index);
+      const at::Tensor shifted = now - (at::logsumexp(now, {0}) - at::logsumexp(then, {0}));
+      logits.copy_(before[i].index_copy(0, index, shifted));
+    }
+  }
+
+  double second_order_step(const TorchBatch& batch, int64_t step, int64_t weight_step) {
+    const TorchBatch training = weight_batches_->load(weight_step);
+    const double rate = rate_at(weight_step);
+    const Weights optimizer_state = optimizer_->state();
+    double value = 0;
+    const BilevelProblem problem{store_.trainable().tensors, architecture_.logits(),
+                                 [&] {
+                                   store_.set_mixture(noise_kept(step));
+                                   return loss_of(*executor_, store_, training, false, stream_of(3, step));
+                                 },
+                                 [&] {
+                                   store_.set_mixture(noise_kept(step));
+                                   const at::Tensor loss =
+                                       loss_of(*executor_, store_, batch, false, stream_of(2, step));
+                                   value = loss.item<double>();
+                                   return with_cost(loss);
+                                 }};
+    architecture_.step(second_order_gradients(problem, rate, [&] {
+      store_.begin_step();
+      store_.set_mixture(detached(noise_kept(step)));
+      apply(store_, *optimizer_, store_.gradients(loss_of(*executor_, store_, training, false, stream_of(3, step))),
+            rate);
+    }));
+    optimizer_->load(optimizer_state);
+    return value;
+  }
+
+  // The mixture of a step of the architecture, with the same noise each time it is asked.
+  MixWeights noise_kept(int64_t step) const {
+    Random random = Random::stream(options_.seed, "architecture step", static_cast<uint64_t>(step));
+    return architecture_.mixture(random, temperature_, true);
+  }
+
+  static MixWeights detached(MixWeights weights) {
+    for (auto& [key, value] : weights) value = value.detach();
+    return weights;
+  }
+
+  double relaxed_step(const TorchBatch& batch, int64_t step, double rate, bool learns_now) {
+    const TorchBatch other = architecture_batches_->load(step);
+    const auto loss_by = [this, step](SharedStore& store, const TorchBatch& samples, uint64_t purpose) {
+      return [this, step, &store, &samples, purpose](bool of_architecture) {
+        const MixWeights mixture = noise_kept(step);
+        store.begin_step();
+        store.set_mixture(of_architecture ? mixture : detached(mixture));
+        const at::Tensor loss = loss_of(*executor_, store, samples, !of_architecture, stream_of(purpose, step));
+        return of_architecture && &store == second_.get() ? with_cost(loss) : loss;
+      };
+    };
+    RelaxedProblem problem{store_.trainable().tensors,
+                           second_->trainable().tensors,
+                           architecture_.logits(),
+                           loss_by(store_, batch, 1),
+                           loss_by(*second_, other, 4),
+                           [&](const Gradients& g) { apply(store_, *optimizer_, g, rate); },
+                           [&](const Gradients& g) { apply(*second_, *second_optimizer_, g, rate); },
+                           [&](const Gradients& g) { architecture_.step(g); },
+                           settings_.train_weight,
+                           settings_.proximity,
+                           learns_now};
+    return relaxed_iteration(problem);
+  }
+
+  // --- what comes of it
+  // Edges by what `pick` says of their strengths, operators of theirs.
+  template <class Pick>
+  Decisions choose(const Pick& pick, Random* random) const {
+    const std::vector<std::vector<double>> p = probabilities();
+    Decisions chosen;
+    for (size_t i = 0; i < open().size(); ++i) {
+      const OpenDecision& decision = open()[i];
+      if (decision.kind == OpenDecision::Kind::edges) continue;
+      std::vector<double> weights = p[i];
+      if (decision.has_zero) weights[0] = 0;
+      const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
+      for (double& weight : weights) weight /= sum;
+      chosen.set(decision.key, pick(weights) - (decision.has_zero ? 1 : 0));
+    }
+    for (size_t i = 0; i < open().size(); ++i) {
+      if (open()[i].kind == OpenDecision::Kind::edges) chosen.set(open()[i].key, chosen_edges(i, p, random));
+    }
+    Decisions complete;
+    space_->build(chosen, random, &complete);
+    return complete;
+  }
+
+  // Rank of the strongest (or drawn) parts. The strength of a part is that of its best operator but "none" (DARTS, section 2.4), times
+  // the part's own probability where sums have weights (PC-DARTS, section 3.3).
+  int64_t chosen_edges(size_t decision, const std::vector<std::vector<double>>& p, Random* random) const {
+    const OpenDecision& edges = open()[decision];
+    std::vector<double> strength(edges.labels.size(), 1.0);
+    for (size_t position = 0; position < strength.size(); ++position) {
+      if (settings_.form.edge_weights) strength[position] = p[decision][position];
+      for (const size_t inner : operators_within(edges.key, static_cast<int64_t>(position))) {
+        std::vector<double> of = p[inner];
+        if (open()[inner].has_zero) of[0] = 0;
+        strength[position] *= std::ranges::max(of);
+      }
+    }
+    const auto n = static_cast<int64_t>(strength.size());
+    if (random != nullptr) return subset_rank(n, drawn_subset(strength, edges.kept, *random));
+    std::vector<int64_t> order(strength.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::ranges::stable_sort(order, std::greater<>(), [&](int64_t i) { return strength[static_cast<size_t>(i)]; });
+    std::vector<int64_t> kept(order.begin(), order.begin() + edges.kept);
+    std::ranges::sort(kept);
+    return subset_rank(n, kept);
+  }
+
+  // Open decisions about operators whose branches lie in that part of a sum.
+  std::vector<size_t> operators_within(const std::string& key, int64_t position) const {
+    const auto part = std::ranges::find_if(full_.parts, [&](const SupernetPart& one) {
+      return one.key == key && one.positions == std::vector<int64_t>{position};
+    });
+    std::vector<size_t> inner;
+    if (part == full_.parts.end()) return inner;
+    for (size_t i = 0; i < open().size(); ++i) {
+      const bool inside = std::ranges::any_of(full_.parts, [&](const SupernetPart& one) {
+        return one.key == open()[i].key && one.first >= part->first && one.last <= part->last;
+      });
+      if (inside && open()[i].kind == OpenDecision::Kind::operators) inner.push_back(i);
+    }
+    return inner;
+  }
+
+  // The network with its weights and statistics; the last one is kept, for it is judged and then handed over.
+  const Graph& calibrated(const Decisions& decisions, int64_t samples) {
+    const std::string key = decisions.hash().hex() + " " + std::to_string(samples) + " " + std::to_string(next_epoch_);
+    if (key != calibrated_key_) {
+      calibrated_ = make_calibrated(decisions, samples);
+      calibrated_key_ = key;
+    }
+    return calibrated_;
+  }
+
+  Graph make_calibrated(const Decisions& decisions, int64_t samples) {
+    Supernet network = build_supernet(*space_, settings_.form, &decisions);
+    Weights weights;
+    weights.tensors = store_.network_weights(network.graph);
+    const std::vector<std::vector<double>> p = probabilities();
+    for (size_t i = 0; i < open().size(); ++i) {  // sums that nothing is chosen of keep their weights
+      weights.tensors.emplace_back(std::string(kMixPrefix) + open()[i].key,
+                                   from_torch(at::tensor(p[i], at::TensorOptions(at::kFloat))));
+    }
+    apply_weights(network.graph, weights);
+    if (samples > 0)
+      recalibrate_batch_norm(network.graph, *task_, samples, std::max<int64_t>(settings_.recipe.batch_size, 64),
+                             options_.seed, options_.numerics);
+    return std::move(network.graph);
+  }
+
+  // --- going on
+  static Weights below(const Weights& all, const std::string& prefix) {
+    Weights part;
+    for (const auto& [name, tensor] : all.tensors)
+      if (name.starts_with(prefix)) part.tensors.emplace_back(name.substr(prefix.size()), tensor);
+    return part;
+  }
+
+  void resume(const Weights& state) {
+    architecture_.load(state);
+    store_.load(below(state, "weights/"));
+    optimizer_->load(state);
+    if (Weights teacher = below(state, "teacher/"); !teacher.tensors.empty()) remember_teacher(teacher.tensors);
+    if (second_) {
+      second_->load(below(state, "second/weights/"));
+      second_optimizer_->load(below(state, "second/"));
+    }
+    const auto record = state.metadata.find("epochs"), step = state.metadata.find("architecture_step");
+    if (record == state.metadata.end() || step == state.metadata.end())
+      throw UserError("the state of the supernet lacks its record of epochs");
+    for (const Json& json : Json::parse(record->second)) {
+      SupernetEpoch epoch{.epoch = json.at("epoch"), .probabilities = json.at("probabilities")};
+      epoch.weight_loss = json.at("weight_loss");
+      epoch.entropy = json.at("entropy");
+      epoch.temperature = json.at("temperature");
+      epoch.time_s = json.at("time_s");
+      if (!json.at("architecture_loss").is_null()) epoch.architecture_loss = json.at("architecture_loss").get<double>();
+      if (!json.at("expected_cost").is_null()) epoch.expected_cost = json.at("expected_cost").get<double>();
+      epochs_.push_back(std::move(epoch));
+    }
+    next_epoch_ = static_cast<int64_t>(epochs_.size());
+    architecture_step_ = std::stoll(step->second);
+  }
+
+  std::shared_ptr<const Space> space_;
+  std::shared_ptr<const Task> task_;
+  const SupernetSettings settings_;
+  const SupernetOptions options_;
+  Supernet full_;
+  SharedStore store_;
+  std::unique_ptr<SharedStore> second_;  // RARTS: y
+  Architecture architecture_;
+  std::unique_ptr<Loss> loss_;
+  BatchSource source_;
+  std::vector<std::string> inputs_;
+  size_t output_;
+  std::unique_ptr<Batches> weight_batches_, architecture_batches_;
+  std::vector<Phase> phases_;
+  std::unique_ptr<TorchExecutor> teacher_;
+  std::unique_ptr<PlainStore> teacher_store_;
+  std::unique_ptr<Optimizer> optimizer_, second_optimizer_;
+  std::unique_ptr<TorchExecutor> executor_;  // of everything
+  std::unique_ptr<ExpectedCost> cost_;
+  CostTerm term_;
+  MixWeights cost_weights_;  // of this step, instead of soft-max
+  Graph calibrated_;
+  std::string calibrated_key_;
+  double temperature_ = 1;
+  int64_t total_steps_ = 0, next_epoch_ = 0, architecture_step_ = 0;
+  std::vector<SupernetEpoch> epochs_;
+};
+
+SupernetTraining::SupernetTraining(std::shared_ptr<const Space> space, std::shared_ptr<const Task> task,
+                                   SupernetSettings settings, SupernetOptions options)
+    : impl_(std::make_unique<Impl>(std::move(space), std::move(task), std::move(settings), std::move(options))) {}
+SupernetTraining::~SupernetTraining() = default;
+
+void SupernetTraining::run() { impl_->run(); }
+const std::vector<OpenDecision>& SupernetTraining::open() const { return impl_->open(); }
+std::vector<std::vector<double>> SupernetTraining::probabilities() const { return impl_->probabilities(); }
+const std::vector<SupernetEpoch>& SupernetTraining::epochs() const { return impl_->epochs(); }
+Decisions SupernetTraining::best_network() const { return impl_->best_network(); }
+Decisions SupernetTraining::largest_network() const { return impl_->largest_network(); }
+Weights SupernetTraining::state() const { return impl_->state(); }
+Decisions SupernetTraining::sampled_network(Random& random) const { return impl_->sampled_network(random); }
+std::optional<double> SupernetTraining::cost_of(const Decisions& decisions) const { return impl_->cost_of(decisions); }
+Metrics SupernetTraining::evaluate(const Decisions& decisions, int64_t samples) {
+  return impl_->evaluate(decisions, samples);
+}
+Weights SupernetTraining::network_weights(const Decisions& decisions, int64_t samples) {
+  return impl_->network_weights(decisions, samples);
+}
+int64_t SupernetTraining::parameter_count() const { return impl_->parameter_count(); }
+const Graph& SupernetTraining::graph() const { return impl_->graph(); }
+
+}  // namespace nacre

@@ -1,0 +1,153 @@
+// The rules on the solvable model of DARTS' paper, L_val = a w - 2 a + 1 and L_train = w^2 - 2 a w + a^2, whose fixed points are
+// known in closed form (sheet 44), and on a small network against the exact mixed derivative.
+#include "nacre/supernet/update_rules.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+namespace nacre {
+namespace {
+
+const at::TensorOptions kDouble = at::TensorOptions(at::kDouble);
+
+at::Tensor number(double value) { return at::full({1}, value, kDouble).requires_grad_(true); }
+double of(const at::Tensor& tensor) { return tensor.item<double>(); }
+
+at::Tensor validation(const at::Tensor& w, const at::Tensor& a) { return at::sum(a * w - a * 2 + 1); }
+at::Tensor training(const at::Tensor& w, const at::Tensor& a) { return at::sum(w * w - a * w * 2 + a * a); }
+
+void descend(const std::vector<at::Tensor>& tensors, const Gradients& gradients, double rate) {
+  for (size_t i = 0; i < tensors.size(); ++i) tensors[i].detach().sub_(gradients[i] * rate);
+}
+
+struct RelaxedLimit {
+  double a, w, y;
+};
+
+RelaxedLimit relaxed_limit(double lambda, double beta, double rate, int iterations) {
+  const at::Tensor a = number(2), w = number(-2), y = number(0);
+  const RelaxedProblem problem{{w},
+                               {y},
+                               {a},
+                               [&](bool) { return training(w, a); },
+                               [&](bool) { return validation(y, a); },
+                               [&](const Gradients& g) { descend({w}, g, rate); },
+                               [&](const Gradients& g) { descend({y}, g, rate); },
+                               [&](const Gradients& g) { descend({a}, g, rate); },
+                               lambda,
+                               beta,
+                               true};
+  for (int i = 0; i < iterations; ++i) relaxed_iteration(problem);
+  return {of(a), of(w), of(y)};
+}
+
+TEST(RelaxedUpdate, ReachesItsClosedForm) {
+  struct Case {
+    double lambda, beta, rate;
+    int iterations;
+  };
+  for (const Case& c : {Case{10, 10, 0.05, 3000}, Case{2, 5, 0.1, 4000}, Case{100, 100, 0.005, 12000}}) {
+    const RelaxedLimit limit = relaxed_limit(c.lambda, c.beta, c.rate, c.iterations);
+    const double a = 2 / (2 - 1 / c.beta - 1 / (2 * c.lambda));
+    EXPECT_NEAR(limit.a, a, 1e-6);
+    EXPECT_NEAR(limit.w, a * (1 - 1 / (2 * c.lambda)), 1e-6);
+    EXPECT_NEAR(limit.y, 2 - a, 1e-6);
+  }
+  // Sheet 44's figures along the way.
+  EXPECT_NEAR(relaxed_limit(10, 10, 0.01, 1000).a, 1.0806, 1e-4);
+  EXPECT_NEAR(relaxed_limit(10, 10, 0.01, 5000).a, 1.0811, 1e-4);
+}
+
+TEST(RelaxedUpdate, ItsObjectiveNeverRises) {
+  const double lambda = 10, beta = 10, rate = 0.02;
+  const at::Tensor a = number(2), w = number(-2), y = number(0);
+  const auto objective = [&] {
+    return of(validation(y, a)) + lambda * of(training(w, a)) + beta / 2 * std::pow(of(y) - of(w), 2);
+  };
+  double last = objective();
+  const auto then = [&](const std::vector<at::Tensor>& tensors) {
+    return [&, tensors](const Gradients& g) {
+      descend(tensors, g, rate);
+      EXPECT_LE(objective(), last + 1e-10);
+      last = objective();
+    };
+  };
+  const RelaxedProblem problem{{w},
+                               {y},
+                               {a},
+                               [&](bool) { return training(w, a); },
+                               [&](bool) { return validation(y, a); },
+                               then({w}),
+                               then({y}),
+                               then({a}),
+                               lambda,
+                               beta,
+                               true};
+  for (int i = 0; i < 500; ++i) relaxed_iteration(problem);
+}
+
+TEST(RelaxedUpdate, TheArchitecturesGradientIsTheSumOfBoth) {
+  const at::Tensor a = number(1.3), w = number(0.4), y = number(-0.7);
+  Gradients seen;
+  const RelaxedProblem problem{{w},
+                               {y},
+                               {a},
+                               [&](bool) { return training(w, a); },
+                               [&](bool) { return validation(y, a); },
+                               [](const Gradients&) {},
+                               [](const Gradients&) {},
+                               [&](const Gradients& g) { seen = g; },
+                               3,
+                               5,
+                               true};
+  relaxed_iteration(problem);
+  // dL_val/da = y - 2, dL_train/da = 2 a - 2 w.
+  EXPECT_NEAR(of(seen[0]), (-0.7 - 2) + 3 * (2 * 1.3 - 2 * 0.4), 1e-12);
+}
+
+// First-order DARTS ends at a = w = 2, one step unrolled with rate xi at 2 / (1 + 2 xi).
+TEST(BilevelUpdate, FixedPointsAreKnown) {
+  for (const double xi : {0.0, 0.1, 0.25, 0.5}) {
+    const at::Tensor a = number(1.7), w = number(-1);
+    const BilevelProblem problem{{w}, {a}, [&] { return training(w, a); }, [&] { return validation(w, a); }};
+    const auto weight_step = [&](double rate) { descend({w}, torch::autograd::grad({training(w, a)}, {w}), rate); };
+    for (int i = 0; i < 4000; ++i) {
+      const Gradients g =
+          xi == 0 ? first_order_gradients(problem) : second_order_gradients(problem, xi, [&] { weight_step(xi); });
+      descend({a}, g, 0.02);
+      weight_step(0.1);
+    }
+    EXPECT_NEAR(of(a), 2 / (1 + 2 * xi), 1e-6) << xi;
+    EXPECT_NEAR(of(w), 2 / (1 + 2 * xi), 1e-6) << xi;
+  }
+}
+
+TEST(BilevelUpdate, FiniteDifferenceIsTheExactMixedDerivative) {
+  at::manual_seed(2);
+  const at::Tensor x = at::randn({16, 3}, kDouble), t = at::randn({16, 1}, kDouble), x2 = at::randn({16, 3}, kDouble),
+                   t2 = at::randn({16, 1}, kDouble);
+  const at::Tensor w = at::randn({3, 2}, kDouble).requires_grad_(true),
+                   v = at::randn({2, 1}, kDouble).requires_grad_(true);
+  const at::Tensor a = at::randn({2}, kDouble).requires_grad_(true);
+  const auto loss = [&](const at::Tensor& w1, const at::Tensor& v1, const at::Tensor& input, const at::Tensor& target) {
+    return at::mean(at::square(at::matmul(at::tanh(at::matmul(input, w1)) * at::softmax(a, 0), v1) - target));
+  };
+  const double rate = 0.3;
+  // Exact: differentiate through the step.
+  const auto g = torch::autograd::grad({loss(w, v, x, t)}, {w, v}, {}, true, /*create_graph=*/true);
+  const at::Tensor exact = torch::autograd::grad({loss(w - g[0] * rate, v - g[1] * rate, x2, t2)}, {a})[0];
+  const BilevelProblem problem{{w, v}, {a}, [&] { return loss(w, v, x, t); }, [&] { return loss(w, v, x2, t2); }};
+  const at::Tensor w0 = w.detach().clone();
+  const Gradients approximate = second_order_gradients(problem, rate, [&] {
+    descend({w, v}, torch::autograd::grad({loss(w, v, x, t)}, {w, v}), rate);
+  });
+  EXPECT_TRUE(at::equal(w.detach(), w0));  // put back
+  EXPECT_LT(at::norm(approximate[0] - exact).item<double>() / at::norm(exact).item<double>(), 1e-2);
+  const at::Tensor first = first_order_gradients(problem)[0];
+  EXPECT_GT(at::norm(first - exact).item<double>() / at::norm(exact).item<double>(),
+            1e-2);  // the difference matters here
+}
+
+}  // namespace
+}  // namespace nacre
