@@ -23,6 +23,12 @@ std::vector<Trial> SearchedStudy::ok() const {
   return result;
 }
 
+std::vector<Trial> SearchedStudy::evaluated() const {
+  std::vector<Trial> result = ok();
+  std::erase_if(result, [](const Trial& trial) { return trial.cached_from >= 0; });
+  return result;
+}
+
 SearchedStudy run_search_in(const std::filesystem::path& study, const std::string& configuration,
                             const std::vector<std::string>& changes, const ProbeContext& context) {
   const std::map<std::string, std::string> places = {{"seed", std::to_string(context.seed)},

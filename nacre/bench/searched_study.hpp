@@ -11,9 +11,10 @@
 namespace nacre {
 
 struct SearchedStudy {
-  Json said;                  // what the verb printed: networks, whether limits are met
-  std::vector<Trial> trials;  // all, by number
-  std::vector<Trial> ok() const;
+  Json said;                             // what the verb printed: networks, whether limits are met
+  std::vector<Trial> trials;             // all, by number
+  std::vector<Trial> ok() const;         // with results
+  std::vector<Trial> evaluated() const;  // of them, those that no earlier trial answered
 };
 
 // `configuration` and `changes` (as with --set) may hold places ({root}, ...); search.seed is the context's, output_dir is `study`.

@@ -1,7 +1,7 @@
 // `search`: runs a search as the verb does (and goes on with one that was stopped), then looks into its study: what was tried, in
 // order, the first trials and all of them together, the volume of the front, and the networks that were exported.
 //
-//   trials      all that were asked for;  ok: those with results, in order of asking, which the rest counts
+//   trials      all that were asked for;  evaluated: those with results of their own, in order of asking, which the rest counts
 //   course      of each: number, epochs, values of its metrics
 //   first, all  means and sums of each metric over the first `first` and over all
 //   best        the trial with the best main objective: values of its metrics
@@ -78,22 +78,22 @@ double volume(std::span<const Trial> trials, const std::vector<Range>& ranges) {
 }
 
 Json look_into(const SearchedStudy& searched, const Options& options, const std::vector<Range>& ranges) {
-  const std::vector<Trial> ok = searched.ok();
-  if (ok.empty()) throw UserError("no trial of the search has a result");
-  Json json = {{"trials", searched.trials.size()}, {"ok", ok.size()}, {"course", Json::array()}};
-  for (const Trial& trial : ok) {
+  const std::vector<Trial> evaluated = searched.evaluated();
+  if (evaluated.empty()) throw UserError("no trial of the search has a result");
+  Json json = {{"trials", searched.trials.size()}, {"evaluated", evaluated.size()}, {"course", Json::array()}};
+  for (const Trial& trial : evaluated) {
     Json row = values_of(trial.metrics);
     row["number"] = trial.number;
     row["epochs"] = trial.request.fidelity.epochs;
     json["course"].push_back(std::move(row));
   }
-  const auto first = std::min(static_cast<size_t>(options.integer("first")), ok.size());
-  json["first"] = together(std::span(ok).first(first));
-  json["all"] = together(ok);
+  const auto first = std::min(static_cast<size_t>(options.integer("first")), evaluated.size());
+  json["first"] = together(std::span(evaluated).first(first));
+  json["all"] = together(evaluated);
   const std::string metric = options.text("best_of");
   const bool more = options.boolean("maximize");
   const Trial* best = nullptr;
-  for (const Trial& trial : ok) {
+  for (const Trial& trial : evaluated) {
     const std::optional<double> value = metric_value(trial.metrics, metric);
     if (!value)
       throw UserError(options.position("best_of"), fmt::format("best_of: no metric '{}' in the trials", metric));
@@ -101,7 +101,7 @@ Json look_into(const SearchedStudy& searched, const Options& options, const std:
     if (best == nullptr || (more ? *value > other : *value < other)) best = &trial;
   }
   json["best"] = values_of(best->metrics);
-  json["hypervolume"] = ranges.empty() ? Json(nullptr) : Json(volume(ok, ranges));
+  json["hypervolume"] = ranges.empty() ? Json(nullptr) : Json(volume(evaluated, ranges));
   return json;
 }
 
