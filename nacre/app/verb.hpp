@@ -33,6 +33,7 @@ using AddVerb = void (*)(Command& program, Session& session);
 
 void add_search(Command& program, Session& session);
 void add_resume(Command& program, Session& session);
+void add_specialize(Command& program, Session& session);
 void add_train(Command& program, Session& session);
 void add_evaluate(Command& program, Session& session);
 void add_inspect(Command& program, Session& session);

@@ -133,6 +133,7 @@ class SearchRun {
     if (options_.must_exist && !std::filesystem::exists(study_file(plan_.output_dir))) {
       throw UserError("there is no study in '" + plan_.output_dir.string() + "'");
     }
+    check_shared_weights(plan_);
     std::filesystem::create_directories(artifacts_folder(plan_.output_dir));
     const FileLock lock = lock_study_folder(plan_.output_dir);
     store_ = open_sqlite_store(study_file(plan_.output_dir), StoreMode::open_or_create);

@@ -142,6 +142,11 @@ void register_supernet_evaluator(EvaluatorRegistry& registry) {
              .default_value = 1024,
              .minimum = 2,
              .maximum = 1e7},
+            {.name = "from",
+             .type = ParameterType::text,
+             .description =
+                 "output folder of another study whose shared weights are taken; its task, space, recipe and plan "
+                 "must be the same"},
             {.name = "ranking_networks",
              .type = ParameterType::integer,
              .description =

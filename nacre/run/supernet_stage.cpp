@@ -11,7 +11,9 @@
 #include "nacre/nn/trained_evaluator.hpp"
 #include "nacre/nn/trainer.hpp"
 #include "nacre/run/output_folder.hpp"
+#include "nacre/run/search_run.hpp"
 #include "nacre/run/supernet_evaluator.hpp"
+#include "nacre/study/sqlite_store.hpp"
 #include "nacre/supernet/method.hpp"
 
 namespace nacre {
@@ -61,7 +63,31 @@ std::string epoch_text(const SupernetEpoch& epoch, const std::string& unit, bool
   return text + fmt::format(", {:.1f} s", epoch.time_s);
 }
 
+std::filesystem::path folder_of_shared_weights(const Plan& plan) {
+  const std::filesystem::path folder = plan.evaluator.options.text("from");
+  return folder.is_relative() ? plan.base_folder / folder : folder;
+}
+
 }  // namespace
+
+void check_shared_weights(const Plan& plan) {
+  if (!plan.evaluator.shares_weights() || !plan.evaluator.options.has("from")) return;
+  const std::string from = plan.evaluator.options.text("from");
+  const std::filesystem::path other = folder_of_shared_weights(plan);
+  const auto store = open_sqlite_store(study_file(other), StoreMode::read_only);
+  const Json configuration = read_stored_study(*store, other).configuration;
+  const auto relevant = [](Json section) {
+    for (const char* key : {"from", "ranking_networks", "calibration_samples"}) section.erase(key);
+    return section;
+  };
+  for (const char* key : {"task", "space", "train", "evaluator"}) {
+    if (relevant(configuration.at(key)) == relevant(plan.resolved.at(key))) continue;
+    throw UserError(fmt::format(
+        "evaluator.from: the study in '{}' has another {}: its shared weights are of other networks", from, key));
+  }
+  if (!std::filesystem::exists(supernet_folder(other) / "supernet.json"))
+    throw UserError("evaluator.from: the supernet of the study in '" + from + "' is not finished");
+}
 
 SupernetStage::SupernetStage(const Plan& plan, const Numerics& numerics, std::function<bool()> interrupted)
     : plan_(plan), numerics_(numerics), interrupted_(std::move(interrupted)), folder_(plan.output_dir / "supernet") {
@@ -70,7 +96,13 @@ SupernetStage::SupernetStage(const Plan& plan, const Numerics& numerics, std::fu
 
 void SupernetStage::run() {
   const std::filesystem::path file = folder_ / "supernet.json";
-  if (!std::filesystem::exists(file)) train();
+  const bool taken = plan_.evaluator.shares_weights() && plan_.evaluator.options.has("from");
+  if (!std::filesystem::exists(file)) {
+    if (taken)
+      take_over(plan_.evaluator.options.text("from"));
+    else
+      train();
+  }
   try {
     record_ = Json::parse(read_file(file));
     for (const Json& network : record_.at("networks")) networks_.push_back(decisions_of(network.at("decisions")));
@@ -78,6 +110,17 @@ void SupernetStage::run() {
     throw UserError("'" + file.string() + "' is not readable (" + error.what() +
                     "); remove the folder to train the supernet anew");
   }
+}
+
+void SupernetStage::take_over(const std::string& from) const {
+  check_shared_weights(plan_);
+  const std::filesystem::path other = folder_of_shared_weights(plan_);
+  std::filesystem::create_directories(folder_);
+  std::filesystem::copy_file(supernet_state_file(other), supernet_state_file(plan_.output_dir),
+                             std::filesystem::copy_options::overwrite_existing);
+  Json record = Json::parse(read_file(supernet_folder(other) / "supernet.json"));
+  record["from"] = from;
+  write_file_atomically(folder_ / "supernet.json", record.dump(1) + "\n");
 }
 
 void SupernetStage::train() {
@@ -133,7 +176,12 @@ void SupernetStage::propose(SupernetTraining& training, Json& record) const {
     Json entry = {{"decisions", decisions_json(network)}, {"text", plan_.space->trace().text(network)}};
     // Those that are trained in the end are judged by shared weights, too: how far these can be trusted is told by both.
     if (plan_.search.trials == 0 || static_cast<int64_t>(record["networks"].size()) < plan_.search.trials) {
-      if (const auto value = metric_value(training.evaluate(network), quality)) entry["shared_" + quality] = *value;
+      try {
+        if (const auto value = metric_value(training.evaluate(network), quality)) entry["shared_" + quality] = *value;
+      } catch (const UserError& error) {  // its layers depend on what is chosen
+        if (record["networks"].empty())
+          log_info("proposed networks are not judged by shared weights: {}", error.what());
+      }
     }
     if (const auto cost = training.cost_of(network)) entry["cost"] = *cost;
     record["networks"].push_back(std::move(entry));

@@ -25,6 +25,9 @@ struct RankingQuality {
   double spearman = 0;
 };
 
+// UserError where evaluator.from names a study whose shared weights cannot serve this plan; asked before anything is written.
+void check_shared_weights(const Plan& plan);
+
 class SupernetStage {
  public:
   SupernetStage(const Plan& plan, const Numerics& numerics, std::function<bool()> interrupted);
@@ -40,6 +43,8 @@ class SupernetStage {
 
  private:
   void train();
+  // The finished supernet of another study. UserError where it is not of the same networks.
+  void take_over(const std::string& from) const;
   void propose(class SupernetTraining& training, Json& record) const;
   void pair_with_trials(const std::vector<Trial>& trials, std::vector<double>& shared, std::vector<double>& own) const;
   void pair_with_trainings(std::vector<double>& shared, std::vector<double>& own);

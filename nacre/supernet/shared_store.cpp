@@ -122,8 +122,9 @@ size_t SharedStore::find(std::string_view key, const ViewContext& context) const
   if (const auto found = index_->by_key.find(asked); found != index_->by_key.end()) return found->second;
   const auto found = index_->by_name.find(form_.layout == WeightLayout::nested ? plain_parameter_name(key) : asked);
   if (found == index_->by_name.end())
-    throw UserError("the shared weights have no parameter '" + asked + "', which " +
-                    node_text(context.graph, context.reader) + " reads");
+    throw UserError(
+        "the shared weights have no parameter '" + asked + "', which " +
+        (context.reader == kNone ? "a network of the space has" : node_text(context.graph, context.reader) + " reads"));
   index_->by_key.emplace(asked, found->second);
   return found->second;
 }

@@ -160,6 +160,7 @@ class SupernetTraining::Impl {
         inputs_(input_names_for(full_.graph, task_->signature())),
         output_(output_position_for(full_.graph, task_->loss())) {
     check();
+    check_paths();
     auto [weights, architecture] = divided_samples(source_.size(), learns() ? settings_.architecture_share : 0);
     weight_batches_ =
         std::make_unique<Batches>(source_, weights, settings_.recipe.batch_size, options_.seed, "weights");
@@ -291,6 +292,20 @@ class SupernetTraining::Impl {
     if (settings_.architecture_share < 0 || settings_.architecture_share >= 1)
       throw UserError("search.architecture_share: expected 0 .. below 1");
   }
+  // Paths can be drawn where every network's parameters are among the shared ones.
+  void check_paths() {
+    if (settings_.weight_paths == ActivePaths::all && settings_.architecture_paths == ActivePaths::all) return;
+    for (uint64_t i = 0; i < 32; ++i) {
+      Random random = Random::stream(0, "path check", i);
+      const Decisions decisions = space_->trace().sample(random);
+      try {
+        store_.network_weights(build_supernet(*space_, settings_.form, &decisions).graph);
+      } catch (const UserError& error) {
+        throw UserError("space '" + space_->name() + "' cannot draw networks from shared weights: " + error.what());
+      }
+    }
+  }
+
   std::unique_ptr<Optimizer> make_optimizer(const SharedStore& store) const {
     return optimizer_registry().get(settings_.recipe.optimizer).make(store.trainable(), settings_.recipe);
   }

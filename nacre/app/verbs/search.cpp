@@ -185,7 +185,70 @@ void resume(const SearchOptions& options, Session& session) {
   run_plan(make_plan(root, {.base_folder = stored.base_folder}), true, options.allow_other_machine, session);
 }
 
+struct SpecializeOptions {
+  std::string folder, target, limits, output;
+  int64_t trials = 100;
+  std::vector<std::string> overrides;
+};
+
+void put(ConfigNode& map, const std::string& key, ConfigNode value) {
+  for (auto& [known, old] : map.entries) {
+    if (known == key) {
+      old = std::move(value);
+      return;
+    }
+  }
+  map.entries.emplace_back(key, std::move(value));
+}
+
+// A search with the shared weights of another one: nothing is trained.
+void specialize(const SpecializeOptions& options, Session& session) {
+  const std::filesystem::path folder = std::filesystem::absolute(options.folder);
+  const StoredStudy stored = [&] {
+    const auto store = open_sqlite_store(study_file(folder), StoreMode::read_only);
+    return read_stored_study(*store, folder);
+  }();
+  if (stored.configuration.at("evaluator").at("kind") != "supernet") {
+    throw UserError("the study in '" + options.folder +
+                    "' has no shared weights; expected one that was searched with evaluator: {kind: supernet}");
+  }
+  if (std::filesystem::exists(study_file(options.output)))
+    throw UserError("there is a study in '" + options.output + "' already; name another folder with -o");
+  ConfigNode root = config_from_json(stored.configuration, study_file(folder).string());
+  const auto section = [&root](const std::string& name) -> ConfigNode& {
+    return std::ranges::find(root.entries, name, [](const auto& entry) { return entry.first; })->second;
+  };
+  if (!options.target.empty()) {
+    ConfigNode given = parse_config(options.target, "--target");
+    if (!given.is_map()) given = parse_config("{kind: " + options.target + "}", "--target");
+    put(root, "target", std::move(given));
+    // The objectives of the study name costs of its own target.
+    std::erase_if(section("search").entries, [](const auto& entry) { return entry.first == "objectives"; });
+  }
+  put(root, "limits", parse_config(options.limits.empty() ? "{}" : options.limits, "--limits"));
+  put(section("evaluator"), "from", config_from_json(Json(folder.string()), "from"));
+  put(section("evaluator"), "ranking_networks", config_from_json(Json(0), "ranking_networks"));
+  put(section("search"), "trials", config_from_json(Json(options.trials), "--trials"));
+  put(root, "output_dir", config_from_json(Json(options.output), "-o"));
+  for (const std::string& assignment : options.overrides) override_config(root, assignment);
+  run_plan(make_plan(root, {.base_folder = stored.base_folder}), false, false, session);
+}
+
 }  // namespace
+
+void add_specialize(Command& program, Session& session) {
+  Command verb = program.add_verb("specialize",
+                                  "networks for another device or other limits from the shared weights of a search, "
+                                  "without training (Once-for-All)");
+  auto options = std::make_shared<SpecializeOptions>();
+  verb.add_option("folder", options->folder, "output folder of a search with evaluator: {kind: supernet}").required();
+  verb.add_option("--target", options->target, "another target: a word (macs) or a map in YAML; default: the study's");
+  verb.add_option("--limits", options->limits, "a map in YAML, e.g. '{macs: 300000}'; default: none");
+  verb.add_option("-o,--output", options->output, "output folder").required();
+  verb.add_option("--trials", options->trials, "networks that are looked at");
+  verb.add_option("--set", options->overrides, "override a key, e.g. --set search.strategy=regularized_evolution");
+  verb.on_run([options, &session] { specialize(*options, session); });
+}
 
 void add_search(Command& program, Session& session) {
   Command verb =

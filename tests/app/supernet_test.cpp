@@ -1,0 +1,91 @@
+// Searches with shared weights as a user runs them: examples/fbnet_digits.yaml and examples/ofa_digits.yaml in short form, stopped
+// and gone on with, specialized, and refused.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "nacre/base/json.hpp"
+#include "tests/app/program.hpp"
+
+namespace nacre {
+namespace {
+
+using test::Outcome;
+using test::run_program;
+using testing::HasSubstr;
+
+Json json_file(const std::filesystem::path& path) { return parse_json(test::file_text(path), path.string()); }
+
+std::string output(const std::filesystem::path& folder) { return " --set output_dir='" + folder.string() + "'"; }
+
+TEST(SupernetSearch, FbnetTrainsWhatItsSupernetProposes) {
+  const test::Scratch scratch;
+  const std::filesystem::path folder = scratch.path() / "study";
+  const std::string command =
+      "search examples/fbnet_digits.yaml --set search.supernet_epochs=2 --set search.architecture_from=0 --set "
+      "train.epochs=1"
+      " --set search.workers=1 --set train.precision=fp32 --set search.trials=";
+  const Outcome outcome = run_program(command + "3" + output(folder));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const Json record = json_file(folder / "supernet" / "supernet.json");
+  EXPECT_EQ(record.at("epochs").size(), 2U);
+  EXPECT_EQ(record.at("decisions").size(), 6U);
+  EXPECT_GE(record.at("networks").size(), 3U);
+  EXPECT_TRUE(record.at("networks")[0].contains("shared_accuracy"));
+  EXPECT_GT(record.at("networks")[0].at("cost").get<double>(), 0);
+  EXPECT_FALSE(std::filesystem::exists(folder / "supernet" / "state.safetensors"));
+  // More trials: the supernet is not trained again, its next proposals are.
+  const Outcome more = run_program(command + "4" + output(folder));
+  EXPECT_EQ(more.exit_code, 0) << more.err;
+  EXPECT_THAT(more.err, testing::Not(HasSubstr("epoch 1: loss")));
+  EXPECT_THAT(outcome.err, HasSubstr("shared weights rank 3 networks"));
+}
+
+TEST(SupernetSearch, OnceForAllIsSearchedAndSpecializedWithoutTraining) {
+  const test::Scratch scratch;
+  const std::filesystem::path folder = scratch.path() / "study";
+  const Outcome outcome = run_program(
+      "search examples/ofa_digits.yaml --set evaluator.supernet_epochs=6 --set evaluator.ranking_networks=3 --set "
+      "train.epochs=1"
+      " --set search.trials=4 --set 'space.depths=[1, 2]' --set 'evaluator.calibration_samples=128'" +
+      output(folder));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("shared weights rank 3 networks"));
+  const std::string weights = test::file_text(folder / "supernet" / "state.safetensors");
+
+  const std::filesystem::path other = scratch.path() / "small";
+  const Outcome small = run_program("specialize '" + folder.string() + "' --limits '{macs: 250000}' --trials 4 -o '" +
+                                    other.string() + "'");
+  ASSERT_EQ(small.exit_code, 0) << small.err;
+  EXPECT_THAT(small.err, testing::Not(HasSubstr("epoch 1: loss")));
+  EXPECT_EQ(test::file_text(other / "supernet" / "state.safetensors"), weights);
+  for (const Json& network : json_file(other / "front.json").at("networks"))
+    EXPECT_LE(network.at("metrics").at("macs").at("value").get<double>(), 250000);
+
+  const std::filesystem::path third = scratch.path() / "third";
+  const Outcome wrong =
+      run_program("specialize '" + folder.string() + "' --set train.epochs=2 -o '" + third.string() + "'");
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("has another train"));
+  EXPECT_FALSE(std::filesystem::exists(third));
+}
+
+TEST(SupernetSearch, WhatCannotBeIsRefusedByName) {
+  const test::Scratch scratch;
+  Outcome outcome = run_program("search examples/fbnet_digits.yaml --set search.supernet_recipe.teacher=t.onnx" +
+                                output(scratch.path() / "a"));
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("supernet_recipe.teacher"));
+  outcome = run_program("search examples/fbnet_digits.yaml --set target.kind=host" + output(scratch.path() / "b"));
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("cost of each operator"));
+  outcome = run_program("search examples/ofa_digits.yaml --set search.strategy=fbnet" + output(scratch.path() / "c"));
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("trains a supernet of its own"));
+  outcome =
+      run_program("search examples/fbnet_digits.yaml --set search.strategy=fbnett" + output(scratch.path() / "d"));
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("fbnet"));
+}
+
+}  // namespace
+}  // namespace nacre
