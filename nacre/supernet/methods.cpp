@@ -10,11 +10,12 @@
 namespace nacre {
 namespace {
 
-const std::array<std::pair<std::string_view, ArchitectureUpdate>, 5> kUpdates = {
+const std::array<std::pair<std::string_view, ArchitectureUpdate>, 6> kUpdates = {
     {{"none", ArchitectureUpdate::none},
      {"single_level", ArchitectureUpdate::single_level},
      {"first_order", ArchitectureUpdate::first_order},
      {"second_order", ArchitectureUpdate::second_order},
+     {"reinforce", ArchitectureUpdate::reinforce},
      {"relaxed", ArchitectureUpdate::relaxed}}};
 
 const std::array<std::pair<std::string_view, ActivePaths>, 3> kPaths = {
@@ -84,7 +85,7 @@ std::vector<Parameter> common_parameters() {
            "what is active in a step of the architecture: all, or two drawn alternatives per decision", "all",
            {"all", "two"}),
       word("update", "by which gradient the architecture is updated", "first_order",
-           {"single_level", "first_order", "second_order", "relaxed"}),
+           {"single_level", "first_order", "second_order", "reinforce", "relaxed"}),
       number("architecture_share",
              "of the training samples, kept from the weights for the architecture; 0: both see all", 0.5, 0, 0.95),
       count("architecture_every", "steps of the weights per step of the architecture", 1, 1, 1e6),
@@ -99,6 +100,10 @@ std::vector<Parameter> common_parameters() {
       flag("zero_operator", "edges may be 'none' while the supernet learns", false),
       flag("normalize_pools", "batch-norm after pooling in the supernet", false),
       flag("affine", "batch-norms of the supernet's searched stages have scale and shift", true),
+      count("reinforce_samples", "update reinforce: networks drawn per step", 10, 1, 10000),
+      number("reward_exponent",
+             "update reinforce: a network is rewarded with accuracy * (reference / cost)^exponent, by any target", 0.1,
+             0, 100),
       number("proximity", "update relaxed: how strongly the two copies of the weights are held together", 1, 0, 1e6),
       number("train_weight", "update relaxed: weight of the first copy's loss", 1, 0, 1e6),
       word("cost_form", "how the expected cost enters the architecture's loss", "none", cost_form_names()),
@@ -172,6 +177,8 @@ SupernetSettings settings_from_options(const Options& options, const Recipe& tra
   s.every = options.integer("architecture_every");
   s.by_epoch = options.boolean("by_epoch");
   s.architecture_from = options.real("architecture_from");
+  s.reinforce_samples = options.integer("reinforce_samples");
+  s.reward_exponent = options.real("reward_exponent");
   s.proximity = options.real("proximity");
   s.train_weight = options.real("train_weight");
   s.weighting = options.text("weighting");

@@ -262,6 +262,8 @@ class SupernetTraining::Impl {
     all.metadata["epochs"] = record.dump();
     if (teacher_store_) add("teacher/", teacher_store_->weights());
     all.metadata["architecture_step"] = std::to_string(architecture_step_);
+    all.metadata["reinforce"] =
+        Json({{"reference", reference_}, {"baseline", baseline_ ? Json(*baseline_) : Json()}}).dump();
     return all;
   }
 
@@ -282,7 +284,9 @@ class SupernetTraining::Impl {
   }
   bool learns() const { return settings_.update != ArchitectureUpdate::none; }
   bool uses_whole() const {
-    return settings_.weight_paths == ActivePaths::all || (learns() && settings_.architecture_paths == ActivePaths::all);
+    return settings_.weight_paths == ActivePaths::all ||
+           (learns() && settings_.update != ArchitectureUpdate::reinforce &&
+            settings_.architecture_paths == ActivePaths::all);
   }
   void check() const {
     if (learns() && full_.open.empty())
@@ -294,7 +298,9 @@ class SupernetTraining::Impl {
   }
   // Paths can be drawn where every network's parameters are among the shared ones.
   void check_paths() {
-    if (settings_.weight_paths == ActivePaths::all && settings_.architecture_paths == ActivePaths::all) return;
+    if (settings_.weight_paths == ActivePaths::all && settings_.architecture_paths == ActivePaths::all &&
+        settings_.update != ArchitectureUpdate::reinforce)
+      return;
     for (uint64_t i = 0; i < 32; ++i) {
       Random random = Random::stream(0, "path check", i);
       const Decisions decisions = space_->trace().sample(random);
@@ -313,6 +319,11 @@ class SupernetTraining::Impl {
   void prepare_cost() {
     const CostTerm::Form form = cost_form_from_name(settings_.cost_form);
     if (form == CostTerm::Form::none || !learns()) return;
+    if (settings_.update == ArchitectureUpdate::reinforce) {  // whole networks are costed
+      if (options_.target == nullptr) throw UserError("search.cost_form: the cost term needs a target");
+      reference_ = settings_.cost_reference;
+      return;
+    }
     if (options_.target == nullptr) throw UserError("search.cost_form: the cost term needs a target");
     const std::string metric =
         settings_.cost_metric.empty() ? options_.target->metrics().at(0).name : settings_.cost_metric;
@@ -620,6 +631,7 @@ class SupernetTraining::Impl {
   double update_architecture(int64_t step, int64_t weight_step) {
     const TorchBatch batch = architecture_batches_->load(step);
     Random random = Random::stream(options_.seed, "architecture step", static_cast<uint64_t>(step));
+    if (settings_.update == ArchitectureUpdate::reinforce) return reinforce_step(batch, random, step);
     if (settings_.architecture_paths == ActivePaths::two) return two_path_step(batch, random, step);
     if (settings_.update == ArchitectureUpdate::second_order) return second_order_step(batch, step, weight_step);
     const MixWeights mixture = architecture_.mixture(random, temperature_, true);
@@ -630,6 +642,62 @@ class SupernetTraining::Impl {
     architecture_.step(logit_gradients(with_cost(loss)));
     cost_weights_.clear();
     return loss.item<double>();
+  }
+
+  // Networks drawn from the distribution are rewarded for what they predict right and cost; nothing is differentiated.
+  double reinforce_step(const TorchBatch& batch, Random& random, int64_t step) {
+    std::vector<std::vector<int64_t>> drawn;
+    std::vector<double> rewards, costs;
+    double losses = 0;
+    const at::NoGradGuard no_grad;
+    for (int64_t b = 0; b < settings_.reinforce_samples; ++b) {
+      const Decisions path = drawn_path(random, true, {.largest = {}});
+      const auto [loss, reward] = rewarded(path, batch, mix_seed(stream_of(2, step), static_cast<uint64_t>(b)));
+      losses += loss;
+      rewards.push_back(reward);
+      drawn.emplace_back();
+      for (const OpenDecision& decision : open()) {
+        const bool is_sum = decision.kind == OpenDecision::Kind::edges;
+        drawn.back().push_back(is_sum ? -1 : *path.find(decision.key) + (decision.has_zero ? 1 : 0));
+      }
+      if (settings_.cost_form != "none") costs.push_back(cost_of_path(path));
+    }
+    const auto count = static_cast<double>(settings_.reinforce_samples);
+    if (!costs.empty()) {
+      if (reference_ <= 0) reference_ = std::accumulate(costs.begin(), costs.end(), 0.0) / count;
+      for (size_t b = 0; b < costs.size(); ++b)
+        rewards[b] *= std::pow(reference_ / costs[b], settings_.reward_exponent);
+    }
+    const double mean = std::accumulate(rewards.begin(), rewards.end(), 0.0) / count;
+    baseline_ = baseline_ ? *baseline_ + 0.99 * (mean - *baseline_) : mean;
+    Gradients gradients;
+    for (const std::vector<double>& one : reinforce_gradients(probabilities(), drawn, rewards, *baseline_))
+      gradients.push_back(at::tensor(one, at::TensorOptions(at::kDouble)).to(logits_options()));
+    for (size_t i = 0; i < gradients.size(); ++i)
+      if (open()[i].kind == OpenDecision::Kind::edges) gradients[i] = at::Tensor();
+    architecture_.step(gradients);
+    return losses / count;
+  }
+
+  // Loss and reward of one network on a batch: the share of right classes, or minus the loss where there are none.
+  std::pair<double, double> rewarded(const Decisions& path, const TorchBatch& batch, uint64_t stream) {
+    const Supernet network = build_supernet(*space_, settings_.form, &path);
+    at::Tensor prediction;
+    const double loss =
+        loss_of(TorchExecutor(network.graph, options_.numerics), store_, batch, false, stream, &prediction)
+            .item<double>();
+    if (task_->loss().kind != "cross_entropy") return {loss, -loss};
+    const at::Tensor right = at::eq(at::argmax(prediction, 1), batch.at(task_->loss().target));
+    return {loss, at::mean(right.to(at::kDouble)).item<double>()};
+  }
+
+  double cost_of_path(const Decisions& path) const {
+    const std::string metric =
+        settings_.cost_metric.empty() ? options_.target->metrics().at(0).name : settings_.cost_metric;
+    const Design design = space_->build(path);
+    const auto cost = metric_value(options_.target->cost(design, options_.deployment, {}).totals, metric);
+    if (!cost || *cost <= 0) throw UserError("target '" + options_.target->name() + "' gives a network no " + metric);
+    return *cost;
   }
 
   // Two alternatives per decision, one of them active; their common probability stays as it was.
@@ -872,6 +940,11 @@ class SupernetTraining::Impl {
       epochs_.push_back(std::move(epoch));
     }
     next_epoch_ = static_cast<int64_t>(epochs_.size());
+    if (const auto reinforce = state.metadata.find("reinforce"); reinforce != state.metadata.end()) {
+      const Json json = Json::parse(reinforce->second);
+      reference_ = json.at("reference");
+      if (!json.at("baseline").is_null()) baseline_ = json.at("baseline").get<double>();
+    }
     architecture_step_ = std::stoll(step->second);
   }
 
@@ -899,6 +972,8 @@ class SupernetTraining::Impl {
   Graph calibrated_;
   std::string calibrated_key_;
   double temperature_ = 1;
+  double reference_ = 0;            // of reinforce: the cost that is worth 1
+  std::optional<double> baseline_;  // of reinforce
   int64_t total_steps_ = 0, next_epoch_ = 0, architecture_step_ = 0;
   std::vector<SupernetEpoch> epochs_;
 };

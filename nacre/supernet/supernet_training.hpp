@@ -39,7 +39,8 @@ enum class ArchitectureUpdate {
   single_level,  // with the weights, by the same loss on the same batch
   first_order,   // by the validation loss at the current weights (DARTS, arXiv 1806.09055, xi = 0)
   second_order,  // by the validation loss after one step of the weights (equations 7 and 8)
-  relaxed,       // two copies of the weights, one per part of the data, kept near each other (RARTS, arXiv 2008.03901)
+  reinforce,  // by the reward of drawn networks on validation data: costs need no derivative (ProxylessNAS, appendix D)
+  relaxed,    // two copies of the weights, one per part of the data, kept near each other (RARTS, arXiv 2008.03901)
 };
 
 // A part of a training that draws paths: which alternatives may be drawn, for how long, with how much of the learning rate.
@@ -70,6 +71,8 @@ struct SupernetSettings {
   bool by_epoch = false;            // all steps of the weights of an epoch, then all of the architecture
   double architecture_from = 0;     // epochs before the architecture learns
   double proximity = 1;             // RARTS: beta, of the term that keeps the copies together
+  int64_t reinforce_samples = 10;   // reinforce: networks drawn per step
+  double reward_exponent = 0.1;     // reinforce: accuracy * (reference / cost)^exponent
   double train_weight = 1;          // RARTS: lambda, of the first copy's loss
 
   std::string weighting = "softmax";

@@ -75,4 +75,20 @@ double relaxed_iteration(const RelaxedProblem& problem) {
   return loss.item<double>();
 }
 
+std::vector<std::vector<double>> reinforce_gradients(const std::vector<std::vector<double>>& probabilities,
+                                                     const std::vector<std::vector<int64_t>>& drawn,
+                                                     const std::vector<double>& rewards, double baseline) {
+  std::vector<std::vector<double>> result;
+  for (const std::vector<double>& p : probabilities) result.emplace_back(p.size(), 0.0);
+  for (size_t b = 0; b < drawn.size(); ++b) {
+    const double advantage = (rewards[b] - baseline) / static_cast<double>(drawn.size());
+    for (size_t i = 0; i < probabilities.size(); ++i) {
+      if (drawn[b][i] < 0) continue;
+      for (size_t k = 0; k < probabilities[i].size(); ++k)
+        result[i][k] -= advantage * ((static_cast<int64_t>(k) == drawn[b][i] ? 1.0 : 0.0) - probabilities[i][k]);
+    }
+  }
+  return result;
+}
+
 }  // namespace nacre

@@ -40,4 +40,12 @@ struct RelaxedProblem {
 // w, then y, then a, each with the newest values of the others (Gauss-Seidel). Returns L_train as it was for w.
 double relaxed_iteration(const RelaxedProblem& problem);
 
+// The gradient, to be descended, of minus the expected reward of networks drawn decision by decision from soft-max distributions
+// (ProxylessNAS, Cai et al., arXiv 1812.00332, appendix D; Williams 1992): for each decision
+//   - 1/B sum over draws of (reward - baseline) * (one-hot of what was drawn - p).
+// `drawn[b][i]` is the alternative of decision i in draw b, -1 where it has none.
+std::vector<std::vector<double>> reinforce_gradients(const std::vector<std::vector<double>>& probabilities,
+                                                     const std::vector<std::vector<int64_t>>& drawn,
+                                                     const std::vector<double>& rewards, double baseline);
+
 }  // namespace nacre

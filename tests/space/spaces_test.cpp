@@ -180,6 +180,55 @@ TEST(MbconvSpaceTest, ReleasedFbnetsHaveTheirGoldenCounts) {
   }
 }
 
+// Sheet 12: the released networks of ProxylessNAS are networks of the same space on skeletons of their own.
+TEST(MbconvSpaceTest, ReleasedProxylessNetworksHaveTheirGoldenCounts) {
+  struct Released {
+    const char* name;
+    int64_t stem;
+    std::vector<int64_t> widths;
+    int64_t head;
+    const char* layers;
+    int64_t parameters, macs;
+  };
+  const std::vector<Released> all = {
+      {"mobile",
+       32,
+       {16, 32, 40, 80, 96, 192, 320},
+       1280,
+       "3/1 | 5/3 3/3 - - | 7/3 3/3 5/3 5/3 | 7/6 5/3 5/3 5/3 | 5/6 5/3 5/3 5/3 | 7/6 7/6 7/3 7/3 | 7/6",
+       4080512,
+       320427584},
+      {"cpu",
+       40,
+       {24, 32, 48, 88, 104, 216, 360},
+       1432,
+       "3/1 | 3/6 3/3 3/3 3/3 | 3/6 3/3 3/3 5/3 | 3/6 - - 3/3 | 5/6 3/3 3/3 3/3 | 5/6 5/3 5/3 3/3 | 5/6",
+       4361648,
+       439243864},
+      {"gpu",
+       40,
+       {24, 32, 56, 112, 128, 256, 432},
+       1728,
+       "3/1 | 5/3 - - - | 7/3 - - 3/3 | 7/6 - - 5/3 | 5/6 - 3/3 5/3 | 7/6 7/6 7/6 5/6 | 7/6",
+       7119848,
+       465260160}};
+  const int64_t layers[] = {1, 4, 4, 4, 4, 4, 1}, strides[] = {1, 2, 2, 2, 1, 2, 1};
+  for (const Released& one : all) {
+    SCOPED_TRACE(one.name);
+    std::string stages;
+    for (size_t i = 0; i < 7; ++i)
+      stages += fmt::format("{}[{}, {}, {}]", i == 0 ? "" : ", ", one.widths[i], layers[i], strides[i]);
+    const auto space = make_space(
+        "mbconv", space_context({3, 224, 224}, 1000),
+        fmt::format("{{preset: fbnet_imagenet, stem: {}, head: {}, stages: [{}], activation: relu6, candidates: "
+                    "[k3_e1, k3_e3, k3_e6, k5_e3, k5_e6, k7_e3, k7_e6, skip]}}",
+                    one.stem, one.head, stages));
+    const GraphStatistics statistics = statistics_of(space->build(mbconv_decisions(*space, one.layers)));
+    EXPECT_EQ(statistics.parameters, one.parameters);
+    EXPECT_EQ(statistics.macs, one.macs);
+  }
+}
+
 TEST(MbconvSpaceTest, ThePaperSpaceHasNineToThe22Networks) {
   const auto space = make_space("mbconv", space_context({3, 224, 224}, 1000));
   Count expected;

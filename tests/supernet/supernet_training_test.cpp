@@ -42,6 +42,8 @@ const std::vector<Case> kCases = {
     {"fbnet", false, "{supernet_epochs: 4, architecture_from: 1, architecture_rate: 0.1}"},
     {"proxyless", false,
      "{supernet_epochs: 4, architecture_rate: 0.1, architecture_every: 1, architecture_share: 0.3}"},
+    {"proxyless", false,
+     "{supernet_epochs: 4, architecture_rate: 0.1, architecture_every: 2, update: reinforce, reinforce_samples: 4}"},
     {"darts", true, "{supernet_epochs: 3, architecture_rate: 0.05}"},
     {"darts", true, "{supernet_epochs: 2, architecture_rate: 0.05, update: second_order}"},
     {"darts", false, "{supernet_epochs: 3, architecture_rate: 0.05, update: single_level, zero_operator: false}"},

@@ -6,6 +6,8 @@
 
 #include <cmath>
 
+#include "nacre/supernet/architecture.hpp"
+
 namespace nacre {
 namespace {
 
@@ -147,6 +149,47 @@ TEST(BilevelUpdate, FiniteDifferenceIsTheExactMixedDerivative) {
   const at::Tensor first = first_order_gradients(problem)[0];
   EXPECT_GT(at::norm(first - exact).item<double>() / at::norm(exact).item<double>(),
             1e-2);  // the difference matters here
+}
+
+// Two decisions of three alternatives, a reward with an interaction: the mean of the estimates is the exact gradient.
+TEST(Reinforce, IsUnbiased) {
+  const std::vector<std::vector<double>> p = {{0.5, 0.3, 0.2}, {0.1, 0.6, 0.3}};
+  const auto reward = [](int64_t i, int64_t j) {
+    return 0.3 * static_cast<double>(i) + (i == 1 && j == 2 ? 2.0 : 0.0) - 0.1 * static_cast<double>(j);
+  };
+  const auto score = [&](size_t d, size_t k, int64_t drawn) {
+    return (static_cast<int64_t>(k) == drawn ? 1.0 : 0.0) - p[d][k];
+  };
+  std::vector<std::vector<double>> exact = {{0, 0, 0}, {0, 0, 0}};
+  for (int64_t i = 0; i < 3; ++i) {
+    for (int64_t j = 0; j < 3; ++j) {
+      const double mass = p[0][static_cast<size_t>(i)] * p[1][static_cast<size_t>(j)];
+      for (size_t k = 0; k < 3; ++k) {
+        exact[0][k] -= mass * reward(i, j) * score(0, k, i);
+        exact[1][k] -= mass * reward(i, j) * score(1, k, j);
+      }
+    }
+  }
+  Random random(3);
+  constexpr int kDraws = 200000;
+  std::vector<std::vector<double>> sum = {{0, 0, 0}, {0, 0, 0}}, squares = sum;
+  for (int n = 0; n < kDraws; ++n) {
+    const std::vector<int64_t> drawn = {draw_index(p[0], random), draw_index(p[1], random)};
+    const auto g = reinforce_gradients(p, {drawn}, {reward(drawn[0], drawn[1])}, 0.4);  // any baseline
+    for (size_t d = 0; d < 2; ++d) {
+      for (size_t k = 0; k < 3; ++k) {
+        sum[d][k] += g[d][k];
+        squares[d][k] += g[d][k] * g[d][k];
+      }
+    }
+  }
+  for (size_t d = 0; d < 2; ++d) {
+    for (size_t k = 0; k < 3; ++k) {
+      const double mean = sum[d][k] / kDraws;
+      const double error = std::sqrt((squares[d][k] / kDraws - mean * mean) / kDraws);
+      EXPECT_NEAR(mean, exact[d][k], 3 * error) << d << " " << k;
+    }
+  }
 }
 
 }  // namespace
