@@ -292,7 +292,14 @@ const std::vector<Parameter>& suite_benchmark_parameters() {
            "table: a network is its row; structure: rows of equal structure are one network, whose first result "
            "answers again at no cost",
        .default_value = "table",
-       .choices = {"table", "structure"}}};
+       .choices = {"table", "structure"}},
+      {.name = "propose",
+       .type = ParameterType::text,
+       .description = "any: every network of the space, also what the table does not hold; held: only rows, a wish is "
+                      "moved to the "
+                      "nearest row not asked for: for tables that are a small sample of a space",
+       .default_value = "any",
+       .choices = {"any", "held"}}};
   return kParameters;
 }
 

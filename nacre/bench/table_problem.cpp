@@ -109,6 +109,8 @@ void TableProblem::read_settings(const SuiteBenchmark& benchmark) {
   limits_ = limits_from_config(settings.node("limits"), known_);
   read_keep(settings.node("keep"));
   merges_structures_ = settings.text("identity") == "structure";
+  if (settings.text("propose") == "held")
+    nearest_ = std::make_unique<const NearestRow>(*table_, [this](int64_t row) { return keeps(row); });
 }
 
 void TableProblem::read_keep(const ConfigNode& node) {
@@ -135,6 +137,7 @@ Json TableProblem::identity() const {
                {"keep", keep_},
                {"merges_structures", merges_structures_},
                {"reference", facts_.reference}};
+  if (nearest_) json["propose"] = "held";
   for (const MetricSpec& spec : objectives_) json["objectives"].push_back(spec.name);
   for (const MetricSpec& spec : judged_) json["judge"].push_back(spec.name);
   return json;

@@ -14,6 +14,7 @@
 #include "nacre/bench/suite.hpp"
 #include "nacre/search/pareto.hpp"
 #include "nacre/search/strategy.hpp"
+#include "nacre/tables/nearest_row.hpp"
 #include "nacre/tables/tabular_benchmark.hpp"
 
 namespace nacre {
@@ -55,6 +56,13 @@ class TableProblem {
   Json identity() const;  // all that results depend on
   // False for rows that `keep` leaves out: as if the table did not hold them.
   bool keeps(int64_t row) const { return kept_.empty() || kept_[static_cast<size_t>(row)] != 0; }
+
+  // Strategies are to ask for held rows only (`propose: held`).
+  bool offers_held_only() const { return nearest_ != nullptr; }
+  // The nearest kept row that is not taken. Only where offers_held_only().
+  std::optional<Decisions> nearest(const Decisions& wanted, const TakenNetwork& taken) const {
+    return nearest_->find(wanted, taken);
+  }
 
   // What a strategy of this formulation optimizes here.
   ObjectiveSet formulate(const SuiteStrategy& strategy) const;
@@ -102,6 +110,7 @@ class TableProblem {
   double full_epochs_ = 0;
   double points_ = 1;
   bool merges_structures_ = false;
+  std::unique_ptr<const NearestRow> nearest_;
   TableFacts facts_;
   mutable std::mutex structure_mutex_;
   mutable std::unordered_map<int64_t, Hash128> structures_;

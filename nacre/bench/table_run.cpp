@@ -36,6 +36,13 @@ class Runner {
     context.build = [space](const Decisions& decisions) { return space->build(decisions); };
     context.costs = [](const Design& design) { return counted_cost(design, {}).totals; };
     context.epochs = problem.full_epochs();
+    context.identify = [space](const Decisions& decisions) { return space->identity_of(decisions); };
+    context.cell = [space](const Decisions& decisions) { return space->cell_of(decisions); };
+    if (problem.offers_held_only()) {
+      context.nearest = [&problem](const Decisions& wanted, const TakenNetwork& taken) {
+        return problem.nearest(wanted, taken);
+      };
+    }
     if (EarlyExit::asks_for_size(strategy.options))
       throw UserError(strategy.position, "exit_space: the networks of a table have one size");
     const Clock::time_point start = Clock::now();
@@ -121,17 +128,9 @@ class Runner {
     return open;
   }
 
-  // A row that is asked for a second time: a fault of the strategy when the decisions are the same ones; by other decisions, where
-  // several are one network of the table, the result is known and costs nothing, as in a study.
-  void count_repetition(Open& open, double epochs) {
-    const bool fresh = asked_for_.emplace(open.trial.candidate.decisions.hash(), epochs).second;
-    if (proposed_.emplace(open.row, epochs).second) return;
-    if (!fresh) {
-      ++run_.duplicates;
-      return;
-    }
-    ++run_.same_structure;
-    open.queries = 0;
+  // A row that is asked for a second time is a fault of the strategy, by whatever decisions.
+  void count_repetition(const Open& open, double epochs) {
+    if (!proposed_.emplace(open.row, epochs).second) ++run_.duplicates;
   }
 
   // An earlier row of the same structure and training answers in its place.
@@ -244,7 +243,6 @@ class Runner {
   TableRun run_;
   Clock::duration spent_{};
   std::set<std::pair<int64_t, double>> proposed_;           // row and epochs asked for
-  std::set<std::pair<Hash128, double>> asked_for_;          // decisions and epochs
   std::map<std::pair<Hash128, double>, int64_t> first_of_;  // where structures are merged
   std::unordered_set<int64_t> rows_;
   std::unordered_map<int64_t, double> held_of_;  // epochs, by ask number

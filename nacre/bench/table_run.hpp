@@ -40,8 +40,8 @@ struct TableRun {
   double time_s = 0;  // simulated, of all workers
   int64_t asked = 0;
   int64_t unique = 0;          // different rows among those answered
-  int64_t duplicates = 0;      // proposals of decisions that were proposed before at that fidelity
-  int64_t same_structure = 0;  // answered at no cost by an earlier trial of the row, or of its structure where merged
+  int64_t duplicates = 0;      // proposals of a row that was proposed before at that fidelity, by whatever decisions
+  int64_t same_structure = 0;  // answered at no cost by an earlier trial of the structure, where structures are merged
   int64_t infeasible = 0;      // beyond a limit
   int64_t not_held = 0;        // proposals that the table does not hold
   int64_t failed = 0;          // without a value, or an error

@@ -264,6 +264,8 @@ std::unique_ptr<Strategy> Plan::make_strategy(std::function<bool()> interrupted)
   NACRE_CHECK(!search.trains_supernet, "a supernet method makes its strategy itself (run/supernet_stage.hpp)");
   StrategyContext context{space->trace(), objectives, search.trials, base_folder, std::move(interrupted)};
   context.build = [space = space_of_exit(*this)](const Decisions& decisions) { return space->build(decisions); };
+  context.identify = [space = space](const Decisions& decisions) { return space->identity_of(decisions); };
+  context.cell = [space = space](const Decisions& decisions) { return space->cell_of(decisions); };
   context.summarize = [space = space](const Decisions& decisions) { return space->summarize(decisions); };
   context.costs = [target = target, deployment = deployment](const Design& design) {
     Metrics known = counted_cost(design, deployment).totals;

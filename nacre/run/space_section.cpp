@@ -1,5 +1,6 @@
 #include "nacre/run/space_section.hpp"
 
+#include "nacre/space/cell_graph.hpp"
 #include "nacre/tables/open_benchmark.hpp"
 
 namespace nacre {
@@ -12,6 +13,15 @@ class TableSpace final : public Space {
   const std::string& name() const override { return name_; }
   using Space::build;
   Design build(Chooser& choose) const override { return benchmark_->space().build(choose); }
+  std::optional<NetworkSummary> summarize(const Decisions& complete) const override {
+    return benchmark_->space().summarize(complete);
+  }
+  std::optional<Hash128> identity_of(const Decisions& complete) const override {
+    return benchmark_->space().identity_of(complete);
+  }
+  std::optional<CellGraph> cell_of(const Decisions& complete) const override {
+    return benchmark_->space().cell_of(complete);
+  }
 
  private:
   std::string name_ = "table";

@@ -52,7 +52,7 @@ class Bayesian final : public Strategy {
         objectives_(context.objectives),
         initial_samples_(options.integer("initial_samples")),
         most_points_(static_cast<size_t>(options.integer("model_trials"))),
-        proposals_(context.trace),
+        proposals_(context),
         encoding_(context.trace),
         pool_(context.trace, encoding_, proposals_, {}),
         usable_(encoding_, Warp::none, most_points_) {

@@ -5,7 +5,8 @@
 namespace nacre {
 
 CandidatePool::Member CandidatePool::member(Decisions decisions, Proposals::Maker maker) const {
-  const Hash128 hash = decisions.hash();
+  decisions = proposals_.placed(std::move(decisions));
+  const Hash128 hash = proposals_.identity(decisions);
   DecisionRow row = encoding_.row(decisions);
   return {std::move(decisions), hash, std::move(row), std::move(maker)};
 }

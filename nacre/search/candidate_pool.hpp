@@ -17,7 +17,7 @@ class CandidatePool {
  public:
   struct Member {
     Decisions decisions;
-    Hash128 hash;
+    Hash128 hash;  // its identity
     DecisionRow row;
     Proposals::Maker maker;
   };

@@ -18,7 +18,7 @@ class Deepmad final : public Strategy {
         program_(context.trace, context.objectives.limits, context.summarize, context.build, context.costs),
         has_networks_(context.build != nullptr || context.summarize != nullptr),
         interrupted_(context.interrupted),
-        proposals_(context.trace) {
+        proposals_(context) {
     if (effectiveness_.empty())
       throw UserError(options.position("effectiveness"), "effectiveness: expected at least one bound");
     settings_.entropy.weights = options.reals("scale_weights");
@@ -41,10 +41,11 @@ class Deepmad final : public Strategy {
       const size_t turn = (turn_ + tried) % designs_.size();
       while (next_[turn] < designs_[turn].size()) {
         const DesignedNetwork& design = designs_[turn][next_[turn]++];
-        if (!proposals_.remember(design.decisions)) continue;
+        Decisions decisions = proposals_.placed(design.decisions);
+        if (!proposals_.remember(decisions)) continue;
         turn_ = turn + 1;
         Candidate candidate;
-        candidate.decisions = design.decisions;
+        candidate.decisions = std::move(decisions);
         candidate.made_by = fmt::format("designed for effectiveness {:g}: score {:.2f}, effectiveness {:.4f}",
                                         effectiveness_[turn], design.score, design.effectiveness);
         return candidate;

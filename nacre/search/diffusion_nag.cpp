@@ -43,7 +43,7 @@ class DiffusionNag final : public Strategy {
   DiffusionNag(const Options& options, const StrategyContext& context)
       : trace_(context.trace),
         objectives_(context.objectives),
-        proposals_(context.trace),
+        proposals_(context),
         initial_(options.integer("initial")),
         generated_(options.integer("generated")),
         batch_(options.integer("batch")),
@@ -59,10 +59,9 @@ class DiffusionNag final : public Strategy {
     if (asked_++ < initial_ || told_.size() < 4) return proposals_.sample(random);
     if (next_ >= queue_.size() && told_.size() >= fitted_on_ + std::max<size_t>(1, fitted_on_ / 8)) generate(random);
     while (next_ < queue_.size()) {
-      const Decisions& decisions = queue_[next_++];
-      if (!proposals_.remember(decisions)) continue;
       Candidate candidate;
-      candidate.decisions = decisions;
+      candidate.decisions = proposals_.placed(queue_[next_++]);
+      if (!proposals_.remember(candidate.decisions)) continue;
       candidate.made_by = fmt::format("generated in round {}, kappa {:.3g}", rounds_, kappa_);
       return candidate;
     }

@@ -38,7 +38,7 @@ class GbdtNas final : public Strategy {
         exploration_(options.real("exploration")),
         prune_rounds_(options.integer("prune_rounds")),
         prune_per_round_(options.integer("prune_per_round")),
-        proposals_(context.trace),
+        proposals_(context),
         pruning_(context.trace) {
     const std::string order = options.text("prune");
     order_ = order == "first" ? PruningOrder::first : order == "second" ? PruningOrder::second : PruningOrder::none;
@@ -55,9 +55,9 @@ class GbdtNas final : public Strategy {
     while (!queue_.empty()) {
       Ranked next = std::move(queue_.back());
       queue_.pop_back();
-      if (!proposals_.remember(next.decisions)) continue;  // sampled or told since
       Candidate candidate;
-      candidate.decisions = std::move(next.decisions);
+      candidate.decisions = proposals_.placed(std::move(next.decisions));
+      if (!proposals_.remember(candidate.decisions)) continue;  // sampled or told since
       candidate.made_by = "rank " + std::to_string(next.rank) + " of fit " + std::to_string(fits_);
       return candidate;
     }

@@ -41,7 +41,7 @@ void keep_by_crowding(std::vector<GeneticMember>& members, size_t count) {
 GeneticSearch::GeneticSearch(const Options& options, const StrategyContext& context)
     : trace_(context.trace),
       objectives_(context.objectives),
-      proposals_(context.trace),
+      proposals_(context),
       population_size_(static_cast<size_t>(options.integer("population_size"))),
       crossover_probability_(options.real("crossover_probability")),
       mutation_probability_(options.real("mutation_probability")),

@@ -23,14 +23,14 @@ class Grid final : public Strategy {
   Grid(const Options& options, const StrategyContext& context)
       : trace_(context.trace),
         stride_(options.text("enumeration") == "spread" ? golden_stride(context.trace.count()) : Count(1)),
-        proposals_(context.trace) {}
+        proposals_(context) {}
 
   std::optional<Proposal> ask(int64_t, Random&) override {
-    while (next_ < trace_.count()) {
+    while (next_ < trace_.count() && !proposals_.exhausted()) {
       const Count index = next_ * stride_ % trace_.count();
       ++next_;
       Candidate candidate;
-      candidate.decisions = trace_.at(index);
+      candidate.decisions = proposals_.placed(trace_.at(index));
       candidate.made_by = "grid index " + index.get_str();
       if (proposals_.remember(candidate.decisions)) return candidate;
     }

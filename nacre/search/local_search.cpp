@@ -25,25 +25,26 @@ class LocalSearch final : public Strategy {
         objectives_(context.objectives),
         first_improvement_(options.text("move") == "first_improvement"),
         initial_samples_(options.integer("initial_samples")),
-        proposals_(context.trace) {}
+        proposals_(context) {}
 
   std::optional<Proposal> ask(int64_t, Random& random) override {
     if (asked_++ < initial_samples_) return proposals_.sample(random);
     advance(random);
-    if (!center_ || queue_.empty()) return proposals_.sample(random);
-    Candidate candidate;
-    candidate.decisions = std::move(queue_.back());
-    queue_.pop_back();
-    candidate.parents = {center_->number};
-    candidate.made_by = "neighbor of " + std::to_string(center_->number);
-    proposals_.remember(candidate.decisions);
-    return candidate;
+    while (center_ && !queue_.empty()) {
+      Candidate candidate;
+      candidate.decisions = std::move(queue_.back());
+      queue_.pop_back();
+      candidate.parents = {center_->number};
+      candidate.made_by = "neighbor of " + std::to_string(center_->number);
+      if (proposals_.remember(candidate.decisions)) return candidate;
+    }
+    return proposals_.sample(random);
   }
 
   void tell(const Trial& trial) override {
     if (!trial.candidate.graph_text.empty()) return;
     proposals_.remember_told(trial.candidate);
-    const Hash128 hash = trial.candidate.decisions.hash();
+    const Hash128 hash = proposals_.identity(trial.candidate.decisions);
     const Point point{trial.number, objectives_.fitness(trial), trial.candidate.decisions};
     told_.insert_or_assign(hash, point);
     if (waiting_.erase(hash) > 0) {
@@ -106,8 +107,9 @@ class LocalSearch final : public Strategy {
     starts_.erase(std::pair(point.fitness, point.number));
     queue_.clear();
     waiting_.clear();
-    for (Decisions& neighbor : trace_.neighbors(point.decisions, random)) {
-      const Hash128 hash = neighbor.hash();
+    for (Decisions& wanted : trace_.neighbors(point.decisions, random)) {
+      Decisions neighbor = proposals_.placed(std::move(wanted), &waiting_);
+      const Hash128 hash = proposals_.identity(neighbor);
       const auto known = told_.find(hash);
       if (known != told_.end()) {
         consider(known->second);

@@ -25,7 +25,7 @@ class TreeSearch final : public Strategy {
         objectives_(context.objectives),
         exploration_(options.real("exploration")),
         best_share_(options.real("best_share")),
-        proposals_(context.trace),
+        proposals_(context),
         nodes_(1) {}
 
   std::optional<Proposal> ask(int64_t number, Random& random) override {

@@ -41,7 +41,7 @@ class MultiFidelity final : public Strategy {
         objectives_(context.objectives),
         reduction_(options.integer("reduction")),
         continues_(options.boolean("continue_training")),
-        proposals_(context.trace),
+        proposals_(context),
         encoding_(context.trace) {
     if (method.densities) {
       settings_ = parzen_settings(options);

@@ -118,7 +118,7 @@ class Nars final : public Strategy {
         costs_(context.costs),
         interrupted_(context.interrupted),
         encoding_(context.trace),
-        proposals_(context.trace),
+        proposals_(context),
         rounds_(options.integer("rounds")),
         batch_(options.integer("batch")),
         pool_size_(options.integer("pool")),
@@ -147,10 +147,9 @@ class Nars final : public Strategy {
     }
     while (next_ < queue_.size()) {
       const Queued& queued = queue_[next_++];
-      if (proposals_.known(queued.decisions)) continue;
-      proposals_.remember(queued.decisions);
       Candidate candidate;
-      candidate.decisions = queued.decisions;
+      candidate.decisions = proposals_.placed(queued.decisions);
+      if (!proposals_.remember(candidate.decisions)) continue;
       candidate.made_by = queued.made_by;
       return candidate;
     }

@@ -6,8 +6,9 @@
 // TNNLS 2022, arXiv 2003.12857): every parent that a tournament chooses has several mutations, and one predictor's best of
 // all of them are asked.
 //
-// Networks are seen through the one-hot encoding of their decisions, whatever the space (the papers: paths and graphs of
-// cells), or, by a predictor that reads graphs, as they are built; the predictor is any of `nacre list predictors`.
+// Where the decisions are a cell (Space::cell_of), it is seen as in the papers: by its truncated paths, or, by a predictor that
+// reads graphs, as a graph. Elsewhere through the one-hot encoding of the decisions, or as networks are built. The predictor is
+// any of `nacre list predictors`.
 #include <algorithm>
 #include <cmath>
 #include <deque>
@@ -31,15 +32,23 @@ class PredictorGuided final : public Strategy {
       : method_(method),
         trace_(context.trace),
         objectives_(context.objectives),
-        predictor_(options.text("predictor")),
+        predictor_(predictor_of(method, options, context)),
         initial_samples_(options.integer("initial_samples")),
         batch_(static_cast<size_t>(options.integer("batch"))),
         candidates_(static_cast<size_t>(options.integer("candidates"))),
         parents_(static_cast<size_t>(options.integer("parents"))),
         ensemble_(method == Method::bananas ? options.integer("ensemble") : 1),
-        proposals_(context.trace) {
+        proposals_(context) {
     predictor_registry().get(predictor_, options.position("predictor"));
-    if (!make_predictor(predictor_)->reads_graphs()) return;
+    const bool reads_graphs = make_predictor(predictor_)->reads_graphs();
+    if (sees_cells(options, context)) {
+      cell_ = context.cell;
+      if (!reads_graphs) {
+        paths_.emplace(cell_(trace_.at(0))->operators().size(), static_cast<size_t>(options.integer("path_bits")));
+      }
+      return;
+    }
+    if (!reads_graphs) return;
     if (!context.build) {
       throw UserError(options.position("predictor"),
                       "predictor: '" + predictor_ +
@@ -68,7 +77,10 @@ class PredictorGuided final : public Strategy {
     if (trials_.size() > kMostTrials) trials_.pop_front();
   }
 
-  Json statistics() const override { return {{"repeats_avoided", proposals_.repeats_avoided()}, {"fits", fits_}}; }
+  Json statistics() const override {
+    const char* const sees = paths_ ? "paths" : cell_ ? "cells" : build_ ? "networks" : "decisions";
+    return {{"repeats_avoided", proposals_.repeats_avoided()}, {"fits", fits_}, {"sees", sees}};
+  }
 
  private:
   struct Told {
@@ -77,6 +89,43 @@ class PredictorGuided final : public Strategy {
     Decisions decisions;
     std::shared_ptr<const Graph> graph;  // built when a predictor first reads it
   };
+
+  static bool sees_cells(const Options& options, const StrategyContext& context) {
+    return options.text("encoding") == "cell" && context.cell && context.cell(context.trace.at(0)).has_value();
+  }
+
+  static std::string predictor_of(Method method, const Options& options, const StrategyContext& context) {
+    const std::string& name = options.text("predictor");
+    if (name != "auto") return name;
+    return method == Method::npenas && sees_cells(options, context) ? "gin" : "gbdt";
+  }
+
+  // Adds what the predictor reads of a network; `graph` keeps what was made for it.
+  void add(const Decisions& decisions, std::shared_ptr<const Graph>& graph, Examples& examples) const {
+    if (paths_) {
+      examples.features.add(paths_->row(*cell_(decisions)));
+      return;
+    }
+    if (!cell_) examples.features.add(trace_.encode_one_hot(decisions));
+    if (!cell_ && !build_) return;
+    if (!graph) graph = std::make_shared<const Graph>(cell_ ? drawn(*cell_(decisions)) : build_(decisions).graph());
+    examples.graphs.push_back(graph);
+  }
+
+  // A cell as a graph with a node for each vertex, named by its operator: for predictors that read who reads whom.
+  static Graph drawn(const CellGraph& cell) {
+    Graph graph;
+    std::vector<ValueId> values = {graph.add_input("input", ElementType::float32, {Dim(1)})};
+    for (int vertex = 1; vertex < cell.graph().size(); ++vertex) {
+      std::vector<ValueId> inputs;
+      for (int from = 0; from < vertex; ++from) {
+        if (cell.graph().edges(from, vertex) > 0) inputs.push_back(values[static_cast<size_t>(from)]);
+      }
+      values.push_back(graph.node(graph.add_node(cell.name(vertex), std::move(inputs))).outputs[0]);
+    }
+    graph.add_output(values.back(), "output");
+    return graph;
+  }
 
   // Feasible trials with their value; the others with the worst of them.
   std::vector<double> values() const {
@@ -120,9 +169,11 @@ class PredictorGuided final : public Strategy {
       candidate.decisions = trace_.mutate(parent->decisions, random);
       const bool twice = random.bernoulli(0.25);
       if (twice) candidate.decisions = trace_.mutate(candidate.decisions, random);
+      candidate.decisions = proposals_.placed(std::move(candidate.decisions), &distinct);
       candidate.parents = {parent->number};
       candidate.made_by = "predictor's choice: mutation of " + std::to_string(parent->number);
-      if (!proposals_.known(candidate.decisions) && distinct.insert(candidate.decisions.hash()).second) {
+      const Hash128 identity = proposals_.identity(candidate.decisions);
+      if (!proposals_.known(identity) && distinct.insert(identity).second) {
         result.push_back(std::move(candidate));
       }
     }
@@ -133,15 +184,10 @@ class PredictorGuided final : public Strategy {
     std::vector<Candidate> candidates = mutations(random);
     if (candidates.empty()) return;
     Examples known, asked;
-    for (Told& told : trials_) {
-      known.features.add(trace_.encode_one_hot(told.decisions));
-      if (!build_) continue;
-      if (!told.graph) told.graph = graph_of(told.decisions);
-      known.graphs.push_back(told.graph);
-    }
+    for (Told& told : trials_) add(told.decisions, told.graph, known);
     for (const Candidate& candidate : candidates) {
-      asked.features.add(trace_.encode_one_hot(candidate.decisions));
-      if (build_) asked.graphs.push_back(graph_of(candidate.decisions));
+      std::shared_ptr<const Graph> graph;
+      add(candidate.decisions, graph, asked);
     }
     const std::vector<double> targets = values();
     std::vector<std::pair<double, double>> sums(candidates.size());  // of means and their squares
@@ -179,15 +225,13 @@ class PredictorGuided final : public Strategy {
     predictor.fit(known.pick(rows), drawn_targets, random);
   }
 
-  std::shared_ptr<const Graph> graph_of(const Decisions& decisions) const {
-    return std::make_shared<const Graph>(build_(decisions).graph());
-  }
-
   const Method method_;
   const Trace& trace_;
   const ObjectiveSet objectives_;
   const std::string predictor_;
-  std::function<Design(const Decisions&)> build_;  // where the predictor reads graphs
+  std::function<Design(const Decisions&)> build_;                   // where the predictor reads networks
+  std::function<std::optional<CellGraph>(const Decisions&)> cell_;  // where cells are seen
+  std::optional<PathEncoding> paths_;                               // of cells, for predictors that read features
   const int64_t initial_samples_;
   const size_t batch_, candidates_, parents_;
   const int64_t ensemble_;
@@ -200,8 +244,23 @@ class PredictorGuided final : public Strategy {
 std::vector<Parameter> guided_parameters(int64_t batch, int64_t candidates) {
   return {{.name = "predictor",
            .type = ParameterType::text,
-           .description = "what is learned from the trials: one of `nacre list predictors`, with its defaults",
-           .default_value = "gbdt"},
+           .description = "what is learned from the trials: one of `nacre list predictors`, with its defaults; auto: "
+                          "gbdt, and gin for npenas where it sees cells",
+           .default_value = "auto"},
+          {.name = "encoding",
+           .type = ParameterType::text,
+           .description =
+               "cell: where all decisions are one cell (nasbench101, nasbench201, transnas101_micro) by its "
+               "truncated paths, or as a graph by predictors that read graphs; elsewhere, and one_hot, by decisions",
+           .default_value = "cell",
+           .choices = {"cell", "one_hot"}},
+          {.name = "path_bits",
+           .type = ParameterType::integer,
+           .description = "paths of a cell that are told apart, shorter ones first, whole lengths while they fit (the "
+                          "paper: 40 of 364 for NAS-Bench-101)",
+           .default_value = 100,
+           .minimum = 1,
+           .maximum = 1e5},
           {.name = "initial_samples",
            .type = ParameterType::integer,
            .description = "uniform samples before the predictor is asked",
@@ -240,7 +299,7 @@ void add_bananas(Registry<StrategyFactory>& registry) {
                         .maximum = 100});
   registry.add({.name = "bananas",
                 .summary = "an ensemble of predictors and Thompson sampling choose among mutations of the best",
-                .source = "White, Neiswanger and Savani, BANANAS, AAAI 2021 (without its path encoding)",
+                .source = "White, Neiswanger and Savani, BANANAS, AAAI 2021, arXiv 1910.11858",
                 .parameters = std::move(parameters),
                 .example = "strategy: bananas\nensemble: 3\nbatch: 5"},
                [](const Options& options, const StrategyContext& context) {
@@ -249,15 +308,14 @@ void add_bananas(Registry<StrategyFactory>& registry) {
 }
 
 void add_npenas(Registry<StrategyFactory>& registry) {
-  registry.add(
-      {.name = "npenas",
-       .summary = "evolution whose many mutations a predictor ranks; the best of them are asked",
-       .source = "Wei et al., NPENAS: neural predictor guided evolution, IEEE TNNLS 2022 (without its graph network)",
-       .parameters = guided_parameters(20, 100),
-       .example = "strategy: npenas\nbatch: 10\ncandidates: 200"},
-      [](const Options& options, const StrategyContext& context) {
-        return std::make_unique<PredictorGuided>(Method::npenas, options, context);
-      });
+  registry.add({.name = "npenas",
+                .summary = "evolution whose many mutations a predictor ranks; the best of them are asked",
+                .source = "Wei et al., NPENAS: neural predictor guided evolution, IEEE TNNLS 2022, arXiv 2003.12857",
+                .parameters = guided_parameters(20, 100),
+                .example = "strategy: npenas\nbatch: 10\ncandidates: 200"},
+               [](const Options& options, const StrategyContext& context) {
+                 return std::make_unique<PredictorGuided>(Method::npenas, options, context);
+               });
 }
 
 }  // namespace nacre

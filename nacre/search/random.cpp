@@ -7,7 +7,7 @@ namespace {
 
 class RandomSearch final : public Strategy {
  public:
-  explicit RandomSearch(const StrategyContext& context) : proposals_(context.trace) {}
+  explicit RandomSearch(const StrategyContext& context) : proposals_(context) {}
 
   std::optional<Proposal> ask(int64_t, Random& random) override { return proposals_.sample(random); }
   void tell(const Trial& trial) override { proposals_.remember_told(trial.candidate); }

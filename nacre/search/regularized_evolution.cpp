@@ -20,7 +20,7 @@ class RegularizedEvolution final : public Strategy {
         objectives_(context.objectives),
         population_size_(options.integer("population_size")),
         sample_size_(options.integer("sample_size")),
-        proposals_(context.trace) {
+        proposals_(context) {
     if (sample_size_ > population_size_) {
       throw UserError(options.position("sample_size"), "sample_size: expected at most population_size, which is " +
                                                            std::to_string(population_size_) + ", found " +

@@ -31,7 +31,7 @@ class RnnController final : public Strategy {
         rule_{.clips = options.text("algorithm") == "ppo",
               .clip = options.real("clip"),
               .entropy_weight = options.real("entropy_weight")},
-        proposals_(context.trace),
+        proposals_(context),
         ascent_(options.real("learning_rate")) {}
 
   std::optional<Proposal> ask(int64_t number, Random& random) override {

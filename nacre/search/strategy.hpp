@@ -17,6 +17,8 @@
 #include "nacre/design/design.hpp"
 #include "nacre/design/trial.hpp"
 #include "nacre/search/objective.hpp"
+#include "nacre/space/cell_graph.hpp"
+#include "nacre/space/nearest_network.hpp"
 #include "nacre/space/space.hpp"
 #include "nacre/space/trace.hpp"
 
@@ -35,6 +37,11 @@ struct StrategyContext {
   // What is known of a design's costs without evaluating or measuring it: counts, and what the target looks up or models.
   std::function<Metrics(const Design&)> costs = {};
   double epochs = 0;  // of a trial at full fidelity; 0: the study has no such thing
+  // As in Space: which decisions are one network, and the cell that they describe. Empty, or answers nothing: not known.
+  std::function<std::optional<Hash128>(const Decisions&)> identify = {};
+  std::function<std::optional<CellGraph>(const Decisions&)> cell = {};
+  // Where only some networks of the space can be evaluated (a table of a sample): which one to ask for instead.
+  NearestNetwork nearest = {};
 };
 
 // What a strategy asks for.

@@ -17,7 +17,7 @@ class Tpe final : public Strategy {
         objectives_(context.objectives),
         initial_samples_(options.integer("initial_samples")),
         settings_(parzen_settings(options)),
-        proposals_(context.trace),
+        proposals_(context),
         encoding_(context.trace) {}
 
   std::optional<Proposal> ask(int64_t, Random& random) override {

@@ -1,9 +1,14 @@
 #include "nacre/space/space.hpp"
 
+#include "nacre/space/cell_graph.hpp"
 #include "nacre/space/direct_chooser.hpp"
 #include "nacre/space/trace_chooser.hpp"
 
 namespace nacre {
+
+std::optional<Hash128> Space::identity_of(const Decisions&) const { return std::nullopt; }
+
+std::optional<CellGraph> Space::cell_of(const Decisions&) const { return std::nullopt; }
 
 const Trace& Space::trace() const {
   const std::lock_guard lock(trace_mutex_);

@@ -27,6 +27,8 @@ struct NetworkSummary {
   int64_t macs = 0;
 };
 
+class CellGraph;
+
 class Space {
  public:
   virtual ~Space() = default;
@@ -36,6 +38,12 @@ class Space {
 
   // The same numbers as from the built network, a thousand times faster; nothing where the space has no closed form.
   virtual std::optional<NetworkSummary> summarize(const Decisions& /*complete*/) const { return std::nullopt; }
+
+  // Decisions with one identity are one network by the rule of the space (the key under which a benchmark publishes cells up to
+  // the order of their vertices), so that evaluating both is evaluating one twice; nothing: each decision set is its own.
+  virtual std::optional<Hash128> identity_of(const Decisions& complete) const;
+  // The cell that the network repeats (cell_graph.hpp), where all decisions together are one labeled graph; nothing in other spaces.
+  virtual std::optional<CellGraph> cell_of(const Decisions& complete) const;
 
   // Traced at the first call (threads wait for it); UserError when the definition breaks the rules of Chooser.
   const Trace& trace() const;

@@ -104,14 +104,26 @@ class PairedTable final : public TabularBenchmark {
   std::shared_ptr<const TabularBenchmark> table_ = small_table();
 };
 
-TEST(TableRun, AKnownRowByOtherDecisionsCostsNothing) {
+TEST(TableRun, DuplicatesAreCountedByTheKeyOfTheTable) {
   const TableProblem problem(small_benchmark(kSearched), std::make_shared<PairedTable>());
   const TableRun run = run_on_table(problem, small_strategy("grid"), {.budget = 1000});
   EXPECT_EQ(run.asked, 256);
   EXPECT_EQ(run.unique, 128);
-  EXPECT_EQ(run.queries, 128);
-  EXPECT_EQ(run.same_structure, 128);
-  EXPECT_EQ(run.duplicates, 0);
+  EXPECT_EQ(run.duplicates, 128);
+  EXPECT_EQ(run.same_structure, 0);
+}
+
+// A table of few rows of its space: every proposal is one of them, and the whole of it is found.
+TEST(TableRun, HeldRowsOnlyWhereAsked) {
+  const TableProblem problem(small_benchmark(kSearched + "propose: held"), small_table(40));
+  for (const char* const name : {"random", "local_search", "regularized_evolution", "tpe", "grid"}) {
+    const TableRun run = run_on_table(problem, small_strategy(name), {.budget = 1000, .seed = 4});
+    EXPECT_EQ(run.asked, 40) << name;
+    EXPECT_EQ(run.unique, 40) << name;
+    EXPECT_EQ(run.not_held, 0) << name;
+    EXPECT_EQ(run.duplicates, 0) << name;
+    EXPECT_TRUE(run.exhausted) << name;
+  }
 }
 
 TEST(TableRun, IsTheSameAgainAndAStudyWouldAskTheSame) {

@@ -150,6 +150,58 @@ TEST_P(StrategyContract, NothingTwiceAtOneFidelity) {
   }
 }
 
+// Where several decision sets are one network, each network is asked once, by whichever of them.
+TEST_P(StrategyContract, ProposesEachIdentityOnceAndThenNothing) {
+  for (const int64_t lookahead : {1, 8}) {
+    const Trace trace = synthetic::flat_trace(3, 4);
+    StrategyContext context{trace, synthetic::maximize_accuracy(), 0};
+    // The order of the layers does not matter: 20 multisets of three out of four.
+    context.identify = [](const Decisions& decisions) -> std::optional<Hash128> {
+      std::vector<int64_t> indices;
+      for (const Decision& decision : decisions.items()) indices.push_back(decision.index);
+      std::ranges::sort(indices);
+      return hash_bytes(indices.data(), indices.size() * sizeof(int64_t));
+    };
+    const auto strategy = synthetic::make_strategy(GetParam(), context, quick_settings(GetParam()));
+    std::set<Hash128> distinct;
+    const std::vector<Step> history = run(*strategy, troubled_trial, 200, 13, lookahead);
+    for (const Step& step : history) distinct.insert(*context.identify(step.candidate.decisions));
+    EXPECT_EQ(history.size(), 20U);
+    EXPECT_EQ(distinct.size(), 20U);
+    Random random(1);
+    EXPECT_FALSE(strategy->ask(200, random));
+  }
+}
+
+// Where only some networks can be evaluated, only they are asked, each once.
+TEST_P(StrategyContract, AsksOnlyForWhatCanBeEvaluated) {
+  const Trace trace = synthetic::flat_trace(6, 4);
+  StrategyContext context{trace, synthetic::maximize_accuracy(), 0};
+  std::vector<Decisions> held;
+  for (int64_t i = 0; i < 40; ++i) held.push_back(trace.at(Count(i * 101 % 4096)));
+  const auto distance = [](const Decisions& a, const Decisions& b) {
+    int64_t different = 0;
+    for (size_t i = 0; i < a.size(); ++i) different += a.items()[i].index != b.items()[i].index;
+    return different;
+  };
+  context.nearest = [&](const Decisions& wanted, const TakenNetwork& taken) {
+    std::optional<Decisions> best;
+    for (const Decisions& one : held) {
+      if (!taken(one.hash()) && (!best || distance(one, wanted) < distance(*best, wanted))) best = one;
+    }
+    return best;
+  };
+  const auto strategy = synthetic::make_strategy(GetParam(), context, quick_settings(GetParam()));
+  std::set<std::string> distinct;
+  const std::vector<Step> history = run(*strategy, additive_trial, 200, 14, 3);
+  for (const Step& step : history) {
+    EXPECT_NE(std::ranges::find(held, step.candidate.decisions), held.end());
+    distinct.insert(trace.text(step.candidate.decisions));
+  }
+  EXPECT_EQ(history.size(), held.size());
+  EXPECT_EQ(distinct.size(), held.size());
+}
+
 TEST_P(StrategyContract, SameSeedSameAsksOtherSeedOthers) {
   const Trace trace = synthetic::flat_trace(10, 4);
   const auto asked = [&](uint64_t seed) { return texts(run(*make(trace), troubled_trial, asks(150), seed, 3)); };

@@ -59,6 +59,8 @@ class TableGround final : public Ground {
   void equip(StrategyContext& context) const override {
     context.build = [table = table_](const Decisions& decisions) { return table->space().build(decisions); };
     context.costs = [](const Design& design) { return counted_cost(design, {}).totals; };
+    context.identify = [table = table_](const Decisions& decisions) { return table->space().identity_of(decisions); };
+    context.cell = [table = table_](const Decisions& decisions) { return table->space().cell_of(decisions); };
   }
 
   std::pair<double, double> range(const std::string& metric) const override {

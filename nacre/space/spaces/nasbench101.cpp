@@ -8,6 +8,7 @@
 
 #include "nacre/ir/tensor.hpp"
 #include "nacre/space/blocks.hpp"
+#include "nacre/space/cell_graph.hpp"
 #include "nacre/space/network_space.hpp"
 
 namespace nacre {
@@ -41,6 +42,22 @@ Nasbench101Cell cell_from(const std::array<int64_t, kPairs + kInner>& indices) {
   }
   for (size_t i = kPairs; i < indices.size(); ++i) cell.operators.push_back(static_cast<uint8_t>(indices[i]));
   return cell;
+}
+
+const std::array<std::string, 3> kOperators = {"conv3x3", "conv1x1", "maxpool3x3"};
+
+// The alternatives of the cell among the decisions; nothing when one is missing, twice or out of range.
+std::optional<std::array<int64_t, kPairs + kInner>> cell_indices(const Decisions& decisions) {
+  const auto& names = keys();
+  std::array<int64_t, kPairs + kInner> indices{};
+  size_t next = 0;
+  for (const Decision& decision : decisions.items()) {
+    if (next < names.size() && decision.key == names[next]) {
+      if (decision.index < 0 || decision.index >= (next < kPairs ? 2 : 3)) return std::nullopt;
+      indices[next++] = decision.index;
+    }
+  }
+  return next == names.size() ? std::optional(indices) : std::nullopt;
 }
 
 ValueId convolution(std::string_view name, GraphBuilder& b, ValueId x, int64_t channels, int64_t kernel) {
@@ -89,6 +106,43 @@ class Nasbench101Space : public NetworkSpace {
         stacks_(options.integer("stacks")),
         cells_(options.integer("cells")) {
     static_cast<void>(image_extents());
+  }
+
+  // Cells of the benchmark by their own key, up to the order of vertices; larger ones likewise, those without a path are one.
+  // Decisions of the recipe are told apart.
+  std::optional<Hash128> identity_of(const Decisions& complete) const override {
+    const auto indices = cell_indices(complete);
+    if (!indices) return std::nullopt;
+    const std::optional<Nasbench101Cell> cell = pruned(cell_from(*indices));
+    Hash128 identity;
+    if (cell && std::popcount(cell->edges) <= Nasbench101Cell::kMaximumEdges) {
+      identity = {1, quick_hash(*cell)};
+    } else if (cell) {
+      identity = canonical_hash(*cell);
+    }
+    if (complete.size() == keys().size()) return identity;
+    std::vector<Decision> others;
+    for (const Decision& decision : complete.items()) {
+      if (!decision.key.starts_with("cell/")) others.push_back(decision);
+    }
+    return hash_combine(identity, Decisions(std::move(others)).hash());
+  }
+
+  std::optional<CellGraph> cell_of(const Decisions& complete) const override {
+    const auto indices = cell_indices(complete);
+    if (!indices || complete.size() != keys().size()) return std::nullopt;
+    const std::optional<Nasbench101Cell> cell = pruned(cell_from(*indices));
+    LabeledGraph graph;
+    graph.add_vertex(CellGraph::kInput);
+    for (size_t v = 0; cell && v < cell->operators.size(); ++v)
+      graph.add_vertex(static_cast<uint8_t>(CellGraph::kFirstOperator + cell->operators[v]));
+    graph.add_vertex(CellGraph::kOutput);
+    for (int from = 0; cell && from < cell->vertices; ++from) {
+      for (int to = from + 1; to < cell->vertices; ++to) {
+        if (cell->has_edge(from, to)) graph.connect(from, to);
+      }
+    }
+    return CellGraph(std::move(graph), kOperators);
   }
 
  protected:
@@ -209,15 +263,10 @@ Decisions nasbench101_decisions(const Nasbench101Cell& cell) {
 }
 
 std::optional<Nasbench101Cell> nasbench101_cell_of(const Decisions& decisions) {
-  const auto& names = keys();
-  if (decisions.size() != names.size()) return std::nullopt;
-  std::array<int64_t, kPairs + kInner> indices{};
-  for (size_t i = 0; i < names.size(); ++i) {
-    const Decision& decision = decisions.items()[i];
-    if (decision.key != names[i] || decision.index < 0 || decision.index >= (i < kPairs ? 2 : 3)) return std::nullopt;
-    indices[i] = decision.index;
-  }
-  const std::optional<Nasbench101Cell> cell = pruned(cell_from(indices));
+  if (decisions.size() != keys().size()) return std::nullopt;
+  const auto indices = cell_indices(decisions);
+  if (!indices) return std::nullopt;
+  const std::optional<Nasbench101Cell> cell = pruned(cell_from(*indices));
   if (!cell || std::popcount(cell->edges) > Nasbench101Cell::kMaximumEdges) return std::nullopt;
   return cell;
 }

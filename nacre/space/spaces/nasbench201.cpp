@@ -6,6 +6,7 @@
 
 #include "nacre/ir/tensor.hpp"
 #include "nacre/space/blocks.hpp"
+#include "nacre/space/cell_graph.hpp"
 #include "nacre/space/network_space.hpp"
 
 namespace nacre {
@@ -13,13 +14,7 @@ namespace {
 
 constexpr int kNodes = 4;
 
-struct Edge {
-  int from;
-  int to;
-  std::string name() const { return fmt::format("{}-{}", from, to); }
-};
-
-constexpr std::array<Edge, 6> kEdges = {{{0, 1}, {0, 2}, {1, 2}, {0, 3}, {1, 3}, {2, 3}}};
+constexpr std::array<CellEdge, 6> kEdges = {{{0, 1}, {0, 2}, {1, 2}, {0, 3}, {1, 3}, {2, 3}}};
 const std::array<std::string, 5> kOperators = {"none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"};
 
 ValueId apply_operator(size_t kind, GraphBuilder& b, ValueId x) {
@@ -46,6 +41,10 @@ class Nasbench201Space : public NetworkSpace {
     }
   }
 
+  std::optional<CellGraph> cell_of(const Decisions& complete) const override {
+    return cell_of_edges(complete, kEdges, kOperators);
+  }
+
  protected:
   ValueId network(Chooser& choose, GraphBuilder& b, ValueId x, const Recipe& recipe) const override {
     {
@@ -68,7 +67,7 @@ class Nasbench201Space : public NetworkSpace {
   static ValueId cell(Chooser& choose, GraphBuilder& b, ValueId x) {
     const auto shared = choose.scope("cell");
     std::array<ValueId, kNodes> nodes = {x, kNone, kNone, kNone};
-    for (const Edge& edge : kEdges) {
+    for (const CellEdge& edge : kEdges) {
       const auto scope = b.scope(edge.name());
       std::vector<Branch> branches;
       for (size_t kind = 0; kind < kOperators.size(); ++kind) {
@@ -137,7 +136,7 @@ Decisions nasbench201_decisions(const std::string& code) {
 
 std::string nasbench201_code(const Decisions& decisions) {
   std::string code;
-  for (const Edge& edge : kEdges) {
+  for (const CellEdge& edge : kEdges) {
     const int64_t* index = decisions.find("cell/" + edge.name());
     if (index == nullptr || *index < 0 || *index >= static_cast<int64_t>(kOperators.size()))
       throw UserError(fmt::format("decision 'cell/{}' of nasbench201 is missing or out of range", edge.name()));

@@ -7,6 +7,7 @@
 
 #include "nacre/ir/tensor.hpp"
 #include "nacre/space/blocks.hpp"
+#include "nacre/space/cell_graph.hpp"
 #include "nacre/space/network_space.hpp"
 
 namespace nacre {
@@ -16,13 +17,7 @@ constexpr int64_t kBaseChannels = 64;
 constexpr std::array<int64_t, 3> kModuleCounts = {4, 5, 6};
 constexpr std::array<int64_t, 4> kModuleKinds = {1, 2, 3, 4};
 
-struct Edge {
-  int from;
-  int to;
-  std::string name() const { return fmt::format("{}-{}", from, to); }
-};
-
-constexpr std::array<Edge, 6> kEdges = {{{0, 1}, {0, 2}, {1, 2}, {0, 3}, {1, 3}, {2, 3}}};
+constexpr std::array<CellEdge, 6> kEdges = {{{0, 1}, {0, 2}, {1, 2}, {0, 3}, {1, 3}, {2, 3}}};
 const std::array<std::string, 4> kOperators = {"none", "skip_connect", "conv1x1", "conv3x3"};
 
 std::string module_key(int64_t module) { return fmt::format("module{}", module + 1); }
@@ -72,6 +67,10 @@ class MicroSpace : public NetworkSpace {
     }
   }
 
+  std::optional<CellGraph> cell_of(const Decisions& complete) const override {
+    return cell_of_edges(complete, kEdges, kOperators);
+  }
+
  protected:
   ValueId network(Chooser& choose, GraphBuilder& b, ValueId x, const Recipe& recipe) const override {
     x = stem(b, x);
@@ -93,7 +92,7 @@ class MicroSpace : public NetworkSpace {
   static ValueId cell(Chooser& choose, GraphBuilder& b, ValueId x, int64_t channels, int64_t stride) {
     const auto shared = choose.scope("cell");
     std::array<ValueId, 4> nodes = {x, kNone, kNone, kNone};
-    for (const Edge& edge : kEdges) {
+    for (const CellEdge& edge : kEdges) {
       const auto scope = b.scope(edge.name());
       std::vector<Branch> branches;
       for (size_t kind = 0; kind < kOperators.size(); ++kind) {
