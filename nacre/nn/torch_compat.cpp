@@ -120,4 +120,12 @@ std::string numerics_class(const Numerics& numerics) {
          numerics_text(numerics);
 }
 
+void prepare_process(const Numerics& numerics) {
+  if (!device_available(numerics.device))
+    throw UserError("device " + std::string(device_name(numerics.device)) + " is not available to this libtorch");
+  keep_freed_memory();
+  use_deterministic_kernels();
+  if (numerics.device == Device::cpu && thread_count() != numerics.threads) set_thread_count(numerics.threads);
+}
+
 }  // namespace nacre

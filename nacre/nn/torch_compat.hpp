@@ -17,6 +17,10 @@ bool has_fast_bf16(Device device);  // the device multiplies bfloat16 natively (
 void set_thread_count(int threads);
 int thread_count();
 
+// What a process does before it trains with these numerics: memory is kept, kernels are repeatable, threads are set. UserError
+// when libtorch has not that device.
+void prepare_process(const Numerics& numerics);
+
 // Makes libtorch choose kernels that give the same result each time, where it has a choice.
 void use_deterministic_kernels();
 

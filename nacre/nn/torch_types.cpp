@@ -63,4 +63,9 @@ Tensor from_torch(const at::Tensor& tensor) {
   return Tensor(type, extents, std::shared_ptr<const void>(keeper, bytes), bytes);
 }
 
+at::Generator make_generator(Device device) {
+  if (device == Device::cpu) return at::make_generator<at::CPUGeneratorImpl>();
+  return at::globalContext().defaultGenerator(torch_device(device)).clone();
+}
+
 }  // namespace nacre

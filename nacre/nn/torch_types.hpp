@@ -11,6 +11,8 @@ namespace nacre {
 at::ScalarType torch_type(ElementType type);
 ElementType element_type(at::ScalarType type);
 at::Device torch_device(Device device);
+// Of random numbers on that device, with a state of its own.
+at::Generator make_generator(Device device);
 // float, double of a Numerics: what parameters and inputs are kept in (bf16 keeps fp32).
 at::ScalarType storage_type(Arithmetic arithmetic);
 

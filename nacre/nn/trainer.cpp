@@ -21,14 +21,6 @@ double processor_s() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-void prepare_process(const Numerics& numerics) {
-  if (!device_available(numerics.device))
-    throw UserError("device " + std::string(device_name(numerics.device)) + " is not available to this libtorch");
-  keep_freed_memory();
-  use_deterministic_kernels();
-  if (numerics.device == Device::cpu && thread_count() != numerics.threads) set_thread_count(numerics.threads);
-}
-
 // The samples trained on: a share of the split that is the same for every seed and trial, so that they can be compared.
 std::vector<int64_t> chosen_samples(int64_t size, double share) {
   std::vector<int64_t> samples(static_cast<size_t>(size));

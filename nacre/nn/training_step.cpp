@@ -8,15 +8,6 @@
 #include "nacre/nn/training_graph.hpp"
 
 namespace nacre {
-namespace {
-
-at::Generator make_generator(Device device) {
-  if (device == Device::cpu) return at::make_generator<at::CPUGeneratorImpl>();
-  return at::globalContext().defaultGenerator(torch_device(device)).clone();
-}
-
-}  // namespace
-
 TrainingStep::TrainingStep(const Graph& graph, const TaskSignature& signature, const LossSpec& loss,
                            const Recipe& recipe, const Numerics& numerics, uint64_t seed)
     : recipe_(recipe),

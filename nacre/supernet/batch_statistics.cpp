@@ -47,9 +47,8 @@ void recalibrate_batch_norm(Graph& graph, const Task& task, int64_t samples, int
   const int64_t size = std::min<int64_t>({batch_size, samples, source.size()});
   const int64_t batches = std::max<int64_t>(1, std::min<int64_t>(samples, source.size()) / size);
   RunMode mode{.training = true};
-  mode.generator = at::make_generator<at::CPUGeneratorImpl>(seed);
-  if (numerics.device != Device::cpu)
-    mode.generator = at::globalContext().defaultGenerator(torch_device(numerics.device)).clone();
+  mode.generator = make_generator(numerics.device);
+  mode.generator->set_current_seed(seed);
   const std::vector<std::string> names = input_names_for(graph, task.signature());
   for (int64_t b = 0; b < batches; ++b) {
     const TorchBatch batch = source.load(

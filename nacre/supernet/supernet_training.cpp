@@ -31,14 +31,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-void prepare_process(const Numerics& numerics) {
-  if (!device_available(numerics.device))
-    throw UserError("device " + std::string(device_name(numerics.device)) + " is not available to this libtorch");
-  keep_freed_memory();
-  use_deterministic_kernels();
-  if (numerics.device == Device::cpu && thread_count() != numerics.threads) set_thread_count(numerics.threads);
-}
-
 // The samples of the split in two parts that are the same for every seed: of the weights, of the architecture.
 std::pair<std::vector<int64_t>, std::vector<int64_t>> divided_samples(int64_t size, double architecture_share) {
   std::vector<int64_t> order = Random::stream(0, "architecture split").permutation(size);
@@ -467,10 +459,7 @@ class SupernetTraining::Impl {
                      bool update_statistics, uint64_t stream, at::Tensor* prediction = nullptr) {
     RunMode mode{.training = true};
     mode.update_statistics = update_statistics;
-    at::Generator generator =
-        options_.numerics.device == Device::cpu
-            ? at::make_generator<at::CPUGeneratorImpl>(mix_seed(options_.seed, stream))
-            : at::globalContext().defaultGenerator(torch_device(options_.numerics.device)).clone();
+    at::Generator generator = make_generator(options_.numerics.device);
     generator.set_current_seed(mix_seed(options_.seed, stream));
     mode.generator = generator;
     std::vector<at::Tensor> inputs;
