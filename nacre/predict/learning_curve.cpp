@@ -154,9 +154,14 @@ CurveCalibration::CurveCalibration(std::span<const std::vector<CurveObservation>
     return *half;
   };
   shift_ = median(missed);
-  double squares = 0;
-  for (size_t i = 0; i < missed.size(); ++i) squares += std::pow((missed[i] - shift_) / sizes[i], 2);
-  stretch_ = std::sqrt(squares / static_cast<double>(curves_ - 1));
+  std::vector<double> off;
+  for (size_t i = 0; i < missed.size(); ++i) off.push_back(std::abs(missed[i] - shift_) / sizes[i]);
+  std::ranges::sort(off);
+  constexpr double kShare = 0.9, kNormal = 1.645;  // of absolute values below which deviation
+  const double place = kShare * static_cast<double>(off.size() - 1);
+  const auto low = static_cast<size_t>(place);
+  const double above = low + 1 < off.size() ? off[low + 1] : off[low];
+  stretch_ = (off[low] + (place - static_cast<double>(low)) * (above - off[low])) / kNormal;
 }
 
 CurveForecast CurveCalibration::corrected(CurveForecast forecast) const {

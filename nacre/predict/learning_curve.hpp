@@ -49,9 +49,15 @@ class CurveCalibration {
   // `finished`: whole curves; those without three observations up to `time` or without one at the horizon are left out.
   CurveCalibration(std::span<const std::vector<CurveObservation>> finished, double time, double horizon);
 
+  // What another object learned.
+  CurveCalibration(int64_t curves, double shift, double stretch) : curves_(curves), shift_(shift), stretch_(stretch) {}
+
   int64_t curves() const { return curves_; }
-  // The forecast shifted by the median of what was missed, its deviations widened or narrowed to what was seen. Less than five
-  // curves change nothing.
+  double shift() const { return shift_; }
+  double stretch() const { return stretch_; }
+  // The forecast shifted by the median of what was missed, its deviations widened or narrowed so that nine of ten of the curves
+  // lie where nine of ten normal ones would (a network that learned nothing is off by thousands of its tiny deviations). Less
+  // than five curves change nothing.
   CurveForecast corrected(CurveForecast forecast) const;
 
  private:
