@@ -17,6 +17,7 @@
 #include "nacre/run/space_section.hpp"
 #include "nacre/run/study_export.hpp"
 #include "nacre/run/target_section.hpp"
+#include "nacre/search/stopping.hpp"
 #include "nacre/search/strategy.hpp"
 #include "nacre/supernet/method.hpp"
 #include "nacre/tables/tabular_benchmark.hpp"
@@ -168,6 +169,7 @@ std::vector<CatalogueKind> catalogue() {
           kind_of(run_space_registry(), "space"),
           kind_of(run_target_registry(), "target"),
           strategies(),
+          kind_of(stopping_rule_registry(), ""),
           kind_of(evaluator_registry(), "evaluator"),
           kind_of(predictor_registry(), ""),
           kind_of(zero_cost_registry(), ""),

@@ -94,7 +94,7 @@ const std::vector<Cell>& checklist() {
          {"key/search.epochs", "key/search.data_share", "strategy/successive_halving", "strategy/asha",
           "strategy/hyperband", "strategy/bohb"}},
         {"inherited weights", {"space/elastic_onnx"}},
-        {"learning curves", {"predictor/learning_curve"}},
+        {"learning curves", {"stopping_rule/learning_curve", "stopping_rule/median"}},
         {"training-free scores", {"evaluator/zero_cost", "strategy/deepmad"}},
         {"accuracy predictors", {"predictor/*"}},
         {"parallel workers", {"key/search.workers"}}}},

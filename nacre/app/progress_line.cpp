@@ -55,6 +55,7 @@ void ProgressLine::show(const Progress& progress, const std::string& before) {
   text += fmt::format(", front {}", progress.front_size);
   if (progress.cached > 0) text += fmt::format(", {} repeats saved", progress.cached);
   if (progress.infeasible > 0) text += fmt::format(", {} beyond limits", progress.infeasible);
+  if (progress.pruned > 0) text += fmt::format(", {} stopped early", progress.pruned);
   if (progress.failed > 0) text += fmt::format(", {} failed", progress.failed);
   if (progress.rate_per_s > 0) text += fmt::format(", {:.3g}/min", 60 * progress.rate_per_s);
   text += ", " + duration_text(progress.spent_s);

@@ -69,6 +69,10 @@ const std::vector<Parameter>& search_parameters() {
          .default_value = 1.0,
          .minimum = 0.0001,
          .maximum = 1},
+        {.name = "stop",
+         .type = ParameterType::any,
+         .description = "stops trainings that are not worth finishing, by a rule: learning_curve, or {by: "
+                        "learning_curve, probability: 0.9} (nacre list stopping_rules)"},
         {.name = "random_baseline",
          .type = ParameterType::boolean,
          .description =

@@ -29,6 +29,8 @@ struct Slot {
   std::optional<Design> design;  // until it is costed
   Metrics costs;
   std::optional<Lease> lease;
+  int64_t told = 0;                  // trials that were told when it was asked for
+  double epochs = 0;                 // of its training
   bool counts_as_evaluation = true;  // as far as was known when it was asked for
 };
 
@@ -41,7 +43,11 @@ struct Outcome {
 class DriveLoop {
  public:
   DriveLoop(const DriveSettings& settings, const DriveParts& parts)
-      : settings_(settings), parts_(parts), strategy_(parts.make_strategy()), progress_(settings) {
+      : settings_(settings),
+        parts_(parts),
+        strategy_(parts.make_strategy()),
+        stops_(settings.stop, settings.objectives),
+        progress_(settings) {
     NACRE_CHECK(settings.lookahead >= 1 && !settings.objectives.objectives.empty());
     reuse_ = settings.reuse;
     for (const CostQuestion& question : parts.costs) {
@@ -202,6 +208,7 @@ class DriveLoop {
 
   void tell(Slot& slot) {
     strategy_->tell(slot.trial);
+    stops_.tell(slot.trial);
     told_evaluations_ += slot.trial.cached_from < 0 && slot.trial.status != TrialStatus::infeasible;
     const int64_t number = slot.trial.number;
     next_tell_ = std::max(next_tell_, number + 1);
@@ -260,6 +267,7 @@ class DriveLoop {
     outcomes_.push_back({});
     Slot& slot = open_[trial.number];
     slot.trial = trial;
+    slot.told = stops_.told();
     progress_.asked(trial.number);
     bool repeats = false;
     if (!trial.key.empty()) {
@@ -318,6 +326,8 @@ class DriveLoop {
     } catch (const std::exception& error) {
       return fail(slot, std::string("the network cannot be costed: ") + error.what());
     }
+    const double shorter = slot.trial.request.fidelity.epochs;
+    slot.epochs = shorter > 0 ? shorter : slot.design->recipe.epochs;
     slot.design.reset();
     reject_or_queue(slot);
   }
@@ -420,7 +430,8 @@ class DriveLoop {
       if (parts_.executor.running() >= parts_.executor.capacity()) return;
       if (slot.stage != Slot::Stage::ready) continue;
       if (!training_lock_) lock_for_training();
-      parts_.executor.start(slot.trial);
+      parts_.executor.start(slot.trial,
+                            stops_.knowledge({slot.told, slot.trial.request.fidelity, slot.epochs, slot.costs}));
       slot.lease = parts_.store.lease_trial(number, parts_.executor.worker_of(number), settings_.lease);
       NACRE_CHECK(slot.lease.has_value(), "somebody else evaluates in this study");
       slot.stage = Slot::Stage::running;
@@ -570,6 +581,7 @@ class DriveLoop {
   std::vector<std::string> cost_names_;
   ObjectiveSet cost_limits_;  // only limits on what targets answer
   std::unique_ptr<Strategy> strategy_;
+  TrainingStops stops_;
   ProgressCounter progress_;
 
   std::vector<Outcome> outcomes_;                                 // by trial number

@@ -10,6 +10,8 @@
 // is still under way waits for that result, since whether it is finished depends on timing. Order `fast`: results are told
 // as they come and asks are made when a worker is free; the record keeps the order.
 //
+// Where trainings may be stopped (search/stopping.hpp), trial n is stopped by what its ask saw: the trials told before it.
+//
 // Resuming replays the record into a fresh strategy: the same asks with the same streams, which must propose the recorded
 // candidates, and the same tells. Trials that were asked for and have no result are carried out then.
 #pragma once
@@ -25,6 +27,7 @@
 #include "nacre/design/target.hpp"
 #include "nacre/run/trial_executor.hpp"
 #include "nacre/search/objective.hpp"
+#include "nacre/search/stopping.hpp"
 #include "nacre/search/strategy.hpp"
 #include "nacre/study/reuse_key.hpp"
 #include "nacre/study/store.hpp"
@@ -52,6 +55,7 @@ struct Progress {
   int64_t cached = 0;
   int64_t infeasible = 0;
   int64_t failed = 0;
+  int64_t pruned = 0;  // stopped before the end of their training
   int64_t running = 0;
   std::optional<double> best;  // main objective of the best trial within the limits
   int64_t best_trial = -1;
@@ -77,6 +81,7 @@ struct DriveSettings {
   ObjectiveSet objectives;
   ReuseContext reuse;  // target identities are added by the loop
   LeasePolicy lease;
+  StoppingSettings stop = {};  // which trainings are not finished; none by default
   // A strategy that does not get anywhere is stopped: so many repetitions one after another, or in all so many times
   // `trials` (at least 200 of repetitions, 1000 of candidates that their costs reject).
   int64_t repeats_in_a_row = 200;

@@ -36,6 +36,7 @@ void ProgressCounter::finished(const Trial& trial) {
   }
   ++progress_.evaluated;
   if (trial.status == TrialStatus::failed) ++progress_.failed;
+  if (trial.status == TrialStatus::pruned) ++progress_.pruned;
   if (trial.status == TrialStatus::ok && settings_.objectives.feasible(trial.metrics)) add_to_front(trial);
 }
 

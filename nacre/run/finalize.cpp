@@ -101,7 +101,7 @@ class Finalizer {
     while (!open.empty()) {
       parts_.progress({total - static_cast<int64_t>(open.size()), total, "final training"});
       while (next != open.end() && parts_.executor.running() < parts_.executor.capacity()) {
-        parts_.executor.start(next->second.trial);
+        parts_.executor.start(next->second.trial, nullptr);
         ++next;
       }
       for (TrialOutcome& outcome : parts_.executor.wait(0.5)) take(outcome, open, attempts);
@@ -120,7 +120,7 @@ class Finalizer {
     if (!outcome.result.has_value() && ++attempts[outcome.number] < 3) {
       log_warning("final training of trial {} was lost ({}); trying again", members_[training.member].number,
                   outcome.reason);
-      parts_.executor.start(training.trial);
+      parts_.executor.start(training.trial, nullptr);
       return;
     }
     if (!outcome.result.has_value() || outcome.result->status != TrialStatus::ok) {

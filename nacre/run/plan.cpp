@@ -1,5 +1,7 @@
 #include "nacre/run/plan.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "nacre/base/count.hpp"
@@ -161,6 +163,25 @@ class Planner {
     }
     read_objectives(options);
     plan_.resolved["search"] = resolved_section("", "", {&options, &own});
+    read_stop(options);
+  }
+
+  void read_stop(const Options& options) {
+    if (!options.has("stop")) return;
+    const SourcePosition position = options.position("stop");
+    StoppingSettings& stop = plan_.search.stop;
+    stop = stopping_from_config(options.node("stop"));
+    if (!plan_.evaluator.trains())
+      throw UserError(position, fmt::format("search.stop: evaluator {} trains nothing that could be stopped",
+                                            plan_.evaluator.kind));
+    const std::string& main = plan_.objectives.objectives.front().metric;
+    if (std::ranges::find(plan_.task->metrics(), main, &MetricSpec::name) == plan_.task->metrics().end())
+      throw UserError(position, fmt::format("search.stop: expected an objective that training improves to stand first, "
+                                            "found {}",
+                                            main));
+    Json resolved = {{"by", stop.by}};
+    for (const auto& [key, value] : stop.options.json().items()) resolved[key] = value;
+    plan_.resolved["search"]["stop"] = std::move(resolved);
   }
 
   // Another strategy was named on the command line: what the file says to its own strategy is not for it.

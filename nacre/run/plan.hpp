@@ -14,6 +14,7 @@
 #include "nacre/design/target.hpp"
 #include "nacre/design/task.hpp"
 #include "nacre/search/objective.hpp"
+#include "nacre/search/stopping.hpp"
 #include "nacre/search/strategy.hpp"
 #include "nacre/space/space.hpp"
 
@@ -31,6 +32,7 @@ struct SearchSettings {
   bool strict_order = true;
   Fidelity fidelity;  // of a trial
   bool random_baseline = false;
+  StoppingSettings stop;  // of trainings that are not worth finishing
 };
 
 struct EvaluatorSettings {

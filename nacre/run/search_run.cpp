@@ -262,7 +262,7 @@ class SearchRun {
   std::unique_ptr<TrialExecutor> look_up_here() const {
     const TrialHandler handler =
         make_trial_handler(std::make_shared<const Plan>(plan_), numerics_, artifacts_folder(plan_.output_dir));
-    return make_inline_executor([handler, interrupted = options_.interrupted](const Trial& trial) {
+    return make_inline_executor([handler, interrupted = options_.interrupted](const Trial& trial, const Json&) {
       EvaluationContext context;
       context.interrupted = interrupted;
       WorkerResult result = handler(trial, std::move(context));
@@ -293,6 +293,7 @@ class SearchRun {
     settings.request.fidelity = trial_fidelity(plan_);
     settings.request.seed = plan_.search.seed;
     settings.objectives = plan_.objectives;
+    settings.stop = plan_.search.stop;
     const std::shared_ptr<Evaluator> evaluator = make_evaluator(plan_, numerics_);
     settings.reuse = {.task_identity = plan_.task->identity(),
                       .evaluator_identity = evaluator->identity(),

@@ -9,18 +9,19 @@ namespace {
 
 class InlineExecutor final : public TrialExecutor {
  public:
-  explicit InlineExecutor(std::function<TrialOutcome(const Trial&)> evaluate) : evaluate_(std::move(evaluate)) {}
+  explicit InlineExecutor(std::function<TrialOutcome(const Trial&, const Json&)> evaluate)
+      : evaluate_(std::move(evaluate)) {}
 
   int64_t capacity() const override { return 1; }
   int64_t running() const override { return waiting_ ? 1 : 0; }
-  void start(const Trial& trial) override {
+  void start(const Trial& trial, const Json& stopping) override {
     NACRE_CHECK(!waiting_, "one trial at a time");
-    waiting_ = trial;
+    waiting_ = {trial, stopping};
   }
   std::vector<TrialOutcome> wait(double) override {
     if (!waiting_) return {};
-    const Trial trial = *std::exchange(waiting_, std::nullopt);
-    return {evaluate_(trial)};
+    const auto [trial, stopping] = *std::exchange(waiting_, std::nullopt);
+    return {evaluate_(trial, stopping)};
   }
   std::string worker_of(int64_t) const override { return "this process"; }
   void cancel() override { waiting_.reset(); }
@@ -28,13 +29,13 @@ class InlineExecutor final : public TrialExecutor {
   void resume() override {}
 
  private:
-  std::function<TrialOutcome(const Trial&)> evaluate_;
-  std::optional<Trial> waiting_;
+  std::function<TrialOutcome(const Trial&, const Json&)> evaluate_;
+  std::optional<std::pair<Trial, Json>> waiting_;
 };
 
 }  // namespace
 
-std::unique_ptr<TrialExecutor> make_inline_executor(std::function<TrialOutcome(const Trial&)> evaluate) {
+std::unique_ptr<TrialExecutor> make_inline_executor(std::function<TrialOutcome(const Trial&, const Json&)> evaluate) {
   return std::make_unique<InlineExecutor>(std::move(evaluate));
 }
 

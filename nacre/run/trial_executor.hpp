@@ -29,8 +29,9 @@ class TrialExecutor {
   // Trials that may run at the same time.
   virtual int64_t capacity() const = 0;
   virtual int64_t running() const = 0;
-  // Begins an evaluation: number, candidate (complete) and request are given. Only while running() < capacity().
-  virtual void start(const Trial& trial) = 0;
+  // Begins an evaluation: number, candidate (complete) and request are given. `stopping`: by what its training may be stopped
+  // (TrainingStops::knowledge), null: it runs to its end. Only while running() < capacity().
+  virtual void start(const Trial& trial, const Json& stopping) = 0;
   // Outcomes that have come in, waiting up to `timeout_s` for the first one. Empty when none came.
   virtual std::vector<TrialOutcome> wait(double timeout_s) = 0;
   // Who evaluates trial `number`, for the record: "worker 4711".
@@ -43,6 +44,7 @@ class TrialExecutor {
 };
 
 // Evaluates in this process, one trial at a time, when wait() is called: for table look-ups and tests.
-std::unique_ptr<TrialExecutor> make_inline_executor(std::function<TrialOutcome(const Trial&)> evaluate);
+std::unique_ptr<TrialExecutor> make_inline_executor(
+    std::function<TrialOutcome(const Trial&, const Json& stopping)> evaluate);
 
 }  // namespace nacre

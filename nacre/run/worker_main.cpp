@@ -14,6 +14,7 @@
 #include "nacre/base/error.hpp"
 #include "nacre/base/line_channel.hpp"
 #include "nacre/run/worker_process.hpp"
+#include "nacre/search/stopping.hpp"
 
 namespace nacre {
 namespace {
@@ -57,22 +58,24 @@ class Signs {
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
 };
 
-WorkerResult evaluate(const TrialHandler& handler, const Trial& trial, LineChannel& channel) {
+WorkerResult evaluate(const TrialHandler& handler, const Trial& trial, const Json& stopping, LineChannel& channel) {
   const auto signs = std::make_shared<Signs>(channel);
   EvaluationContext context;
   context.interrupted = [signs] {
     signs->give();
     return false;
   };
-  context.report = [signs](const CurvePoint&) {
+  TrainingWatch watch(stopping);
+  context.report = [signs, &watch](const CurvePoint& point) {
     signs->give();
-    return true;
+    return watch.goes_on(point);
   };
   WorkerResult failed{trial, {}};
   failed.trial.status = TrialStatus::failed;
   try {
     WorkerResult result = handler(trial, context);
     NACRE_CHECK(result.trial.number == trial.number && result.trial.is_complete(), "an evaluation completes its trial");
+    watch.settle(result.trial);
     return result;
   } catch (const std::bad_alloc&) {
     failed.trial.reason = "out of memory";
@@ -109,7 +112,8 @@ int serve_trials(const MakeTrialHandler& make_handler) {
       channel.send({{"type", "ready"}});
     } else {
       NACRE_CHECK(type == "trial" && handler, "setup, then trials");
-      channel.send(result_message(evaluate(handler, trial_from_json(message->at("trial")), channel)));
+      channel.send(
+          result_message(evaluate(handler, trial_from_json(message->at("trial")), message->at("stopping"), channel)));
     }
   }
   return 0;

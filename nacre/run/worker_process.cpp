@@ -56,6 +56,7 @@ struct Worker {
   LineChannel channel{-1};
   bool ready = false;
   std::optional<Trial> trial;  // that it works on
+  Json stopping;
   double last_sign_s = 0;
 };
 
@@ -72,14 +73,14 @@ class WorkerProcesses final : public TrialExecutor {
     return std::ranges::count_if(workers_, [](const Worker& worker) { return worker.trial.has_value(); });
   }
 
-  void start(const Trial& trial) override {
+  void start(const Trial& trial, const Json& stopping) override {
     auto idle = std::ranges::find_if(workers_, [](const Worker& worker) { return !worker.trial; });
     if (idle == workers_.end()) {
       NACRE_CHECK(static_cast<int64_t>(workers_.size()) < options_.count, "no worker is free");
       workers_.push_back(launch());
       idle = workers_.end() - 1;
     }
-    give(*idle, trial);
+    give(*idle, trial, stopping);
   }
 
   std::vector<TrialOutcome> wait(double timeout_s) override {
@@ -138,10 +139,11 @@ class WorkerProcesses final : public TrialExecutor {
     return worker;
   }
 
-  void give(Worker& worker, const Trial& trial) {
+  void give(Worker& worker, const Trial& trial, const Json& stopping) {
     worker.trial = trial;
+    worker.stopping = stopping;
     if (worker.ready) worker.last_sign_s = steady_s();
-    worker.channel.queue({{"type", "trial"}, {"trial", to_json(trial)}});
+    worker.channel.queue({{"type", "trial"}, {"trial", to_json(trial)}, {"stopping", stopping}});
     worker.channel.flush();
   }
 
@@ -220,6 +222,7 @@ class WorkerProcesses final : public TrialExecutor {
 
   void lose(Worker& worker, const std::string& how, std::vector<TrialOutcome>& outcomes) {
     const std::optional<Trial> trial = std::exchange(worker.trial, std::nullopt);
+    const Json stopping = std::move(worker.stopping);
     if (!worker.ready) {
       if (++startup_failures_ >= kStartupFailuresInARow) {
         throw InternalError(
@@ -228,7 +231,7 @@ class WorkerProcesses final : public TrialExecutor {
       log_warning("a worker process {} before it was ready; it is started again", how);
       if (trial) {
         worker = launch();
-        give(worker, *trial);
+        give(worker, *trial, stopping);
       }
       return;
     }

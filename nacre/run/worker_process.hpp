@@ -3,7 +3,7 @@
 //
 // Protocol: one JSON object a line over a socket pair, which the worker finds at descriptor kWorkerDescriptor.
 //   to the worker:    {"type": "setup", ...}            once: what the program's worker needs (configuration, facts)
-//                     {"type": "trial", "trial": {..}}  then one after another; end of stream: leave
+//                     {"type": "trial", "trial": {..}, "stopping": {..}}   then one after another; end of stream: leave
 //   from the worker:  {"type": "ready"}                 setup done
 //                     {"type": "refused", "message"}    setup failed: bad input, the run ends with it
 //                     {"type": "alive"}                 at most one a second, sent by the evaluation itself
@@ -50,8 +50,9 @@ struct WorkerResult {
   std::vector<Artifact> artifacts;
 };
 
-// Evaluates one trial. `context.interrupted` and `context.report` are the worker's signs of life; context.artifacts is
-// the handler's own to set. Exceptions fail the trial with their message (std::bad_alloc: "out of memory").
+// Evaluates one trial. `context.interrupted` and `context.report` are the worker's signs of life, and `context.report` says when a
+// training is to be stopped (search/stopping.hpp; the worker gives the pruned trial its forecast); context.artifacts is the
+// handler's own to set. Exceptions fail the trial with their message (std::bad_alloc: "out of memory").
 using TrialHandler = std::function<WorkerResult(const Trial& trial, EvaluationContext context)>;
 
 // Makes the handler from the setup message; an exception becomes "refused".

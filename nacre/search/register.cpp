@@ -1,4 +1,5 @@
-// The list of strategies, in the order in which `nacre list strategies` prints them.
+// The lists of strategies and stopping rules, in the order in which `nacre list strategies` prints them.
+#include "nacre/search/stopping.hpp"
 #include "nacre/search/strategies.hpp"
 
 namespace nacre {
@@ -27,6 +28,16 @@ const Registry<StrategyFactory>& strategy_registry() {
     add_bayesian(list);
     add_gbdt_nas(list);
     add_command(list);
+    return list;
+  }();
+  return registry;
+}
+
+const Registry<StoppingRuleFactory>& stopping_rule_registry() {
+  static const Registry<StoppingRuleFactory> registry = [] {
+    Registry<StoppingRuleFactory> list("stopping rule", "stopping_rules");
+    add_learning_curve_rule(list);
+    add_median_rule(list);
     return list;
   }();
   return registry;

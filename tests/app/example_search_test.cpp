@@ -38,7 +38,7 @@ TEST_P(ExampleSearch, RunsInShortForm) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Digits, ExampleSearch,
-                         testing::Values(Example{"deepmad_digits"}, Example{"nars_digits"},
+                         testing::Values(Example{"deepmad_digits"}, Example{"nars_digits"}, Example{"stopped_digits"},
                                          Example{"gbdt_nas", "--set search.initial=4 --set search.batch=1"},
                                          Example{"bayesian", "--set search.initial_samples=3"},
                                          Example{"rnn_controller", "--set search.batch=2"},

@@ -25,8 +25,8 @@ std::unique_ptr<Store> new_store() {
 }
 
 std::unique_ptr<TrialExecutor> inline_executor() {
-  return make_inline_executor([](const Trial& trial) {
-    return TrialOutcome{trial.number, test::fake_evaluation(trial), "", {}};
+  return make_inline_executor([](const Trial& trial, const Json& stopping) {
+    return TrialOutcome{trial.number, test::fake_evaluation(trial, stopping), "", {}};
   });
 }
 
@@ -104,6 +104,50 @@ TEST(DriveLoop, InterruptedAndResumedAtAnyMomentWithAnyWorkersGivesTheSameHistor
   }
 }
 
+// Trainings are stopped by what their ask saw: the same ones at the same epochs, whoever works, also after interruptions.
+TEST(DriveLoop, StoppedTrainingsAreTheSameForAnyWorkersAndInterruptions) {
+  FakeSettings fake = rich_problem(4);
+  fake.alternatives = 6;
+  const std::string unstopped = finished_run(fake, inline_executor()).history();
+  for (const DriveOrder order : {DriveOrder::strict, DriveOrder::fast}) {
+    fake.order = order;
+    fake.stop = "{by: learning_curve, trials: 6, looks: 12}";
+    const Finished reference = finished_run(fake, inline_executor());
+    EXPECT_GT(reference.result.progress.pruned, 5);
+    EXPECT_NE(reference.history(), unstopped);
+    double best = -1;
+    for (const Trial& trial : reference.store->trials()) {
+      if (trial.status == TrialStatus::ok) best = std::max(best, *metric_value(trial.metrics, "accuracy"));
+      if (trial.status != TrialStatus::pruned) continue;
+      EXPECT_EQ(trial.metrics.at("accuracy").origin, Origin::predicted);
+      EXPECT_LT(trial.curve.size(), static_cast<size_t>(test::kFakeEpochs));
+      EXPECT_THAT(trial.reason, testing::HasSubstr("by learning_curve: accuracy would end at"));
+    }
+    EXPECT_EQ(reference.result.progress.best, best) << "a forecast is no result";
+    if (order == DriveOrder::strict) {
+      for (const int64_t workers : {1, 2, 4, 16})
+        EXPECT_EQ(finished_run(fake, test::make_shuffling_executor(workers, 3)).history(), reference.history());
+    }
+    Random random(9);
+    for (int round = 0; round < 4; ++round) {
+      Finished resumed;
+      int64_t sittings = 0;
+      do {
+        ASSERT_LT(++sittings, 200);
+        const auto executor = order == DriveOrder::fast
+                                  ? inline_executor()
+                                  : test::make_shuffling_executor(random.integer(1, 6), random.next());
+        int64_t looks = random.integer(5, 60);
+        DriveParts parts = test::fake_parts(fake, *resumed.store, *executor);
+        parts.interrupted = [&] { return --looks < 0; };
+        resumed.result = drive(test::drive_settings(fake), parts);
+      } while (resumed.result.reason == StopReason::interrupted);
+      EXPECT_GT(sittings, 1);
+      EXPECT_EQ(resumed.history(), reference.history());
+    }
+  }
+}
+
 TEST(DriveLoop, MoreTrialsContinueTheHistoryOfFewer) {
   FakeSettings fake = rich_problem(4);
   const std::string reference = finished_run(fake, inline_executor()).history();
@@ -173,7 +217,7 @@ TEST(DriveLoop, RepetitionsAreNotPaidAgain) {
   FakeSettings fake{.trials = 40, .lookahead = 4, .alternatives = 3};
   std::multiset<std::string> evaluated;
   Finished done;
-  const std::unique_ptr<TrialExecutor> executor = make_inline_executor([&](const Trial& trial) {
+  const std::unique_ptr<TrialExecutor> executor = make_inline_executor([&](const Trial& trial, const Json&) {
     evaluated.insert(trial.key);
     return TrialOutcome{trial.number, test::fake_evaluation(trial), "", {}};
   });
@@ -208,7 +252,7 @@ TEST(DriveLoop, CandidatesBeyondALimitAreRejectedBeforeTheyAreEvaluated) {
   const FakeSettings fake{.trials = 30, .lookahead = 4, .macs_limit = 300};
   int64_t evaluated = 0;
   Finished done;
-  const std::unique_ptr<TrialExecutor> executor = make_inline_executor([&](const Trial& trial) {
+  const std::unique_ptr<TrialExecutor> executor = make_inline_executor([&](const Trial& trial, const Json&) {
     ++evaluated;
     return TrialOutcome{trial.number, test::fake_evaluation(trial), "", {}};
   });
@@ -331,7 +375,7 @@ class LossyExecutor final : public TrialExecutor {
   explicit LossyExecutor(std::map<int64_t, int64_t> losses) : losses_(std::move(losses)) {}
   int64_t capacity() const override { return 2; }
   int64_t running() const override { return static_cast<int64_t>(trials_.size()); }
-  void start(const Trial& trial) override { trials_.push_back(trial); }
+  void start(const Trial& trial, const Json&) override { trials_.push_back(trial); }
   std::vector<TrialOutcome> wait(double) override {
     std::vector<TrialOutcome> outcomes;
     for (const Trial& trial : trials_) {
@@ -392,9 +436,9 @@ class PausableExecutor final : public TrialExecutor {
  public:
   int64_t capacity() const override { return inner_->capacity(); }
   int64_t running() const override { return inner_->running(); }
-  void start(const Trial& trial) override {
+  void start(const Trial& trial, const Json& stopping) override {
     EXPECT_FALSE(paused);
-    inner_->start(trial);
+    inner_->start(trial, stopping);
   }
   std::vector<TrialOutcome> wait(double timeout_s) override {
     EXPECT_FALSE(paused);

@@ -22,6 +22,7 @@ struct FakeSettings {
   double fault_share = 0;    // of asks that carry Fault::throws
   double macs_limit = 0;     // 0: none
   DriveOrder order = DriveOrder::strict;
+  std::string stop = "";  // as search.stop
 };
 
 DriveSettings drive_settings(const FakeSettings& fake);
@@ -29,8 +30,12 @@ std::unique_ptr<Strategy> make_fake_strategy(const FakeSettings& fake);
 Design fake_design(const Candidate& candidate);
 // A counted target: params of the fake design.
 std::shared_ptr<Target> make_fake_target();
-// Deterministic in decisions and seed.
-Trial fake_evaluation(const Trial& trial);
+// Deterministic in decisions and seed. With a curve of kFakeEpochs points, which `report` may end.
+inline constexpr int kFakeEpochs = 12;
+Trial fake_evaluation(
+    const Trial& trial, const std::function<bool(const CurvePoint&)>& report = [](const CurvePoint&) { return true; });
+// The same under what a training may be stopped by.
+Trial fake_evaluation(const Trial& trial, const Json& stopping);
 DriveParts fake_parts(const FakeSettings& fake, Store& store, TrialExecutor& executor);
 
 // Runs up to `capacity` fake evaluations "at once" and finishes them in an order drawn from `seed`.

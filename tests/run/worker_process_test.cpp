@@ -30,8 +30,8 @@ Trial trial_with(int64_t number, Fault fault) {
 }
 
 // Starts one trial and waits for what comes of it.
-TrialOutcome outcome_of(TrialExecutor& executor, const Trial& trial) {
-  executor.start(trial);
+TrialOutcome outcome_of(TrialExecutor& executor, const Trial& trial, const Json& stopping = nullptr) {
+  executor.start(trial, stopping);
   for (int i = 0; i < 100; ++i) {
     std::vector<TrialOutcome> outcomes = executor.wait(0.5);
     if (!outcomes.empty()) return outcomes.at(0);
@@ -57,6 +57,28 @@ int64_t used_ticks(int64_t pid) {
   return -1;
 }
 
+TEST(WorkerProcess, StopsATrainingByWhatItIsHanded) {
+  TrainingStops stops(stopping_from_config(parse_config("{by: learning_curve, looks: 12}", "test")),
+                      {.objectives = {{"accuracy", Direction::maximize}}});
+  for (int64_t i = 0; i < 24; ++i) {
+    Trial trial = trial_with(i, Fault::none);
+    trial.candidate.decisions.set("d1", i / 5);
+    stops.tell(test::fake_evaluation(trial));
+  }
+  const Json knowledge = stops.knowledge({stops.told(), {}, test::kFakeEpochs, {}});
+  const std::unique_ptr<TrialExecutor> executor = make_worker_processes(fake_workers(1));
+  int64_t stopped = 0;
+  for (int64_t i = 0; i < 8; ++i) {
+    Trial trial = trial_with(i, Fault::none);
+    trial.candidate.decisions.set("d2", 1 + i % 3);
+    const TrialOutcome outcome = outcome_of(*executor, trial, knowledge);
+    ASSERT_TRUE(outcome.result.has_value());
+    EXPECT_EQ(to_json(*outcome.result), to_json(test::fake_evaluation(trial, knowledge)));
+    stopped += outcome.result->status == TrialStatus::pruned;
+  }
+  EXPECT_GE(stopped, 2);
+}
+
 TEST(WorkerProcess, ManyTrialsInARowByTheSameProcesses) {
   const std::unique_ptr<TrialExecutor> executor = make_worker_processes(fake_workers(2));
   EXPECT_EQ(executor->capacity(), 2);
@@ -65,7 +87,7 @@ TEST(WorkerProcess, ManyTrialsInARowByTheSameProcesses) {
   int64_t next = 0;
   while (results.size() < 40) {
     while (next < 40 && executor->running() < executor->capacity()) {
-      executor->start(trial_with(next, Fault::none));
+      executor->start(trial_with(next, Fault::none), nullptr);
       workers.insert(executor->worker_of(next++));
     }
     for (TrialOutcome& outcome : executor->wait(5)) results[outcome.number] = outcome.result.value();
@@ -95,7 +117,7 @@ TEST(WorkerProcess, AWorkerThatDiesLosesItsTrialAndIsReplaced) {
   EXPECT_FALSE(aborted.result.has_value());
   EXPECT_EQ(aborted.reason, "the worker was killed by signal 6 (Aborted)");
   EXPECT_EQ(outcome_of(*executor, trial_with(1, Fault::leaves)).reason, "the worker left with exit code 7");
-  executor->start(trial_with(2, Fault::silent));
+  executor->start(trial_with(2, Fault::silent), nullptr);
   executor->wait(4);  // long enough for a new worker to be ready: before that it would only be started again
   kill(static_cast<pid_t>(pid_of(*executor, 2)), SIGKILL);
   EXPECT_EQ(executor->wait(5).at(0).reason, "the worker was killed by signal 9 (Killed); was memory short?");
@@ -116,7 +138,7 @@ TEST(WorkerProcess, ASetupThatIsRefusedIsTheUsersError) {
   WorkerProcessOptions options = fake_workers(1);
   options.setup["refuse"] = "task: no such file 'x.csv'";
   const std::unique_ptr<TrialExecutor> executor = make_worker_processes(options);
-  executor->start(trial_with(0, Fault::none));
+  executor->start(trial_with(0, Fault::none), nullptr);
   try {
     for (int i = 0; i < 20; ++i) executor->wait(0.5);
     FAIL() << "expected UserError";
@@ -129,7 +151,7 @@ TEST(WorkerProcess, WorkersThatNeverGetReadyEndTheRun) {
   WorkerProcessOptions options = fake_workers(1);
   options.setup["die"] = true;
   const std::unique_ptr<TrialExecutor> executor = make_worker_processes(options);
-  executor->start(trial_with(0, Fault::none));
+  executor->start(trial_with(0, Fault::none), nullptr);
   try {
     for (int i = 0; i < 20; ++i) EXPECT_TRUE(executor->wait(1).empty());
     FAIL() << "expected InternalError";
@@ -140,13 +162,13 @@ TEST(WorkerProcess, WorkersThatNeverGetReadyEndTheRun) {
   }
   options = fake_workers(1);
   options.program = "/no/such/program";
-  EXPECT_THROW(make_worker_processes(options)->start(trial_with(0, Fault::none)), UserError);
+  EXPECT_THROW(make_worker_processes(options)->start(trial_with(0, Fault::none), nullptr), UserError);
 }
 
 TEST(WorkerProcess, APausedWorkerUsesNoProcessorTimeAndGoesOn) {
   const std::unique_ptr<TrialExecutor> executor = make_worker_processes(fake_workers(2, 1.0));
-  executor->start(trial_with(0, Fault::none));
-  executor->start(trial_with(1, Fault::none));
+  executor->start(trial_with(0, Fault::none), nullptr);
+  executor->start(trial_with(1, Fault::none), nullptr);
   executor->wait(0.3);
   const std::vector<int64_t> pids = {pid_of(*executor, 0), pid_of(*executor, 1)};
   executor->pause();
@@ -164,7 +186,7 @@ TEST(WorkerProcess, APausedWorkerUsesNoProcessorTimeAndGoesOn) {
 
 TEST(WorkerProcess, CancelStopsAtOnceAndTheExecutorCanBeUsedAgain) {
   const std::unique_ptr<TrialExecutor> executor = make_worker_processes(fake_workers(2, 0));
-  executor->start(trial_with(0, Fault::silent));
+  executor->start(trial_with(0, Fault::silent), nullptr);
   executor->wait(0.3);
   const int64_t pid = pid_of(*executor, 0);
   executor->cancel();

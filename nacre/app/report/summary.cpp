@@ -168,7 +168,8 @@ std::string tiles(const ReportData& data, const TrialCounts& counts) {
   }
   text += tile("evaluations", std::to_string(counts.evaluated),
                counted(counts.asked, "candidate", "candidates") + " proposed, " + std::to_string(counts.infeasible) +
-                   " turned away by limits, " + std::to_string(counts.failed) + " failed");
+                   " turned away by limits, " + std::to_string(counts.pruned) + " stopped early, " +
+                   std::to_string(counts.failed) + " failed");
   std::string time_note = "evaluation: " + time_text(counts.evaluation_s) + " summed over trials";
   if (!data.random.empty()) time_note += "; without the random search";
   text += tile("time of the search",
