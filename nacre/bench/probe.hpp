@@ -36,6 +36,7 @@ void add_search_probe(Registry<ProbeFactory>& registry);
 void add_stopping_epoch_probe(Registry<ProbeFactory>& registry);
 void add_strategy_course_probe(Registry<ProbeFactory>& registry);
 void add_table_probe(Registry<ProbeFactory>& registry);
+void add_training_stops_probe(Registry<ProbeFactory>& registry);
 void add_untrained_probe(Registry<ProbeFactory>& registry);
 void add_verb_probe(Registry<ProbeFactory>& registry);
 

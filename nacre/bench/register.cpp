@@ -14,6 +14,7 @@ const Registry<ProbeFactory>& probe_registry() {
     add_search_probe(list);
     add_scaled_networks_probe(list);
     add_stopping_epoch_probe(list);
+    add_training_stops_probe(list);
     add_verb_probe(list);
     return list;
   }();

@@ -16,6 +16,7 @@ const Registry<BenchmarkFactory>& benchmark_registry() {
     register_nasbench_graph(list);
     register_accel_nasbench(list);
     register_hat(list);
+    register_spikenas(list);
     register_csv_benchmark(list);
     return list;
   }();

@@ -16,10 +16,10 @@ using test::run_program;
 using test::Scratch;
 using testing::HasSubstr;
 
-bool has_tables() {
+bool has_tables(const std::string& folder = "nasbench201") {
   const char* given = std::getenv("NACRE_DATA");
   const std::filesystem::path root = given != nullptr ? given : test::source_dir() / ".." / "shared" / "data";
-  return std::filesystem::exists(root / "hwnasbench") && std::filesystem::exists(root / "nasbench201");
+  return std::filesystem::exists(root / "hwnasbench") && std::filesystem::exists(root / folder);
 }
 
 void expect_all_reached(const std::string& name) {
@@ -63,6 +63,11 @@ TEST(Repro, TreesFindTheBestNetworkInFewQueries) {
   if (!has_tables())
     GTEST_SKIP() << "nasbench101, nasbench201 and nasbenchmacro are not in NACRE_DATA or ../shared/data";
   expect_all_reached("47");
+}
+
+TEST(Repro, LearningCurvesSaveEpochsAtNoLoss) {
+  if (!has_tables("spikenas")) GTEST_SKIP() << "spikenas is not in NACRE_DATA or ../shared/data";
+  expect_all_reached("learning_curves");
 }
 
 TEST(Repro, EarlyExitSavesCostAndKeepsTheFront) {

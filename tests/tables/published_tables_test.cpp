@@ -5,6 +5,7 @@
 #include <bit>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "nacre/ir/statistics.hpp"
 #include "nacre/space/spaces/nasbench101.hpp"
@@ -49,6 +50,7 @@ INSTANTIATE_TEST_SUITE_P(All, PublishedTable,
                                          Published{"nasbench_graph", "cora", "nasbenchgraph", 26206},
                                          Published{"nasbench_graph", "arxiv", "nasbenchgraph", 26206},
                                          Published{"accel_nasbench", "imagenet", "accelnasbench", 5125},
+                                         Published{"spikenas", "cifar10", "spikenas", 15625},
                                          Published{"hat", "wmt14ende_cpu_raspberrypi", "hat_latency", 2000},
                                          Published{"hat", "iwslt14deen_gpu_titanxp", "hat_latency", 1998}),
                          [](const auto& info) { return info.param.name + "_" + info.param.dataset; });
@@ -269,6 +271,25 @@ TEST(NasbenchGraphTable, GoldenRow) {
   EXPECT_THAT(value_of(*table, 1, "params"), Optional(DoubleEq(138664)));
 }
 
+// The published best test accuracy; parameters depend only on how many edges hold a convolution.
+TEST(SpikenasTable, BestValueAndUnknownCells) {
+  NACRE_SKIP_WITHOUT("spikenas");
+  const auto table = open_table("spikenas");
+  EXPECT_EQ(table->space().trace().count(), 15625);
+  EXPECT_NEAR(*value_of(*table, best_row(*table, "test_accuracy"), "test_accuracy"), 0.893, 1e-9);
+  std::map<size_t, std::set<double>> params;
+  int64_t known = 0;
+  for (int64_t row = 0; row < table->rows(); ++row) {
+    const std::string code = table->key_of(row);
+    params[static_cast<size_t>(std::ranges::count_if(code, [](char digit) { return digit >= '2'; }))].insert(
+        *value_of(*table, row, "params"));
+    known += value_of(*table, row, "test_accuracy").has_value();
+  }
+  EXPECT_EQ(params.size(), 7u);
+  for (const auto& [edges, counts] : params) EXPECT_EQ(counts.size(), 1u) << edges;
+  EXPECT_EQ(known, 14935) << "trainings of 100 epochs";
+}
+
 TEST(HatTable, LatencyIsOfBothParts) {
   NACRE_SKIP_WITHOUT("hat_latency");
   const auto table = open_table("hat", "dataset: wmt14ende_cpu_xeon");
@@ -289,6 +310,7 @@ TEST(PublishedTables, Checksums) {
       {"transnas101_macro", "transnas101_macro/class_object/1/17f31aa3d794e093de9f3cd0616aa6b2"},
       {"nasbench_graph", "nasbench_graph/cora/1/5def6bc1984eb6cfa56d59dcb7e1c56a"},
       {"accel_nasbench", "accel_nasbench/1/5cf9dc00682f85bff696d6d9dd6ab84f"},
+      {"spikenas", "spikenas/1/b588e7f2db1c0df187fc07815bea4459"},
       {"hat", "hat/wmt14ende_cpu_raspberrypi/1/2b4cef523eb1cdb848bd7e87ea2ec2a3"}};
   for (const auto& entry : benchmark_registry().entries()) {
     if (std::ranges::any_of(entry.parameters, &Parameter::required)) continue;

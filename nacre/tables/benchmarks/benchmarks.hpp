@@ -14,6 +14,7 @@ void register_transnas101(Registry<BenchmarkFactory>& registry);
 void register_nasbench_graph(Registry<BenchmarkFactory>& registry);
 void register_accel_nasbench(Registry<BenchmarkFactory>& registry);
 void register_hat(Registry<BenchmarkFactory>& registry);
+void register_spikenas(Registry<BenchmarkFactory>& registry);
 void register_csv_benchmark(Registry<BenchmarkFactory>& registry);
 
 }  // namespace nacre
