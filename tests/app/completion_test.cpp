@@ -57,7 +57,7 @@ std::set<std::string> offered(const std::string& line) {
 }
 
 TEST(Completion, BashOffersVerbsOptionsAndNames) {
-  EXPECT_THAT(offered("nacre s"), testing::ElementsAre("scale", "search", "study"));
+  EXPECT_THAT(offered("nacre s"), testing::ElementsAre("scale", "search", "specialize", "study"));
   EXPECT_THAT(offered("nacre search --dr"), testing::ElementsAre("--dry-run"));
   EXPECT_THAT(offered("nacre search examples/digits.yaml --js"), testing::ElementsAre("--json"));
   EXPECT_THAT(offered("nacre repro r"), testing::ElementsAre("run"));

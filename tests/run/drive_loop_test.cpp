@@ -55,7 +55,7 @@ TEST(DriveLoop, OneHistoryForAnyNumberOfWorkersAndOrderOfCompletion) {
     const Finished reference = finished_run(fake, inline_executor());
     EXPECT_EQ(reference.result.reason, StopReason::trials);
     EXPECT_GT(reference.result.progress.cached, 5);
-    EXPECT_GT(reference.result.progress.infeasible, 5);
+    EXPECT_GT(reference.result.progress.infeasible, 1);
     EXPECT_GT(reference.result.progress.failed, 1);
     for (const int64_t workers : {1, 2, 4, 16}) {
       for (uint64_t seed = 0; seed < 5; ++seed) {

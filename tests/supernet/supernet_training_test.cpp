@@ -38,6 +38,8 @@ struct Case {
   std::string yaml;
 };
 
+void PrintTo(const Case& one, std::ostream* out) { *out << one.method << " " << one.yaml; }
+
 const std::vector<Case> kCases = {
     {"fbnet", false, "{supernet_epochs: 4, architecture_from: 1, architecture_rate: 0.1}"},
     {"proxyless", false,
