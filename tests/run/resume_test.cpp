@@ -61,12 +61,11 @@ TEST(Resume, KilledAtRandomMomentsAndResumedGivesTheUndisturbedHistory) {
   EXPECT_GE(std::ranges::count(reference, '\n'), 60);
 
   Random random(20);
-  for (const int64_t workers : {1, 2, 4}) {
-    const test::TemporaryFolder folder;
+  // Starts, kills and resumes until the search has ended; the number of sittings that got as far as a record.
+  const auto disturbed = [&](const std::filesystem::path& folder, int64_t workers) -> size_t {
     int kills = 0;
     for (bool done = false; !done;) {
-      ASSERT_LT(kills, 200);
-      const pid_t pid = start_search(folder.path(), workers, 0.004);
+      const pid_t pid = start_search(folder, workers, 0.004);
       // Some kills come before there is a study, others anywhere in it: 60 trials take about a quarter of a second.
       std::this_thread::sleep_for(std::chrono::microseconds(random.integer(startup_us / 2, startup_us + 250'000)));
       done = kills >= 8;
@@ -80,12 +79,21 @@ TEST(Resume, KilledAtRandomMomentsAndResumedGivesTheUndisturbedHistory) {
         done = true;
       }
     }
-    EXPECT_EQ(history_in(folder.path()), reference) << workers << " workers";
-    const std::unique_ptr<Store> store = open_sqlite_store(folder.path() / "study.sqlite", StoreMode::open);
-    EXPECT_GE(store->sittings().size(), 2u);
+    EXPECT_EQ(history_in(folder), reference) << workers << " workers";
+    const std::unique_ptr<Store> store = open_sqlite_store(folder / "study.sqlite", StoreMode::open);
     const std::string tables = store->tables_text();
     store->rebuild();
     EXPECT_EQ(store->tables_text(), tables);
+    return store->sittings().size();
+  };
+  for (const int64_t workers : {1, 2, 4}) {
+    // On a busy machine all kills may come too early, or the search may end before the first: then once more.
+    size_t sittings = 0;
+    for (int attempt = 0; attempt < 5 && sittings < 2; ++attempt) {
+      const test::TemporaryFolder folder;
+      sittings = disturbed(folder.path(), workers);
+    }
+    EXPECT_GE(sittings, 2U);
   }
 }
 
