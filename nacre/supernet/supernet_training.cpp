@@ -21,6 +21,8 @@
 #include "nacre/supernet/batch_statistics.hpp"
 #include "nacre/supernet/channel_order.hpp"
 #include "nacre/supernet/expected_cost.hpp"
+#include "nacre/supernet/policies.hpp"
+#include "nacre/supernet/sample_batches.hpp"
 #include "nacre/supernet/shared_store.hpp"
 #include "nacre/supernet/update_rules.hpp"
 
@@ -30,56 +32,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
-
-// The samples of the split in two parts that are the same for every seed: of the weights, of the architecture.
-std::pair<std::vector<int64_t>, std::vector<int64_t>> divided_samples(int64_t size, double architecture_share) {
-  std::vector<int64_t> order = Random::stream(0, "architecture split").permutation(size);
-  const auto count = static_cast<size_t>(std::llround(architecture_share * static_cast<double>(size)));
-  std::vector<int64_t> architecture(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count));
-  std::vector<int64_t> weights(order.begin() + static_cast<std::ptrdiff_t>(count), order.end());
-  std::ranges::sort(architecture);
-  std::ranges::sort(weights);
-  if (count == 0) architecture = weights;
-  return {weights, architecture};
-}
-
-// Batches of a set of samples, shuffled anew each epoch; the last, smaller one of an epoch is dropped.
-class Batches {
- public:
-  Batches(const BatchSource& source, std::vector<int64_t> samples, int64_t batch_size, uint64_t seed,
-          std::string purpose)
-      : source_(source), samples_(std::move(samples)), seed_(seed), purpose_(std::move(purpose)) {
-    if (samples_.empty()) throw UserError("a supernet needs training samples for weights and for the architecture");
-    size_ = std::min<int64_t>(batch_size, static_cast<int64_t>(samples_.size()));
-  }
-  int64_t per_epoch() const { return static_cast<int64_t>(samples_.size()) / size_; }
-  int64_t size() const { return size_; }
-
-  TorchBatch load(int64_t step) {
-    const int64_t epoch = step / per_epoch();
-    if (epoch != shuffled_) {
-      shuffled_ = epoch;
-      order_ = samples_;
-      Random random = Random::stream(seed_, purpose_ + " order", static_cast<uint64_t>(epoch));
-      random.shuffle(std::span<int64_t>(order_));
-    }
-    Random augment = Random::stream(seed_, purpose_ + " augment", static_cast<uint64_t>(step));
-    const auto offset = static_cast<size_t>((step % per_epoch()) * size_);
-    return source_.load(std::span<const int64_t>(order_).subspan(offset, static_cast<size_t>(size_)), augment);
-  }
-
- private:
-  const BatchSource& source_;
-  std::vector<int64_t> samples_, order_;
-  uint64_t seed_;
-  std::string purpose_;
-  int64_t size_ = 0, shuffled_ = -1;
-};
-
-std::string last_word(const std::string& key) {
-  const size_t slash = key.rfind('/');
-  return slash == std::string::npos ? key : key.substr(slash + 1);
-}
 
 double mean_of(double sum, int64_t count) { return count == 0 ? 0 : sum / static_cast<double>(count); }
 
@@ -92,48 +44,6 @@ Json to_json(const SupernetEpoch& epoch) {
   json["architecture_loss"] = epoch.architecture_loss ? Json(*epoch.architecture_loss) : Json();
   json["expected_cost"] = epoch.expected_cost ? Json(*epoch.expected_cost) : Json();
   return json;
-}
-
-std::vector<SupernetPhase> progressive_phases(const Trace& trace, double epochs) {
-  // Words of ordered decisions in three groups, with the largest number of alternatives of each.
-  std::map<std::string, int64_t> kernels, depths, others;
-  for (const TraceDecision& decision : trace.decisions()) {
-    if (!decision.ordered || decision.kind == DecisionKind::real) continue;
-    const std::string word = last_word(decision.key);
-    auto& group = decision.kind == DecisionKind::repeat ? depths : word.starts_with("kernel") ? kernels : others;
-    int64_t& count = group[word];
-    count = std::max(count, static_cast<int64_t>(decision.alternatives.size()));
-  }
-  SupernetPhase phase{.epochs = 180, .largest = {}};
-  for (const auto* group : {&kernels, &depths, &others})
-    for (const auto& [word, count] : *group) phase.largest[word] = 1;
-  std::vector<SupernetPhase> phases = {phase};
-  // The paper's rates: 2.6 for the largest network, then 0.96, 0.08 and 0.24.
-  const auto open = [&](const std::map<std::string, int64_t>& group, int64_t most, double share, double rate,
-                        int64_t networks, bool sort) {
-    bool changed = false;
-    for (const auto& [word, count] : group) {
-      const int64_t allowed = std::min(most, count);
-      changed = changed || phase.largest[word] < allowed;
-      phase.largest[word] = allowed;
-    }
-    if (!changed) return;
-    phase.epochs = share;
-    phase.rate_factor = rate;
-    phase.networks_per_step = networks;
-    phase.sort_channels = sort;
-    phases.push_back(phase);
-  };
-  constexpr int64_t kAll = std::numeric_limits<int64_t>::max();
-  open(kernels, kAll, 120, 0.37, 1, false);
-  open(depths, 2, 25, 0.03, 2, false);
-  open(depths, kAll, 120, 0.09, 2, false);
-  open(others, 2, 25, 0.03, 4, true);
-  open(others, kAll, 120, 0.09, 4, false);
-  double sum = 0;
-  for (const SupernetPhase& one : phases) sum += one.epochs;
-  for (SupernetPhase& one : phases) one.epochs *= epochs / sum;
-  return phases;
 }
 
 class SupernetTraining::Impl {
