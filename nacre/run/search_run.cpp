@@ -133,15 +133,17 @@ class SearchRun {
     if (options_.must_exist && !std::filesystem::exists(study_file(plan_.output_dir))) {
       throw UserError("there is no study in '" + plan_.output_dir.string() + "'");
     }
-    check_shared_weights(plan_);
+    if (!std::filesystem::exists(study_file(plan_.output_dir))) check_supernet(plan_);
     std::filesystem::create_directories(artifacts_folder(plan_.output_dir));
     const FileLock lock = lock_study_folder(plan_.output_dir);
     store_ = open_sqlite_store(study_file(plan_.output_dir), StoreMode::open_or_create);
     settle();
     const auto executor = plan_.evaluator.looks_up() ? look_up_here() : make_worker_processes(worker_options());
     if (plan_.search.trains_supernet || plan_.evaluator.shares_weights()) {
-      Numerics numerics = numerics_;  // one network alone has all processors
-      if (numerics.device == Device::cpu) numerics.threads *= static_cast<int>(std::max<int64_t>(1, workers_));
+      // One network alone has all processors; as many as when the study was begun, for threads are part of the result.
+      Numerics numerics = numerics_;
+      if (numerics.device == Device::cpu)
+        numerics.threads *= static_cast<int>(std::max<int64_t>(1, machine_.decisions.at("workers").get<int64_t>()));
       supernet_ = std::make_unique<SupernetStage>(plan_, numerics, options_.interrupted);
       supernet_->run();
     }

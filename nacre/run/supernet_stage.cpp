@@ -68,10 +68,16 @@ std::filesystem::path folder_of_shared_weights(const Plan& plan) {
   return folder.is_relative() ? plan.base_folder / folder : folder;
 }
 
-}  // namespace
+SupernetSettings settings_of(const Plan& plan) {
+  if (!plan.search.trains_supernet) return shared_weight_settings(plan.evaluator.options, plan.recipe, *plan.space);
+  if (plan.evaluator.shares_weights())
+    throw UserError("evaluator supernet: strategy " + plan.search.strategy +
+                    " trains a supernet of its own; take evaluator: {kind: trained}, or another strategy");
+  return supernet_method_registry().get(plan.search.strategy).make(plan.search.strategy_options, plan.recipe);
+}
 
-void check_shared_weights(const Plan& plan) {
-  if (!plan.evaluator.shares_weights() || !plan.evaluator.options.has("from")) return;
+// Its task, space, recipe and plan must be those of this study.
+void check_source_of_weights(const Plan& plan) {
   const std::string from = plan.evaluator.options.text("from");
   const std::filesystem::path other = folder_of_shared_weights(plan);
   const auto store = open_sqlite_store(study_file(other), StoreMode::read_only);
@@ -87,6 +93,17 @@ void check_shared_weights(const Plan& plan) {
   }
   if (!std::filesystem::exists(supernet_folder(other) / "supernet.json"))
     throw UserError("evaluator.from: the supernet of the study in '" + from + "' is not finished");
+}
+
+}  // namespace
+
+void check_supernet(const Plan& plan) {
+  if (!plan.search.trains_supernet && !plan.evaluator.shares_weights()) return;
+  if (plan.evaluator.shares_weights() && plan.evaluator.options.has("from")) check_source_of_weights(plan);
+  SupernetOptions options;
+  options.target = plan.target.get();
+  options.deployment = plan.deployment;
+  const SupernetTraining untrained(plan.space, plan.task, settings_of(plan), options);
 }
 
 SupernetStage::SupernetStage(const Plan& plan, const Numerics& numerics, std::function<bool()> interrupted)
@@ -113,7 +130,7 @@ void SupernetStage::run() {
 }
 
 void SupernetStage::take_over(const std::string& from) const {
-  check_shared_weights(plan_);
+  check_source_of_weights(plan_);
   const std::filesystem::path other = folder_of_shared_weights(plan_);
   std::filesystem::create_directories(folder_);
   std::filesystem::copy_file(supernet_state_file(other), supernet_state_file(plan_.output_dir),
@@ -125,12 +142,7 @@ void SupernetStage::take_over(const std::string& from) const {
 
 void SupernetStage::train() {
   const bool proposes = plan_.search.trains_supernet;
-  if (proposes && plan_.evaluator.shares_weights())
-    throw UserError("evaluator supernet: strategy " + plan_.search.strategy +
-                    " trains a supernet of its own; take evaluator: {kind: trained}, or another strategy");
-  const SupernetSettings settings =
-      proposes ? supernet_method_registry().get(plan_.search.strategy).make(plan_.search.strategy_options, plan_.recipe)
-               : shared_weight_settings(plan_.evaluator.options, plan_.recipe, *plan_.space);
+  const SupernetSettings settings = settings_of(plan_);
   const std::filesystem::path state_file = supernet_state_file(plan_.output_dir);
   Weights state;
   SupernetOptions options;

@@ -25,8 +25,9 @@ struct RankingQuality {
   double spearman = 0;
 };
 
-// UserError where evaluator.from names a study whose shared weights cannot serve this plan; asked before anything is written.
-void check_shared_weights(const Plan& plan);
+// UserError for settings that contradict each other, a space that cannot be a supernet, a target that cannot be its cost term, and
+// shared weights of another study that cannot serve this one. Asked before a study is written.
+void check_supernet(const Plan& plan);
 
 class SupernetStage {
  public:

@@ -63,7 +63,9 @@ class SupernetTraining::Impl {
         output_(output_position_for(full_.graph, task_->loss())) {
     check();
     check_paths();
-    auto [weights, architecture] = divided_samples(source_.size(), learns() ? settings_.architecture_share : 0);
+    auto [weights, architecture] = divided_samples(
+        source_.size(),
+        takes_turns() || settings_.update == ArchitectureUpdate::relaxed ? settings_.architecture_share : 0);
     weight_batches_ =
         std::make_unique<Batches>(source_, weights, settings_.recipe.batch_size, options_.seed, "weights");
     architecture_batches_ =
@@ -102,7 +104,6 @@ class SupernetTraining::Impl {
   const std::vector<OpenDecision>& open() const { return architecture_.open(); }
   std::vector<std::vector<double>> probabilities() const { return architecture_.probabilities(); }
   const std::vector<SupernetEpoch>& epochs() const { return epochs_; }
-  const Graph& graph() const { return full_.graph; }
   int64_t parameter_count() const { return store_.parameter_count(); }
 
   Decisions best_network() const {
@@ -197,6 +198,28 @@ class SupernetTraining::Impl {
       throw UserError("nested weights serve one path at a time: alternatives of one layer are the same tensor");
     if (settings_.architecture_share < 0 || settings_.architecture_share >= 1)
       throw UserError("search.architecture_share: expected 0 .. below 1");
+    const bool all = settings_.weight_paths == ActivePaths::all && settings_.architecture_paths == ActivePaths::all;
+    const bool needs_all = settings_.update == ArchitectureUpdate::single_level ||
+                           settings_.update == ArchitectureUpdate::second_order ||
+                           settings_.update == ArchitectureUpdate::relaxed;
+    if (needs_all && !all) {
+      throw UserError(
+          "search.update: single_level, second_order and relaxed differentiate the whole supernet; they need "
+          "weight_paths: "
+          "all and architecture_paths: all");
+    }
+    const bool two = learns() && settings_.update != ArchitectureUpdate::reinforce &&
+                     settings_.architecture_paths == ActivePaths::two;
+    if (two && settings_.weighting != "binary")
+      throw UserError(
+          "search.architecture_paths: two drawn alternatives are weighed by gates; expected weighting: binary");
+    if (two && settings_.form.edge_weights)
+      throw UserError("search.edge_weights: edges have no weights to learn with architecture_paths: two");
+  }
+  // Updates that take turns with the weights, on samples of their own.
+  bool takes_turns() const {
+    return settings_.update == ArchitectureUpdate::first_order ||
+           settings_.update == ArchitectureUpdate::second_order || settings_.update == ArchitectureUpdate::reinforce;
   }
   // Paths can be drawn where every network's parameters are among the shared ones.
   void check_paths() {
@@ -221,12 +244,11 @@ class SupernetTraining::Impl {
   void prepare_cost() {
     const CostTerm::Form form = cost_form_from_name(settings_.cost_form);
     if (form == CostTerm::Form::none || !learns()) return;
+    if (options_.target == nullptr) throw UserError("search.cost_form: the cost term needs a target");
     if (settings_.update == ArchitectureUpdate::reinforce) {  // whole networks are costed
-      if (options_.target == nullptr) throw UserError("search.cost_form: the cost term needs a target");
       reference_ = settings_.cost_reference;
       return;
     }
-    if (options_.target == nullptr) throw UserError("search.cost_form: the cost term needs a target");
     const std::string metric =
         settings_.cost_metric.empty() ? options_.target->metrics().at(0).name : settings_.cost_metric;
     cost_ = std::make_unique<ExpectedCost>(full_, *options_.target, options_.deployment, metric);
@@ -238,6 +260,9 @@ class SupernetTraining::Impl {
              settings_.cost_unit > 0                        ? settings_.cost_unit
              : cost_->unit() == "s" || cost_->unit() == "J" ? 1e-6
                                                             : 1};
+    if (form == CostTerm::Form::relative_log && term_.reference <= term_.unit)
+      throw UserError(fmt::format("search.cost_reference {:g} is not above cost_unit {:g}: its logarithm is no measure",
+                                  term_.reference, term_.unit));
   }
   double expected_cost() const { return cost_->value(open(), probabilities()); }
 
@@ -333,9 +358,7 @@ class SupernetTraining::Impl {
     for (int64_t step = first; step < end; ++step) {
       if (options_.interrupted()) throw Interrupted();
       if (const Phase& phase = phase_at(step); step == phase.first && step > 0) begin_phase(phase);
-      const bool own_step = learns_now && !settings_.by_epoch && settings_.update != ArchitectureUpdate::single_level &&
-                            settings_.update != ArchitectureUpdate::relaxed && step % settings_.every == 0;
-      if (own_step) architecture_step(step);
+      if (learns_now && takes_turns() && !settings_.by_epoch && step % settings_.every == 0) architecture_step(step);
       const double loss = update_weights(step, learns_now);
       if (!std::isfinite(loss)) {
         throw UserError(
@@ -344,7 +367,7 @@ class SupernetTraining::Impl {
       }
       weight_sum += loss;
     }
-    if (learns_now && settings_.by_epoch) {
+    if (learns_now && takes_turns() && settings_.by_epoch) {
       const int64_t count = std::max<int64_t>(1, architecture_batches_->per_epoch() / settings_.every);
       for (int64_t i = 0; i < count; ++i) {
         if (options_.interrupted()) throw Interrupted();
@@ -898,6 +921,5 @@ Weights SupernetTraining::network_weights(const Decisions& decisions, int64_t sa
   return impl_->network_weights(decisions, samples);
 }
 int64_t SupernetTraining::parameter_count() const { return impl_->parameter_count(); }
-const Graph& SupernetTraining::graph() const { return impl_->graph(); }
 
 }  // namespace nacre

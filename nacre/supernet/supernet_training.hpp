@@ -148,7 +148,6 @@ class SupernetTraining {
   Weights network_weights(const Decisions& decisions, int64_t recalibration_samples = 1024);
 
   int64_t parameter_count() const;
-  const Graph& graph() const;
   // What SupernetOptions::state takes.
   Weights state() const;
 

@@ -81,10 +81,19 @@ TEST(SupernetSearch, WhatCannotBeIsRefusedByName) {
   outcome = run_program("search examples/ofa_digits.yaml --set search.strategy=fbnet" + output(scratch.path() / "c"));
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("trains a supernet of its own"));
+  outcome = run_program(
+      "search examples/fbnet_digits.yaml --set search.strategy=rarts --set search.zero_operator=false"
+      " --set search.architecture_paths=two" +
+      output(scratch.path() / "e"));
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("architecture_paths: all"));
   outcome =
       run_program("search examples/fbnet_digits.yaml --set search.strategy=fbnett" + output(scratch.path() / "d"));
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("fbnet"));
+  // Nothing is left that the mended configuration would stumble over.
+  for (const char* name : {"a", "b", "c", "d", "e"})
+    EXPECT_FALSE(std::filesystem::exists(scratch.path() / name)) << name;
 }
 
 }  // namespace

@@ -282,6 +282,19 @@ TEST(SupernetTraining, ContradictionsAreRefused) {
   EXPECT_THROW(SupernetTraining(layers, task, nested, options_with(nullptr)), UserError);
   EXPECT_THROW(settings_of("fbnet", "{supernet_recipe: {teacher: t.onnx}}"), UserError);
   EXPECT_THROW(settings_of("fbnet", "{supernet_recipe: {lerning_rate: 1}}"), UserError);
+  for (const char* contradiction :
+       {"{update: relaxed, weight_paths: one, architecture_paths: two}", "{update: relaxed, architecture_paths: two}",
+        "{update: second_order, architecture_paths: two}", "{update: single_level, weight_paths: one}",
+        "{architecture_paths: two}", "{architecture_paths: two, weighting: binary, edge_weights: true}"}) {
+    const SupernetSettings settings = settings_of("darts", contradiction);
+    EXPECT_THROW(SupernetTraining(test::small_cells(), task, settings, options_with(nullptr)), UserError)
+        << contradiction;
+  }
+  const auto target = macs_target();
+  EXPECT_THROW(
+      SupernetTraining(layers, task, settings_of("fbnet", "{cost_form: relative_log, cost_reference: 2, cost_unit: 3}"),
+                       options_with(target.get())),
+      UserError);
   const auto one = test::small_layers("[k3_e1]");
   EXPECT_THROW(SupernetTraining(one, task, settings_of("fbnet", "{cost_form: none}"), options_with(nullptr)),
                UserError);
