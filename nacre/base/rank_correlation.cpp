@@ -93,4 +93,19 @@ double kendall(std::span<const double> x, std::span<const double> y) {
   return norm > 0 ? static_cast<double>(difference) / norm : 0;
 }
 
+double pearson(std::span<const double> x, std::span<const double> y) {
+  NACRE_CHECK(x.size() == y.size() && x.size() >= 2);
+  const auto mean_of = [](std::span<const double> values) {
+    return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
+  };
+  const double mean_x = mean_of(x), mean_y = mean_of(y);
+  double xx = 0, yy = 0, xy = 0;
+  for (size_t i = 0; i < x.size(); ++i) {
+    xx += (x[i] - mean_x) * (x[i] - mean_x);
+    yy += (y[i] - mean_y) * (y[i] - mean_y);
+    xy += (x[i] - mean_x) * (y[i] - mean_y);
+  }
+  return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : 0;
+}
+
 }  // namespace nacre

@@ -27,7 +27,7 @@ double kendall_by_pairs(const std::vector<double>& x, const std::vector<double>&
 TEST(RankCorrelation, KendallEqualsCountingAllPairs) {
   Random random(3);
   for (const uint64_t distinct : {3, 10, 1000}) {
-    for (const size_t n : {2, 3, 17, 200}) {
+    for (const size_t n : {2, 3, 17, 200, 500}) {
       std::vector<double> x{0, 1}, y{1, 0};
       while (x.size() < n) {
         x.push_back(static_cast<double>(random.below(distinct)));
@@ -77,6 +77,20 @@ TEST(Spearman, EqualValuesShareTheirRanks) {
   // ranks 1, 2.5, 2.5, 4 and 1, 3, 2, 4: sum of products of deviations 4.5, of squares 4.5 and 5
   EXPECT_NEAR(spearman(x, y), 4.5 / std::sqrt(4.5 * 5), 1e-12);
   EXPECT_EQ(spearman(std::vector<double>{1, 1}, std::vector<double>{1, 2}), 0);
+}
+
+TEST(RankCorrelation, PearsonIsSpearmanOfRanksAndKnowsNoScale) {
+  Random random = Random::stream(3, "pearson");
+  std::vector<double> x, y, scaled;
+  for (int i = 0; i < 200; ++i) {
+    x.push_back(static_cast<double>(random.below(40)));
+    y.push_back(x.back() + static_cast<double>(random.below(30)));
+    scaled.push_back(7 - 0.25 * y.back());
+  }
+  EXPECT_NEAR(pearson(ranks(x), ranks(y)), spearman(x, y), 1e-12);
+  EXPECT_NEAR(pearson(x, scaled), -pearson(x, y), 1e-12);
+  EXPECT_DOUBLE_EQ(pearson(x, x), 1);
+  EXPECT_EQ(pearson(x, std::vector<double>(200, 3.0)), 0);
 }
 
 }  // namespace
