@@ -1,6 +1,7 @@
 #include "nacre/space/blocks.hpp"
 
 #include <array>
+#include <cmath>
 #include <limits>
 
 #include "nacre/ir/tensor.hpp"
@@ -122,6 +123,40 @@ ValueId image_tokens(GraphBuilder& builder, ValueId x) {
 ValueId mean_tokens(GraphBuilder& builder, ValueId x) {
   return builder.node("ReduceMean", {x, builder.constant(Tensor::of<int64_t>({1}, {1}), "token_axis")},
                       {{"keepdims", int64_t{0}}});
+}
+
+ValueId grid_attention(std::string_view name, GraphBuilder& builder, ValueId x, int64_t heads) {
+  const auto scope = builder.scope(name);
+  const int64_t channels = builder.channels(x), height = builder.extent(x, 2), width = builder.extent(x, 3);
+  if (heads < 1 || channels % heads != 0)
+    throw UserError("attention '" + builder.scope_path() + "': " + std::to_string(channels) +
+                    " channels do not divide into " + std::to_string(heads) + " heads");
+  const int64_t depth = channels / heads;
+  const auto in_heads = [&](std::string_view part) {  // [N, heads, depth, places]
+    const ValueId projected = builder.convolution(part, x, channels, {.kernel = 1});
+    return builder.node(
+        "Reshape",
+        {projected, builder.constant(Tensor::of<int64_t>({4}, {0, heads, depth, height * width}), "head_shape")});
+  };
+  const auto turned = [&](ValueId y) {
+    return builder.node("Transpose", {y}, {{"perm", std::vector<int64_t>{0, 1, 3, 2}}});
+  };
+  const ValueId query = turned(in_heads("query")), key = in_heads("key"), value = turned(in_heads("value"));
+  const ValueId scale =
+      builder.constant(Tensor::scalar(static_cast<float>(1.0 / std::sqrt(static_cast<double>(depth)))), "scale");
+  const ValueId scores = builder.node("Mul", {builder.node("MatMul", {query, key}), scale});
+  const ValueId weights = builder.node("Softmax", {scores}, {{"axis", int64_t{-1}}});
+  const ValueId mixed = turned(builder.node("MatMul", {weights, value}));
+  return builder.node("Reshape",
+                      {mixed, builder.constant(Tensor::of<int64_t>({4}, {0, channels, height, width}), "image_shape")});
+}
+
+ValueId zero_scaled_norm(std::string_view name, GraphBuilder& builder, ValueId x) {
+  const ValueId y = builder.batch_norm(name, x);
+  Graph& graph = builder.graph();
+  const ValueId scale = graph.nodes().back().inputs[1];
+  graph.initializer(graph.value(scale).initializer).distribution = {Distribution::Kind::constant, 0};
+  return y;
 }
 
 }  // namespace nacre

@@ -56,4 +56,12 @@ ValueId pooled_features(Chooser& choose, GraphBuilder& builder, ValueId x);
 ValueId image_tokens(GraphBuilder& builder, ValueId x);
 ValueId mean_tokens(GraphBuilder& builder, ValueId x);
 
+// Multi-head self-attention between all places of an image [N, C, H, W]: query, key and value by 1x1 convolutions without bias,
+// soft-max over the keys of q k / sqrt(C / heads), the values' sum with these weights (BossNAS, Li et al., arXiv 2103.12424,
+// section 3.4). Enters the scope `name`; UserError when C does not divide into heads.
+ValueId grid_attention(std::string_view name, GraphBuilder& builder, ValueId x, int64_t heads);
+
+// Batch-norm whose scale starts at 0, so that a residual block starts as its shortcut (Goyal et al., arXiv 1706.02677).
+ValueId zero_scaled_norm(std::string_view name, GraphBuilder& builder, ValueId x);
+
 }  // namespace nacre

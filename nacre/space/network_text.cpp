@@ -7,6 +7,7 @@
 
 #include "nacre/space/spaces/cell_genotype.hpp"
 #include "nacre/space/spaces/fbnetv3.hpp"
+#include "nacre/space/spaces/hytra.hpp"
 #include "nacre/space/spaces/mbconv.hpp"
 #include "nacre/space/spaces/nasbench201.hpp"
 #include "nacre/space/spaces/super_blocks.hpp"
@@ -102,6 +103,7 @@ Decisions decisions_from_text(const Space& space, const std::string& text) {
                         : has_cells(space)                  ? genotype_decisions(cell_grammar_of(space), text)
                         : space.name() == "fbnetv3"         ? fbnetv3_decisions(space, text)
                         : space.name() == "super_blocks"    ? super_block_decisions(space, text)
+                        : space.name() == "hytra"           ? hytra_decisions(space, text)
                                                             : from_labels(trace, text);
   if (!trace.is_complete(decisions))
     throw UserError("network: '" + text + "' leaves decisions of space '" + space.name() +

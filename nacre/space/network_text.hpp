@@ -7,6 +7,7 @@
 //               darts, nasnet, eeea: "sep3 1, skip 0 | ... / ..."  genotype: normal / reduction cell, or the name of a
 //                                                           released one, "nasnet-a" (cell_genotype.hpp)
 //               fbnetv3: "16 | 3,3 16 2 1,1 | 5,5 24 4 4,2 | ... | 6"  (fbnetv3.hpp)
+//               hytra: "5544..." codes, or "1|1|11101|000100000", operators per scale (hytra.hpp)
 //               super_blocks: "32; 96,40,5,1 384,40,5,6 ..."  stem; channels, bottleneck, kernel, depth (super_blocks.hpp)
 #pragma once
 

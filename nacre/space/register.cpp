@@ -4,6 +4,7 @@
 #include "nacre/space/spaces/eeea.hpp"
 #include "nacre/space/spaces/elastic_onnx.hpp"
 #include "nacre/space/spaces/fbnetv3.hpp"
+#include "nacre/space/spaces/hytra.hpp"
 #include "nacre/space/spaces/mbconv.hpp"
 #include "nacre/space/spaces/mlp.hpp"
 #include "nacre/space/spaces/nasbench101.hpp"
@@ -38,6 +39,7 @@ const Registry<SpaceFactory>& space_registry() {
     registry.add(fbnetv3_record(), make_fbnetv3_space);
     registry.add(ofa_record(), make_ofa_space);
     registry.add(super_blocks_record(), make_super_blocks_space);
+    registry.add(hytra_record(), make_hytra_space);
     registry.add(elastic_onnx_record(), make_elastic_onnx_space);
     registry.add(yaml_space_record(), make_yaml_space);
     return registry;
