@@ -85,6 +85,11 @@ TEST(Repro, SurveyTables) {
   expect_all_reached("25");
 }
 
+TEST(Repro, BossnasScoresAndCounts) {
+  if (!has_tables("nats_size")) GTEST_SKIP() << "nats_size is not in NACRE_DATA or ../shared/data";
+  expect_all_reached("36");
+}
+
 TEST(Repro, MainJobInItsQuickForm) { expect_all_reached("main_job_optdigits"); }
 
 TEST(Repro, MissedGatesAreExitCodeThree) {
