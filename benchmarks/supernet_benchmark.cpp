@@ -107,6 +107,24 @@ void single_path(benchmark::State& state) {
 }
 BENCHMARK(single_path)->UseManualTime()->Unit(benchmark::kMillisecond)->Name("the same network as a drawn path");
 
+// The largest network of Single-Path NAS's space, by itself and with thresholds.
+const char* const kSlices = "{preset: small_32x32}";
+void largest_alone(benchmark::State& state) {
+  const RandomImages task(32, kBatch * kSteps);
+  const auto space = space_of("single_path", kSlices, task);
+  Decisions largest;
+  for (const TraceDecision& decision : space->trace().decisions()) largest.set(decision.key, decision.ordered ? 1 : 0);
+  const Graph graph = space->build(largest).graph();
+  for (auto _ : state) state.SetIterationTime(train_network(graph, task, recipe_of(), {}).time_s / kSteps);
+}
+BENCHMARK(largest_alone)->UseManualTime()->Unit(benchmark::kMillisecond)->Name("largest network, trained alone");
+void superkernels(benchmark::State& state) {
+  const auto task = std::make_shared<RandomImages>(32, kBatch * kSteps);
+  run_supernet(state, task, space_of("single_path", kSlices, *task),
+               method_settings("single_path", "{architecture_from: 0, cost_form: none}"), kSteps);
+}
+BENCHMARK(superkernels)->UseManualTime()->Unit(benchmark::kMillisecond)->Name("the same with thresholds");
+
 // A step of the weights and one of the architecture, C = 8, 5 cells.
 void darts(benchmark::State& state, const std::string& method, const std::string& options) {
   const auto task = std::make_shared<RandomImages>(32, 2 * kBatch * kSteps);

@@ -14,6 +14,7 @@
 #include "nacre/space/spaces/nats_size.hpp"
 #include "nacre/space/spaces/ofa.hpp"
 #include "nacre/space/spaces/resnet.hpp"
+#include "nacre/space/spaces/single_path.hpp"
 #include "nacre/space/spaces/super_blocks.hpp"
 #include "nacre/space/spaces/transnas101.hpp"
 #include "nacre/space/yaml/yaml_space.hpp"
@@ -38,6 +39,7 @@ const Registry<SpaceFactory>& space_registry() {
     registry.add(eeea_record(), make_eeea_space);
     registry.add(fbnetv3_record(), make_fbnetv3_space);
     registry.add(ofa_record(), make_ofa_space);
+    registry.add(single_path_record(), make_single_path_space);
     registry.add(super_blocks_record(), make_super_blocks_space);
     registry.add(hytra_record(), make_hytra_space);
     registry.add(elastic_onnx_record(), make_elastic_onnx_space);

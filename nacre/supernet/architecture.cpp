@@ -86,11 +86,11 @@ std::vector<std::vector<double>> Architecture::probabilities() const {
   return result;
 }
 
-double Architecture::entropy() const {
+double mean_entropy(const std::vector<std::vector<double>>& probabilities) {
   double sum = 0;
-  for (const std::vector<double>& p : probabilities())
+  for (const std::vector<double>& p : probabilities)
     for (const double x : p) sum -= x > 0 ? x * std::log(x) : 0;
-  return logits_.empty() ? 0 : sum / static_cast<double>(logits_.size());
+  return probabilities.empty() ? 0 : sum / static_cast<double>(probabilities.size());
 }
 
 at::Tensor Architecture::mixed(size_t i, Random& random, double temperature) const {

@@ -56,8 +56,6 @@ class Architecture {
 
   // softmax(a) of operators and depths and of edges; no gradient, on the host.
   std::vector<std::vector<double>> probabilities() const;
-  // Mean over the decisions of the entropy of softmax(a), in nats.
-  double entropy() const;
 
   // What the alternatives of one run are weighted with, by key. `random` draws noise and samples. With `differentiable` gradients
   // flow into the logits. Sums whose edges have weights get softmax(a) under every weighting but uniform.
@@ -77,6 +75,9 @@ class Architecture {
   std::vector<at::Tensor> logits_, first_, second_;
   int64_t steps_ = 0;
 };
+
+// Mean over the decisions of the entropy of their probabilities, in nats.
+double mean_entropy(const std::vector<std::vector<double>>& probabilities);
 
 // An index drawn with these probabilities.
 int64_t draw_index(const std::vector<double>& probabilities, Random& random);

@@ -6,6 +6,12 @@
 // (FBNet, arXiv 1812.03443, equation 7; ProxylessNAS, arXiv 1812.00332, equation 5). With one-hot p it is the cost of that network
 // as far as the target adds up over nodes; how far it does is measured on random networks and stated.
 //
+// Where sizes are open, too (superkernels.hpp), a node's cost is interpolated between those at its sizes, by the product of the
+// weights of the decisions that it depends on: exact where one of each is 1. With `separable` only the sizes that differ from the
+// largest in one decision are costed, and
+//   cost(i, j) = cost(i, largest) cost(largest, j) / cost(largest, largest)
+// (the runtime model of Single-Path NAS, arXiv 1904.02877, section 3.2).
+//
 // Includes libtorch.
 #pragma once
 
@@ -22,6 +28,10 @@ class ExpectedCost {
  public:
   // `metric` of the target, itemised per node on the supernet's graph. UserError when the target knows totals only, or measures.
   ExpectedCost(const Supernet& supernet, Target& target, const Deployment& deployment, const std::string& metric);
+  // The same, with the cost at each size of open numbers. UserError where a node depends on more than `kGridLimit` joint sizes.
+  ExpectedCost(const Space& space, const SupernetForm& form, const Supernet& supernet, Target& target,
+               const Deployment& deployment, const std::string& metric, bool separable);
+  static constexpr int64_t kGridLimit = 1024;
 
   // Expectation under probabilities by key, a scalar in the metric's unit. Keys that are missing count as equal probabilities.
   at::Tensor value(const MixWeights& probabilities) const;
@@ -42,6 +52,11 @@ class ExpectedCost {
     double cost = 0;
     std::vector<Factor> factors;
   };
+  struct Costing;
+  // Checks the target and the metric.
+  void prepare(const Target& target);
+  std::vector<Factor> factors_of(const Supernet& supernet, const std::vector<size_t>& around) const;
+
   std::string metric_, unit_;
   std::vector<Term> terms_;
 };

@@ -14,6 +14,7 @@ const Registry<MethodFactory>& supernet_method_registry() {
     add_darts(list);
     add_pc_darts(list);
     add_rarts(list);
+    add_single_path(list);
     return list;
   }();
   return registry;

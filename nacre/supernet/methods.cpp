@@ -69,6 +69,8 @@ Parameter flag(std::string name, std::string description, bool fallback) {
 }
 
 std::vector<Parameter> common_parameters() {
+  std::vector<std::string> weightings = weighting_names();
+  weightings.emplace_back(kThreshold);
   return {
       number("supernet_epochs", "passes over the samples of the weights in training the supernet", 50, 0.01, 1e6),
       {.name = "supernet_recipe",
@@ -76,7 +78,10 @@ std::vector<Parameter> common_parameters() {
        .description = "fields of train that are other for the supernet's weights, e.g. {learning_rate: 0.1}",
        .default_value = Json::object()},
       word("weighting", "how the alternatives of a decision are mixed in a step of the architecture", "softmax",
-           weighting_names()),
+           weightings),
+      number("indicator_keep",
+             "weighting threshold: chance that an indicator counts in a step before the architecture learns", 1, 0.01,
+             1),
       number("temperature", "of the gumbel weightings, at the start", 1, 1e-6, 1e6),
       number("temperature_decay", "factor per epoch", 1, 1e-3, 1),
       word("weight_paths", "what is active in a step of the weights: all, mixed, or one drawn alternative per decision",
@@ -115,6 +120,8 @@ std::vector<Parameter> common_parameters() {
       number("cost_lambda", "weight in the forms with a sum", 0.1, 0, 1e6),
       number("cost_reference", "cost that the relative forms compare with; 0: the expectation at the start", 0, 0,
              1e18),
+      flag("cost_separable",
+           "weighting threshold: the cost of a layer is a product of what its kernel and its width do alone", false),
       number("cost_unit", "the logarithm is that of cost / unit; 0: 1e-6 for seconds and joules, else 1", 0, 0, 1e18),
   };
 }
@@ -182,6 +189,9 @@ SupernetSettings settings_from_options(const Options& options, const Recipe& tra
   s.proximity = options.real("proximity");
   s.train_weight = options.real("train_weight");
   s.weighting = options.text("weighting");
+  s.nested_weights = s.weighting == kThreshold;
+  s.indicator_keep = options.real("indicator_keep");
+  s.cost_separable = options.boolean("cost_separable");
   s.temperature = options.real("temperature");
   s.temperature_decay = options.real("temperature_decay");
   s.architecture_rate = options.real("architecture_rate");

@@ -10,6 +10,7 @@ void add_proxyless(Registry<MethodFactory>& list);
 void add_darts(Registry<MethodFactory>& list);
 void add_pc_darts(Registry<MethodFactory>& list);
 void add_rarts(Registry<MethodFactory>& list);
+void add_single_path(Registry<MethodFactory>& list);
 
 // Every key a method may have, with `own` defaults (by name) in place of the common ones. InternalError for an unknown name.
 std::vector<Parameter> method_parameters(const std::vector<std::pair<std::string, Json>>& own);

@@ -102,6 +102,9 @@ SharedStore::SharedStore(const Graph& supernet, const SharedWeightsForm& form, u
                      true});
     }
   }
+  const size_t transforms = all.size();
+  for (const auto& [name, count] : form.more)
+    all.push_back({name, ElementType::float32, {Dim(count)}, {Distribution::Kind::constant, 0}, true});
   parameters_.name = "shared weights";
   for (const Kept& one : all) parameters_.add_parameter(one.name, one.type, one.shape, one.distribution, one.trainable);
   kept_ = std::make_unique<PlainStore>(parameters_, seed, numerics);
@@ -109,7 +112,7 @@ SharedStore::SharedStore(const Graph& supernet, const SharedWeightsForm& form, u
   const at::NoGradGuard no_grad;
   for (size_t i = 0; i < all.size(); ++i) {
     index_->by_name.emplace(all[i].name, i);
-    if (i < weights) continue;
+    if (i < weights || i >= transforms) continue;
     at::Tensor transform = kept_->tensors()[i];
     transform.copy_(at::eye(transform.size(0), transform.options()));
   }
@@ -157,7 +160,9 @@ at::Tensor SharedStore::view(std::string_view key, const Shape& shape, const Vie
     throw UserError("parameter '" + std::string(key) + "' has another rank than the shared one");
   if (same_extents(whole, shape)) {
     if (context.training) touch.whole = true;
-    return whole;
+    if (masks_.empty()) return whole;
+    const auto mask = masks_.find(kept_->infos()[position].name);
+    return mask == masks_.end() ? whole : whole * mask->second;
   }
   for (int axis = 0; axis < shape.rank(); ++axis) {
     if (shape[axis].extent() > whole.size(axis))
@@ -174,6 +179,12 @@ at::Tensor SharedStore::view(std::string_view key, const Shape& shape, const Vie
   if (!transformed) return narrowed(whole, box);
   const at::Tensor channels = whole.narrow(0, 0, shape[0].extent()).narrow(1, 0, shape[1].extent());
   return cropped_kernel(position, channels, shape, context.training);
+}
+
+const at::Tensor& SharedStore::tensor(const std::string& name) const {
+  const auto found = index_->by_name.find(name);
+  NACRE_CHECK(found != index_->by_name.end(), "no shared parameter " + name);
+  return kept_->tensors()[found->second];
 }
 
 void SharedStore::begin_step() { touches_.assign(touches_.size(), Touch()); }

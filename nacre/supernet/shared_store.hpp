@@ -29,6 +29,8 @@ struct SharedWeightsForm {
   // Smaller kernels are linear images of the center of the next larger one, 7x7 to 5x5 to 3x3, by a matrix per layer that starts
   // as the identity (Once-for-All, arXiv 1908.09791, section 3.3); nested only. Else the center itself.
   bool kernel_transforms = false;
+  // Numbers that are trained beside the weights, by name with their count; they start as 0 and do not decay (superkernels.hpp).
+  std::map<std::string, int64_t> more = {};
 };
 
 class SharedStore : public ParameterStore {
@@ -41,6 +43,11 @@ class SharedStore : public ParameterStore {
 
   // What nodes nacre.Mix are given for "mix/<key>" from now on; keys that are missing get equal weights.
   void set_mixture(std::map<std::string, at::Tensor, std::less<>> weights) { mixture_ = std::move(weights); }
+
+  // What views of whole parameters are multiplied by from now on, by plain name; the shape need only broadcast.
+  void set_masks(std::map<std::string, at::Tensor, std::less<>> masks) { masks_ = std::move(masks); }
+  // A kept tensor by its plain name. InternalError where there is none.
+  const at::Tensor& tensor(const std::string& name) const;
 
   // --- one step: run networks, add up losses, then gradients() and update
   void begin_step();
@@ -73,7 +80,7 @@ class SharedStore : public ParameterStore {
   Graph parameters_;  // no nodes: what is kept
   std::unique_ptr<PlainStore> kept_;
   std::unique_ptr<Index> index_;
-  std::map<std::string, at::Tensor, std::less<>> mixture_;
+  std::map<std::string, at::Tensor, std::less<>> mixture_, masks_;
   std::vector<Touch> touches_;
 };
 

@@ -74,9 +74,9 @@ std::vector<int64_t> SupernetChooser::active(const std::string& key, int64_t alt
   return all_of(alternatives);
 }
 
-void SupernetChooser::note(OpenDecision decision) {
-  const auto found = std::ranges::find(open_, decision.key, &OpenDecision::key);
-  if (found == open_.end()) return open_.push_back(std::move(decision));
+void SupernetChooser::note(OpenDecision decision, std::vector<OpenDecision>& list) {
+  const auto found = std::ranges::find(list, decision.key, &OpenDecision::key);
+  if (found == list.end()) return list.push_back(std::move(decision));
   if (found->labels != decision.labels)
     throw UserError("decision '" + decision.key + "' has other alternatives at its second place; a supernet needs one");
 }
@@ -84,7 +84,7 @@ void SupernetChooser::note(OpenDecision decision) {
 // The sum of the values, each times the weight at its position.
 ValueId SupernetChooser::mix(GraphBuilder& builder, const OpenDecision& decision, const std::vector<int64_t>& positions,
                              std::vector<ValueId> values) {
-  note(decision);
+  note(decision, open_);
   const auto count = static_cast<int64_t>(decision.labels.size());
   const auto [entry, added] = weights_.try_emplace(decision.key, kNone);
   if (added) {
@@ -171,7 +171,7 @@ ValueId SupernetChooser::sum_of(std::string_view name, GraphBuilder& builder, Va
   }
   if (!one) {
     if (form_.edge_weights) return mix(builder, decision, chosen, std::move(values));
-    note(decision);
+    note(decision, open_);
   } else if (form_.edge_weights && subsets == 1) {
     return mix(builder, decision, chosen, std::move(values));  // weighted although nothing is chosen, as published
   }
@@ -193,6 +193,7 @@ ValueId SupernetChooser::repeat(std::string_view name, GraphBuilder& builder, Va
   const std::vector<int64_t> places = active(full, n);
   OpenDecision decision{.key = full, .kind = OpenDecision::Kind::depth, .labels = {}};
   for (const int64_t count : counts) decision.labels.push_back(std::to_string(count));
+  decision.values.assign(counts.begin(), counts.end());
   std::vector<ValueId> values;
   int64_t built = 0;
   for (auto place = places.begin(); place != places.end(); ++place) {
@@ -226,6 +227,11 @@ int64_t SupernetChooser::choose(const std::string& key, const Alternatives& alte
                     "' is not about the network: a supernet trains all of its networks by one recipe; leave the "
                     "decision out of the space, or name one alternative");
   }
+  note({.key = key,
+        .kind = OpenDecision::Kind::number,
+        .labels = alternatives.texts(),
+        .values = {alternatives.integers.begin(), alternatives.integers.end()}},
+       numbers_);
   const auto largest = std::ranges::max_element(alternatives.integers);
   return largest - alternatives.integers.begin();
 }
@@ -243,7 +249,8 @@ Supernet build_supernet(const Space& space, const SupernetForm& form, const Deci
   SupernetChooser chooser(form, decided, active);
   Design design = space.build(chooser);
   if (design.graphs.size() != 1) throw UserError("space '" + space.name() + "': a supernet holds one network");
-  Supernet supernet{std::move(design.graphs.begin()->second), design.recipe, chooser.open(), chooser.parts()};
+  Supernet supernet{std::move(design.graphs.begin()->second), design.recipe, chooser.open(), chooser.parts(),
+                    chooser.numbers()};
   if (!form.affine) fix_affine(supernet.graph);
   return supernet;
 }

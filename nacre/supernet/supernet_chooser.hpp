@@ -36,13 +36,14 @@ struct SupernetForm {
 
 // A decision with several alternatives in a supernet.
 struct OpenDecision {
-  enum class Kind : uint8_t { operators, edges, depth };
+  enum class Kind : uint8_t { operators, edges, depth, number };
   std::string key;
   Kind kind = Kind::operators;
   // Branches, parts, or counts as text; with a zero operator "none" comes first.
   std::vector<std::string> labels;
   bool has_zero = false;
-  int64_t kept = 1;  // edges: so many parts are chosen
+  int64_t kept = 1;                  // edges: so many parts are chosen
+  std::vector<int64_t> values = {};  // numbers and depths: the alternatives
 };
 
 // Alternatives by key (of operators without "none", parts, positions in counts); what is not named is open.
@@ -61,6 +62,7 @@ struct Supernet {
   Recipe recipe;
   std::vector<OpenDecision> open;  // in the order of the definition
   std::vector<SupernetPart> parts;
+  std::vector<OpenDecision> numbers;  // undecided sizes, of which the graph has the largest
 };
 
 inline constexpr std::string_view kMixPrefix = "mix/";
@@ -92,6 +94,7 @@ class SupernetChooser : public Chooser {
 
   const std::vector<OpenDecision>& open() const { return open_; }
   const std::vector<SupernetPart>& parts() const { return parts_; }
+  const std::vector<OpenDecision>& numbers() const { return numbers_; }
 
  protected:
   int64_t choose(const std::string& key, const Alternatives& alternatives) override;
@@ -106,7 +109,7 @@ class SupernetChooser : public Chooser {
   ValueId build_branch(GraphBuilder& builder, ValueId x, const Branch& branch) const;
   ValueId mix(GraphBuilder& builder, const OpenDecision& decision, const std::vector<int64_t>& positions,
               std::vector<ValueId> values);
-  void note(OpenDecision decision);
+  static void note(OpenDecision decision, std::vector<OpenDecision>& list);
   // Runs `build` and notes its nodes as a part.
   template <class Build>
   ValueId part(GraphBuilder& builder, const std::string& key, std::vector<int64_t> positions, const Build& build) {
@@ -119,7 +122,7 @@ class SupernetChooser : public Chooser {
   const SupernetForm form_;
   const Decisions* decided_;
   const ActiveAlternatives* active_;
-  std::vector<OpenDecision> open_;
+  std::vector<OpenDecision> open_, numbers_;
   std::vector<SupernetPart> parts_;
   std::map<std::string, ValueId> weights_;  // by key
 };

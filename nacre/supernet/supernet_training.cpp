@@ -24,6 +24,7 @@
 #include "nacre/supernet/policies.hpp"
 #include "nacre/supernet/sample_batches.hpp"
 #include "nacre/supernet/shared_store.hpp"
+#include "nacre/supernet/superkernels.hpp"
 #include "nacre/supernet/update_rules.hpp"
 
 namespace nacre {
@@ -55,8 +56,10 @@ class SupernetTraining::Impl {
         settings_((prepare_process(options.numerics), std::move(settings))),
         options_(std::move(options)),
         full_(build_supernet(*space_, settings_.form)),
+        superkernels_(thresholds() ? std::make_unique<Superkernels>(*space_, settings_.form, full_) : nullptr),
         store_(full_.graph, weights_form(), mix_seed(options_.seed, 0x77656967687473), options_.numerics),
-        architecture_(full_.open, architecture_form(), options_.seed, logits_options()),
+        architecture_(thresholds() ? std::vector<OpenDecision>() : full_.open, architecture_form(), options_.seed,
+                      logits_options()),
         loss_(loss_registry().get(task_->loss().kind).make(settings_.recipe)),
         source_(*task_, Split::train, &settings_.recipe, 1, torch_device(options_.numerics.device)),
         inputs_(input_names_for(full_.graph, task_->signature())),
@@ -79,6 +82,7 @@ class SupernetTraining::Impl {
       second_optimizer_ = make_optimizer(*second_);
     }
     if (uses_whole()) executor_ = std::make_unique<TorchExecutor>(full_.graph, options_.numerics);
+    if (superkernels_) check_slices();
     prepare_cost();
     if (options_.state != nullptr) resume(*options_.state);
   }
@@ -101,17 +105,24 @@ class SupernetTraining::Impl {
     while (next_epoch_ * weight_batches_->per_epoch() < total_steps_) run_epoch();
   }
 
-  const std::vector<OpenDecision>& open() const { return architecture_.open(); }
-  std::vector<std::vector<double>> probabilities() const { return architecture_.probabilities(); }
+  const std::vector<OpenDecision>& open() const {
+    return superkernels_ ? superkernels_->decisions() : architecture_.open();
+  }
+  std::vector<std::vector<double>> probabilities() const {
+    return superkernels_ ? superkernels_->weights(store_, false) : architecture_.probabilities();
+  }
   const std::vector<SupernetEpoch>& epochs() const { return epochs_; }
   int64_t parameter_count() const { return store_.parameter_count(); }
 
   Decisions best_network() const {
-    return choose([](const std::vector<double>& p) { return std::ranges::max_element(p) - p.begin(); }, nullptr);
+    return choose(
+        superkernels_ ? superkernels_->weights(store_, true) : probabilities(),
+        [](const std::vector<double>& p) { return std::ranges::max_element(p) - p.begin(); }, nullptr);
   }
 
   Decisions sampled_network(Random& random) const {
-    return choose([&random](const std::vector<double>& p) { return draw_index(p, random); }, &random);
+    return choose(
+        probabilities(), [&random](const std::vector<double>& p) { return draw_index(p, random); }, &random);
   }
 
   std::optional<double> cost_of(const Decisions& decisions) const {
@@ -173,11 +184,13 @@ class SupernetTraining::Impl {
  private:
   // --- settings
   SharedWeightsForm weights_form() const {
-    return {settings_.nested_weights ? WeightLayout::nested : WeightLayout::separate, settings_.kernel_transforms};
+    return {settings_.nested_weights ? WeightLayout::nested : WeightLayout::separate, settings_.kernel_transforms,
+            superkernels_ ? superkernels_->thresholds() : std::map<std::string, int64_t>()};
   }
+  bool thresholds() const { return settings_.weighting == kThreshold; }
   ArchitectureForm architecture_form() const {
     ArchitectureForm form;
-    form.weighting = weighting_from_name(settings_.weighting);
+    if (!thresholds()) form.weighting = weighting_from_name(settings_.weighting);
     form.optimizer = {settings_.architecture_rate, settings_.architecture_beta1, settings_.architecture_beta2,
                       settings_.architecture_decay};
     return form;
@@ -192,9 +205,11 @@ class SupernetTraining::Impl {
             settings_.architecture_paths == ActivePaths::all);
   }
   void check() const {
-    if (learns() && full_.open.empty())
+    if (thresholds() && (settings_.update != ArchitectureUpdate::single_level || !settings_.nested_weights))
+      throw UserError("search.weighting threshold: thresholds learn with the weights; expected update: single_level");
+    if (learns() && open().empty())
       throw UserError("space '" + space_->name() + "' has no open decision: there is no architecture to learn");
-    if (uses_whole() && settings_.nested_weights)
+    if (uses_whole() && settings_.nested_weights && !thresholds())
       throw UserError("nested weights serve one path at a time: alternatives of one layer are the same tensor");
     if (settings_.architecture_share < 0 || settings_.architecture_share >= 1)
       throw UserError("search.architecture_share: expected 0 .. below 1");
@@ -251,7 +266,9 @@ class SupernetTraining::Impl {
     }
     const std::string metric =
         settings_.cost_metric.empty() ? options_.target->metrics().at(0).name : settings_.cost_metric;
-    cost_ = std::make_unique<ExpectedCost>(full_, *options_.target, options_.deployment, metric);
+    cost_ = superkernels_ ? std::make_unique<ExpectedCost>(*space_, settings_.form, full_, *options_.target,
+                                                           options_.deployment, metric, settings_.cost_separable)
+                          : std::make_unique<ExpectedCost>(full_, *options_.target, options_.deployment, metric);
     term_ = {form,
              settings_.cost_alpha,
              settings_.cost_beta,
@@ -264,7 +281,33 @@ class SupernetTraining::Impl {
       throw UserError(fmt::format("search.cost_reference {:g} is not above cost_unit {:g}: its logarithm is no measure",
                                   term_.reference, term_.unit));
   }
-  double expected_cost() const { return cost_->value(open(), probabilities()); }
+  double expected_cost() const {
+    return cost_->value(open(), superkernels_ ? superkernels_->weights(store_, true) : probabilities());
+  }
+  // Networks that are gated must be those that are cut out: not so where something but a layer reads the channels.
+  void check_slices() {
+    const at::NoGradGuard no_grad;
+    const TorchBatch batch = weight_batches_->load(0);
+    std::vector<at::Tensor> inputs;
+    for (const std::string& name : inputs_)
+      inputs.push_back(batch.at(name).narrow(0, 0, std::min<int64_t>(2, batch.at(name).size(0))));
+    for (uint64_t i = 0; i < 3; ++i) {
+      Random random = Random::stream(0, "slice check", i);
+      const Decisions decisions = space_->trace().sample(random);
+      superkernels_->force(store_, decisions);
+      const at::Tensor gated = executor_->run(inputs, store_, {})[output_].to(at::kDouble);
+      store_.set_masks({});
+      const Supernet network = build_supernet(*space_, settings_.form, &decisions);
+      const at::Tensor cut =
+          TorchExecutor(network.graph, options_.numerics).run(inputs, store_, {})[output_].to(at::kDouble);
+      const double difference = at::max(at::abs(gated - cut)).item<double>();
+      if (!(difference <= 1e-3 * (1 + at::max(at::abs(cut)).item<double>())))
+        throw UserError(fmt::format(
+            "search.weighting threshold: networks of space '{}' cannot be gated in its largest one: outputs of '{}' "
+            "differ by {:.3g}",
+            space_->name(), space_->trace().text(decisions), difference));
+    }
+  }
 
   // --- phases
   // A phase as it is run: steps, rates, and how many alternatives of each decision may be drawn.
@@ -378,7 +421,7 @@ class SupernetTraining::Impl {
     epoch.weight_loss = mean_of(weight_sum, end - first);
     if (architecture_count > 0) epoch.architecture_loss = mean_of(architecture_sum, architecture_count);
     if (cost_) epoch.expected_cost = expected_cost();
-    epoch.entropy = architecture_.entropy();
+    epoch.entropy = mean_entropy(probabilities());
     epoch.temperature = temperature_;
     epoch.time_s = seconds_since(start);
     epoch.probabilities = probabilities();
@@ -479,6 +522,7 @@ class SupernetTraining::Impl {
     Random random = Random::stream(options_.seed, "weight step", static_cast<uint64_t>(step));
     const bool joint = learns_now && settings_.update == ArchitectureUpdate::single_level;
     store_.begin_step();
+    if (superkernels_) return threshold_step(batch, random, learns_now, step, rate);
     if (settings_.weight_paths == ActivePaths::one && !joint) return drawn_step(batch, random, learns_now, step, rate);
     at::Tensor loss;
     if (settings_.weight_paths == ActivePaths::one) {
@@ -495,6 +539,17 @@ class SupernetTraining::Impl {
       gradients = store_.gradients(loss);
     }
     apply(store_, *optimizer_, gradients, rate);
+    return loss.item<double>();
+  }
+
+  // Weights and thresholds by one loss and one optimizer.
+  double threshold_step(const TorchBatch& batch, Random& random, bool learns_now, int64_t step, double rate) {
+    const MixWeights used = superkernels_->gate(store_, learns_now ? 1.0 : settings_.indicator_keep, random);
+    const at::Tensor loss = loss_of(*executor_, store_, batch, true, stream_of(1, step));
+    at::Tensor whole = loss;
+    if (cost_ && learns_now) whole = loss_with_cost(loss, cost_->value(used).to(loss.scalar_type()), term_);
+    store_.set_masks({});
+    apply(store_, *optimizer_, store_.gradients(whole), rate);
     return loss.item<double>();
   }
 
@@ -746,8 +801,7 @@ class SupernetTraining::Impl {
   // --- what comes of it
   // Edges by what `pick` says of their strengths, operators of theirs.
   template <class Pick>
-  Decisions choose(const Pick& pick, Random* random) const {
-    const std::vector<std::vector<double>> p = probabilities();
+  Decisions choose(const std::vector<std::vector<double>>& p, const Pick& pick, Random* random) const {
     Decisions chosen;
     for (size_t i = 0; i < open().size(); ++i) {
       const OpenDecision& decision = open()[i];
@@ -820,7 +874,7 @@ class SupernetTraining::Impl {
     Weights weights;
     weights.tensors = store_.network_weights(network.graph);
     const std::vector<std::vector<double>> p = probabilities();
-    for (size_t i = 0; i < open().size(); ++i) {  // sums that nothing is chosen of keep their weights
+    for (size_t i = 0; i < full_.open.size(); ++i) {  // sums that nothing is chosen of keep their weights
       weights.tensors.emplace_back(std::string(kMixPrefix) + open()[i].key,
                                    from_torch(at::tensor(p[i], at::TensorOptions(at::kFloat))));
     }
@@ -875,6 +929,7 @@ class SupernetTraining::Impl {
   const SupernetSettings settings_;
   const SupernetOptions options_;
   Supernet full_;
+  std::unique_ptr<Superkernels> superkernels_;  // with thresholds
   SharedStore store_;
   std::unique_ptr<SharedStore> second_;  // RARTS: y
   Architecture architecture_;

@@ -75,16 +75,18 @@ struct SupernetSettings {
   double reward_exponent = 0.1;     // reinforce: accuracy * (reference / cost)^exponent
   double train_weight = 1;          // RARTS: lambda, of the first copy's loss
 
-  std::string weighting = "softmax";
-  double temperature = 1;        // of gumbel
-  double temperature_decay = 1;  // factor per epoch
+  std::string weighting = "softmax";  // or kThreshold (policies.hpp)
+  double indicator_keep = 1;          // thresholds: chance that an indicator counts, while the architecture waits
+  double temperature = 1;             // of gumbel
+  double temperature_decay = 1;       // factor per epoch
   double architecture_rate = 3e-4, architecture_beta1 = 0.5, architecture_beta2 = 0.999, architecture_decay = 1e-3;
 
   std::string cost_form = "none";
   std::string cost_metric;  // "": the target's first
   double cost_alpha = 0.2, cost_beta = 0.6, cost_lambda = 0.1;
-  double cost_reference = 0;  // 0: the expected cost at the start
-  double cost_unit = 0;       // 0: 1e-6 of seconds and joules, else 1
+  double cost_reference = 0;    // 0: the expected cost at the start
+  double cost_unit = 0;         // 0: 1e-6 of seconds and joules, else 1
+  bool cost_separable = false;  // thresholds: sizes of one layer as a product (expected_cost.hpp)
 
   std::vector<SupernetPhase> phases;  // of drawn paths; empty: one, of recipe.epochs, with everything
   double distillation =
@@ -131,7 +133,7 @@ class SupernetTraining {
   const std::vector<OpenDecision>& open() const;
   std::vector<std::vector<double>> probabilities() const;
   const std::vector<SupernetEpoch>& epochs() const;
-  // The most probable network: of operators the most probable one but "none", of edges those whose best operator counts most (times
+  // With thresholds the network that they leave. Else the most probable network: of operators the most probable one but "none", of edges those whose best operator counts most (times
   // the edge's own probability, where edges have weights).
   Decisions best_network() const;
   // The one network of which all others are slices. UserError where the space has decisions without an order.

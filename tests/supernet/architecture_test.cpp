@@ -132,7 +132,7 @@ TEST(Architecture, AdamFollowsItsFormulaAndItsStateIsKept) {
 
 TEST(Architecture, EntropyOfEqualChancesIsTheLogarithm) {
   Architecture architecture({two_decisions()[0]}, {.initial_spread = 0}, 0, kDouble);
-  EXPECT_NEAR(architecture.entropy(), std::log(3.0), 1e-12);
+  EXPECT_NEAR(mean_entropy(architecture.probabilities()), std::log(3.0), 1e-12);
 }
 
 TEST(CostTerm, GradientsOfTheFormsAreClosed) {

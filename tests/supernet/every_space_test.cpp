@@ -50,19 +50,18 @@ TEST_P(EverySpace, IsASupernetAsDocumented) {
   EXPECT_EQ(static_cast<int>(found), static_cast<int>(GetParam().expected));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, EverySpace,
-                         testing::Values(Case{"mbconv", "", Ability::both}, Case{"ofa", "", Ability::both},
-                                         Case{"fbnetv3", "", Ability::both}, Case{"resnet", "", Ability::both},
-                                         Case{"mlp", "", Ability::both}, Case{"nats_size", "", Ability::refused},
-                                         Case{"nasbench201", "", Ability::both},
-                                         Case{"nasbench_macro", "", Ability::both},
-                                         Case{"darts", "{channels: 4, cells: 3}", Ability::both},
-                                         Case{"nasnet", "{channels: 4}", Ability::refused},
-                                         Case{"eeea", "{channels: 4, cells: 3}", Ability::refused},
-                                         Case{"transnas101_micro", "", Ability::both},
-                                         Case{"nasbench101", "", Ability::refused},
-                                         Case{"super_blocks", "", Ability::refused}),
-                         [](const testing::TestParamInfo<Case>& info) { return info.param.kind; });
+INSTANTIATE_TEST_SUITE_P(
+    All, EverySpace,
+    testing::Values(Case{"mbconv", "", Ability::both}, Case{"single_path", "", Ability::both},
+                    Case{"ofa", "", Ability::both}, Case{"fbnetv3", "", Ability::both},
+                    Case{"resnet", "", Ability::both}, Case{"mlp", "", Ability::both},
+                    Case{"nats_size", "", Ability::refused}, Case{"nasbench201", "", Ability::both},
+                    Case{"nasbench_macro", "", Ability::both}, Case{"darts", "{channels: 4, cells: 3}", Ability::both},
+                    Case{"nasnet", "{channels: 4}", Ability::refused},
+                    Case{"eeea", "{channels: 4, cells: 3}", Ability::refused},
+                    Case{"transnas101_micro", "", Ability::both}, Case{"nasbench101", "", Ability::refused},
+                    Case{"super_blocks", "", Ability::refused}),
+    [](const testing::TestParamInfo<Case>& info) { return info.param.kind; });
 
 }  // namespace
 }  // namespace nacre

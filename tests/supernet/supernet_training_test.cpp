@@ -32,29 +32,33 @@ SupernetOptions options_with(Target* target) {
   return options;
 }
 
+enum class Of { layers, cells, slices };
+
 struct Case {
   std::string method;
-  bool cells;
+  Of space;
   std::string yaml;
 };
 
 void PrintTo(const Case& one, std::ostream* out) { *out << one.method << " " << one.yaml; }
 
 const std::vector<Case> kCases = {
-    {"fbnet", false, "{supernet_epochs: 4, architecture_from: 1, architecture_rate: 0.1}"},
-    {"proxyless", false,
+    {"fbnet", Of::layers, "{supernet_epochs: 4, architecture_from: 1, architecture_rate: 0.1}"},
+    {"proxyless", Of::layers,
      "{supernet_epochs: 4, architecture_rate: 0.1, architecture_every: 1, architecture_share: 0.3}"},
-    {"proxyless", false,
+    {"proxyless", Of::layers,
      "{supernet_epochs: 4, architecture_rate: 0.1, architecture_every: 2, update: reinforce, reinforce_samples: 4}"},
-    {"darts", true, "{supernet_epochs: 3, architecture_rate: 0.05}"},
-    {"darts", true, "{supernet_epochs: 2, architecture_rate: 0.05, update: second_order}"},
-    {"darts", false, "{supernet_epochs: 3, architecture_rate: 0.05, update: single_level, zero_operator: false}"},
-    {"pc_darts", true, "{supernet_epochs: 3, architecture_from: 1, architecture_rate: 0.05, partial_channels: 2}"},
-    {"rarts", true, "{supernet_epochs: 2, architecture_rate: 0.05}"},
+    {"darts", Of::cells, "{supernet_epochs: 3, architecture_rate: 0.05}"},
+    {"darts", Of::cells, "{supernet_epochs: 2, architecture_rate: 0.05, update: second_order}"},
+    {"darts", Of::layers, "{supernet_epochs: 3, architecture_rate: 0.05, update: single_level, zero_operator: false}"},
+    {"pc_darts", Of::cells, "{supernet_epochs: 3, architecture_from: 1, architecture_rate: 0.05, partial_channels: 2}"},
+    {"rarts", Of::cells, "{supernet_epochs: 2, architecture_rate: 0.05}"},
+    {"single_path", Of::slices, "{supernet_epochs: 4, architecture_from: 1, cost_lambda: 5}"},
 };
 
 std::shared_ptr<const Space> space_of(const Case& one) {
-  return one.cells ? test::small_cells() : test::small_layers();
+  if (one.space == Of::slices) return make_space("single_path", test::quadrant_context(), "{}");
+  return one.space == Of::cells ? test::small_cells() : test::small_layers();
 }
 
 class EveryMethod : public testing::TestWithParam<Case> {};

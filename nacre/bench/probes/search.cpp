@@ -4,7 +4,7 @@
 //   trials      all that were asked for;  evaluated: those with results of their own, in order of asking, which the rest counts
 //   course      of each: number, epochs, values of its metrics
 //   first, all  means and sums of each metric over the first `first` and over all
-//   best        the trial with the best main objective: values of its metrics
+//   best        the trial with the best main objective: values of its metrics; ranked: that objective of all, the best first
 //   hypervolume of the points in `ranges`, each metric brought to 0 (its best) and 1 (its worst)
 //   networks    of the exported ones: trial, values of their metrics, those of the test split among them
 #include <fmt/format.h>
@@ -101,6 +101,11 @@ Json look_into(const SearchedStudy& searched, const Options& options, const std:
     if (best == nullptr || (more ? *value > other : *value < other)) best = &trial;
   }
   json["best"] = values_of(best->metrics);
+  std::vector<double> ranked;
+  for (const Trial& trial : evaluated) ranked.push_back(*metric_value(trial.metrics, metric));
+  std::ranges::sort(ranked);
+  if (more) std::ranges::reverse(ranked);
+  json["ranked"] = ranked;
   json["hypervolume"] = ranges.empty() ? Json(nullptr) : Json(volume(evaluated, ranges));
   return json;
 }
