@@ -1,6 +1,7 @@
 #include "nacre/space/network_text.hpp"
 
 #include <fmt/format.h>
+#include <set>
 
 #include <algorithm>
 #include <sstream>
@@ -89,7 +90,8 @@ Decisions from_nasbench201(const Space& space, const std::string& text) {
 
 // Recipe decisions are no part of a genotype.
 bool has_cells(const Space& space) {
-  return space.name() == "darts" || space.name() == "nasnet" || space.name() == "eeea";
+  static const std::set<std::string> kSpaces = {"darts", "sharpdarts", "nasnet", "eeea"};
+  return kSpaces.contains(space.name());
 }
 
 }  // namespace

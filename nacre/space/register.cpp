@@ -35,6 +35,7 @@ const Registry<SpaceFactory>& space_registry() {
     registry.add(transnas101_macro_record(), make_transnas101_macro_space);
     registry.add(accel_nasbench_record(), make_accel_nasbench_space);
     registry.add(darts_record(), make_darts_space);
+    registry.add(sharpdarts_record(), make_sharpdarts_space);
     registry.add(nasnet_record(), make_nasnet_space);
     registry.add(eeea_record(), make_eeea_space);
     registry.add(fbnetv3_record(), make_fbnetv3_space);

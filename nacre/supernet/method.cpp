@@ -13,6 +13,7 @@ const Registry<MethodFactory>& supernet_method_registry() {
     add_proxyless(list);
     add_darts(list);
     add_pc_darts(list);
+    add_sharpdarts(list);
     add_rarts(list);
     add_single_path(list);
     return list;

@@ -9,6 +9,7 @@ void add_fbnet(Registry<MethodFactory>& list);
 void add_proxyless(Registry<MethodFactory>& list);
 void add_darts(Registry<MethodFactory>& list);
 void add_pc_darts(Registry<MethodFactory>& list);
+void add_sharpdarts(Registry<MethodFactory>& list);
 void add_rarts(Registry<MethodFactory>& list);
 void add_single_path(Registry<MethodFactory>& list);
 

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <numbers>
+
 #include "nacre/nn/throughput_probe.hpp"
 #include "synthetic_task.hpp"
 
@@ -34,6 +37,41 @@ TEST(Schedule, WarmsUpFromZeroButNeverMoreThanAQuarter) {
   EXPECT_NEAR(schedule.rate(8), 1.8, 1e-12);
   EXPECT_NEAR(schedule.rate(9), 2, 1e-12);
   EXPECT_EQ(Schedule(recipe_with("cosine", 5), 9, 20).warmup_steps(), 5);
+}
+
+// Rates of epochs as the reference code of sharpDARTS gives them.
+TEST(Schedule, CosinePowerHasItsPublishedValues) {
+  constexpr int64_t kSteps = 7;  // of an epoch; nothing depends on it
+  Recipe recipe = recipe_with("cosine_power", 0);
+  recipe.learning_rate = 0.025;
+  recipe.final_learning_rate = 1e-4;
+  recipe.schedule_order = 2;
+  const Schedule fifty(recipe, kSteps, 50 * kSteps);
+  const auto at = [](const Schedule& schedule, int64_t epoch) { return schedule.rate((epoch - 1) * kSteps + 3); };
+  EXPECT_NEAR(at(fifty, 1), 0.025, 1e-12);
+  EXPECT_NEAR(at(fifty, 12), 0.02056313, 1e-8);
+  EXPECT_NEAR(at(fifty, 25), 0.01042804, 1e-8);
+  EXPECT_NEAR(at(fifty, 37), 0.00298058, 1e-8);
+  EXPECT_NEAR(at(fifty, 50), 1e-4, 1e-12);
+  for (int64_t epoch = 2; epoch <= 50; ++epoch) EXPECT_LT(at(fifty, epoch), at(fifty, epoch - 1));
+
+  recipe.learning_rate = 0.1;
+  recipe.final_learning_rate = 7.5e-4;
+  recipe.schedule_order = 10;
+  const Schedule long_one(recipe, kSteps, 300 * kSteps);
+  EXPECT_NEAR(at(long_one, 75), 0.06843905, 1e-8);
+  EXPECT_NEAR(at(long_one, 150), 0.02459679, 1e-8);
+  EXPECT_NEAR(at(long_one, 225), 0.00517275, 1e-8);
+
+  // Order 1 is the cosine between the first and the last epoch; five epochs of warm-up take their part of the axis.
+  recipe.schedule_order = 1;
+  recipe.warmup_epochs = 5;
+  const Schedule warm(recipe, kSteps, 25 * kSteps);
+  for (int64_t epoch = 1; epoch <= 6; ++epoch)
+    EXPECT_NEAR(at(warm, epoch), 0.1 * static_cast<double>(epoch) / 6, 1e-12);
+  const auto c = [](int64_t epoch) { return 0.5 * (1 + std::cos(std::numbers::pi * static_cast<double>(epoch) / 20)); };
+  EXPECT_NEAR(at(warm, 15), 7.5e-4 + (0.1 - 7.5e-4) * c(10) / c(1), 1e-12);
+  EXPECT_EQ(Schedule(recipe, kSteps, kSteps).rate(3), 0.1);
 }
 
 TEST(Schedule, UnknownShapeNamesTheNearest) {

@@ -32,7 +32,7 @@ SupernetOptions options_with(Target* target) {
   return options;
 }
 
-enum class Of { layers, cells, slices };
+enum class Of { layers, cells, sharp_cells, slices };
 
 struct Case {
   std::string method;
@@ -52,12 +52,16 @@ const std::vector<Case> kCases = {
     {"darts", Of::cells, "{supernet_epochs: 2, architecture_rate: 0.05, update: second_order}"},
     {"darts", Of::layers, "{supernet_epochs: 3, architecture_rate: 0.05, update: single_level, zero_operator: false}"},
     {"pc_darts", Of::cells, "{supernet_epochs: 3, architecture_from: 1, architecture_rate: 0.05, partial_channels: 2}"},
+    {"sharpdarts", Of::sharp_cells, "{supernet_epochs: 3, architecture_rate: 0.05}"},
     {"rarts", Of::cells, "{supernet_epochs: 2, architecture_rate: 0.05}"},
     {"single_path", Of::slices, "{supernet_epochs: 4, architecture_from: 1, cost_lambda: 5}"},
 };
 
 std::shared_ptr<const Space> space_of(const Case& one) {
   if (one.space == Of::slices) return make_space("single_path", test::quadrant_context(), "{}");
+  if (one.space == Of::sharp_cells)
+    return make_space("sharpdarts", test::quadrant_context(),
+                      "{channels: 4, cells: 3, nodes: 2, operators: [max, skip, sharp3, flood3, dilchoke3]}");
   return one.space == Of::cells ? test::small_cells() : test::small_layers();
 }
 

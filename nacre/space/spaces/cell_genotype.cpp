@@ -225,7 +225,8 @@ const std::vector<NamedGenotype>& named_genotypes() {
   static const std::vector<NamedGenotype> kNamed = {
       {"nasnet-a", "nasnet", "Zoph et al., arXiv 1707.07012, figure 4 and the released code; concat: released",
        "sep5 0, sep3 1 | sep5 1, sep3 1 | avg 0, skip 1 | avg 1, avg 1 | sep3 0, skip 0 -> 1 2 3 4 5 6 / "
-       "sep5 0, sep7 1 | max 0, sep7 1 | avg 0, sep5 1 | skip 3, avg 2 | sep3 2, max 0 -> 3 4 5 6"},
+       "sep5 0, sep7 1 | max 0, sep7 1 | avg 0, sep5 1 | skip 3, avg 2 | sep3 2, max 0 -> 3 4 5 6",
+       "concat: released"},
       {"amoebanet-a", "nasnet", "Real et al., arXiv 1802.01548, figure 5",
        "avg 1, max 0 | sep3 1, sep5 2 | sep3 1, avg 3 | sep3 0, skip 0 | skip 1, avg 0 -> 4 5 6 / "
        "avg 1, sep3 0 | max 1, sep7 2 | sep7 1, avg 0 | max 1, max 0 | rect7 1, sep3 5 -> 3 4 6"},
@@ -238,6 +239,27 @@ const std::vector<NamedGenotype>& named_genotypes() {
       {"pc-darts", "darts", "Xu et al., arXiv 1907.05737, of CIFAR-10",
        "sep3 1, skip 0 | sep3 0, dil3 1 | sep5 0, sep3 1 | avg 0, dil3 1 / "
        "sep5 1, max 0 | sep5 1, sep5 2 | sep3 0, sep3 3 | sep3 1, sep3 2"},
+      {"sharp-darts-v2", "sharpdarts", "Hundt et al., arXiv 1903.09900, the cell of DARTS with balanced convolutions",
+       "sharp3 0, sharp3 1 | sharp3 0, sharp3 1 | sharp3 1, skip 0 | skip 0, dilsharp3 2 / "
+       "max 0, max 1 | skip 2, max 1 | max 0, skip 2 | skip 2, max 1",
+       "set: darts"},
+      {"sharpsepconv-darts", "sharpdarts",
+       "Hundt et al., arXiv 1903.09900, searched among the operators of DARTS, balanced",
+       "sharp3 0, sharp3 1 | sharp3 0, sharp3 2 | skip 0, sharp3 1 | skip 0, sharp3 1 / "
+       "max 0, skip 1 | skip 2, avg 0 | skip 2, avg 0 | skip 2, skip 3",
+       "set: darts"},
+      {"sharp-darts", "sharpdarts", "Hundt et al., arXiv 1903.09900, with flooded and choked operators",
+       "choke3 0, choke3 1 | skip 0, choke3 1 | skip 0, skip 1 | skip 0, skip 1 / "
+       "max 0, skip 1 | max 0, skip 2 | max 0, skip 2 | skip 2, flood3 0",
+       ""},
+      {"sharper-scalar", "sharpdarts", "Hundt et al., arXiv 1903.09900, plain weighting",
+       "skip 0, sharp3 1 | sharp3 1, skip 0 | dilflood3 3, flood3 1 | dilflood3 3, dilsharp3 4 / "
+       "max 0, skip 1 | skip 1, avg 0 | avg 1, dilflood3 0 | flood3 3, skip 4",
+       "set: sharper"},
+      {"sharper-max-w", "sharpdarts", "Hundt et al., arXiv 1903.09900, max-W weighting",
+       "sharp3 0, dilsharp5 1 | max 0, sharp7 2 | avg 3, flood3 0 | flood3 1, skip 2 / "
+       "flood5 0, dilflood3 1 | sharp3 0, skip 2 | sharp3 0, skip 2 | dilsharp5 4, sharp3 0",
+       "set: sharper"},
       {"ea-net", "eeea", "Termritthikun et al., arXiv 2108.06156, no early exit",
        "dil3 0, max 0 | inv5 1, dil5 1 | avg 1, avg 1 | inv5 3, inv3 2 | sep3 4, max 3 -> 5 6 / "
        "avg 0, inv3 0 | inv5 1, dil3 0 | inv3 0, dil5 0 | max 3, skip 3 | max 0, sep3 0 -> 2 4 5 6"},

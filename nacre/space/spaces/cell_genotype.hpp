@@ -26,6 +26,7 @@ struct NamedGenotype {
   std::string space;  // nasnet, darts, eeea
   std::string source;
   std::string text;
+  std::string options = "";  // of the space, where its own do not hold the network
 };
 const std::vector<NamedGenotype>& named_genotypes();
 

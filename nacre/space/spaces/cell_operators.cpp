@@ -9,6 +9,8 @@
 namespace nacre {
 namespace {
 
+constexpr int64_t kChoked = 32;  // channels
+
 // One sliding window; extents are (height, width).
 struct CellWindow {
   std::array<int64_t, 2> kernel = {1, 1};
@@ -50,6 +52,15 @@ class CellLayers {
 
   ValueId dilated(ValueId x, int64_t kernel) { return depthwise_pointwise(x, square(kernel, stride_, 2)); }
 
+  ValueId sharp(ValueId x, int64_t kernel, int64_t middle, int64_t dilation) {
+    {
+      const auto scope = b_.scope("first");
+      x = depthwise_pointwise(x, square(kernel, stride_, dilation), middle);
+    }
+    const auto scope = b_.scope("second");
+    return depthwise_pointwise(x, square(kernel, 1), channels_);
+  }
+
   ValueId inverted(ValueId x, int64_t kernel) {
     const int64_t channels = b_.channels(x);
     ValueId y = activated_convolution("expand", b_, x, channels, 1);
@@ -76,9 +87,11 @@ class CellLayers {
  private:
   ValueId relu(ValueId x) { return b_.activation(x, Activation::relu); }
 
-  ValueId depthwise_pointwise(ValueId x, const CellWindow& window) {
+  ValueId depthwise_pointwise(ValueId x, const CellWindow& window) { return depthwise_pointwise(x, window, channels_); }
+
+  ValueId depthwise_pointwise(ValueId x, const CellWindow& window, int64_t channels) {
     x = convolution("depthwise", relu(x), b_.channels(x), window, b_.channels(x));
-    return b_.batch_norm("bn", b_.convolution("pointwise", x, channels_, {.kernel = 1}));
+    return b_.batch_norm("bn", b_.convolution("pointwise", x, channels, {.kernel = 1}));
   }
 
   // Attributes of a window on x: kernel, pads as the style says, strides, dilations.
@@ -125,9 +138,10 @@ class CellLayers {
 }  // namespace
 
 const std::vector<std::string>& cell_operator_names() {
-  static const std::vector<std::string> kNames = {"max",   "avg",   "skip",  "sep3",  "sep5",    "sep7",
-                                                  "dil3",  "dil5",  "inv3",  "inv5",  "max5",    "max7",
-                                                  "rect3", "rect7", "conv1", "conv3", "dilconv3"};
+  static const std::vector<std::string> kNames = {
+      "max",    "avg",    "skip",   "sep3",      "sep5",      "sep7",   "dil3",   "dil5",      "inv3",
+      "inv5",   "max5",   "max7",   "rect3",     "rect7",     "conv1",  "conv3",  "dilconv3",  "sharp3",
+      "sharp5", "sharp7", "flood3", "dilsharp3", "dilsharp5", "flood5", "choke3", "dilflood3", "dilchoke3"};
   return kNames;
 }
 
@@ -147,6 +161,12 @@ ValueId apply_cell_operator(const std::string& name, GraphBuilder& builder, Valu
   if (family == "inv") return layers.inverted(x, kernel);
   if (family == "rect") return layers.rectangular(x, kernel);
   if (family == "conv") return layers.plain(x, kernel);
+  if (family == "sharp") return layers.sharp(x, kernel, channels, 1);
+  if (family == "dilsharp") return layers.sharp(x, kernel, channels, 2);
+  if (family == "flood") return layers.sharp(x, kernel, 4 * channels, 1);
+  if (family == "dilflood") return layers.sharp(x, kernel, 4 * channels, 2);
+  if (family == "choke") return layers.sharp(x, kernel, kChoked, 1);
+  if (family == "dilchoke") return layers.sharp(x, kernel, kChoked, 2);
   throw InternalError("internal error: no cell operator '" + name + "'");
 }
 

@@ -10,6 +10,9 @@
 //   inv3, inv5           1x1, depthwise, 1x1 without ReLU, each with batch-norm; with a shortcut where the stride is 1
 //   rect3, rect7         1 x k, then k x 1
 //   conv1, conv3         convolution
+//   sharp3, sharp5, sharp7   depthwise and 1x1, twice, with as many channels between as come out: the balanced block of sharpDARTS
+//                        (Hundt et al., arXiv 1903.09900, section 3.1); dilsharp3, dilsharp5 dilated in the first
+//   flood3, flood5, dilflood3   the same with four times the channels between; choke3, dilchoke3 with 32
 #pragma once
 
 #include <cstdint>

@@ -12,6 +12,10 @@
 
 namespace nacre {
 
+// The cells of sharpDARTS (Hundt et al., arXiv 1903.09900): the same grammar over its operators, in three sets.
+RegistryRecord sharpdarts_record();
+std::unique_ptr<Space> make_sharpdarts_space(const Options& options, const SpaceContext& context);
+
 RegistryRecord darts_record();
 std::unique_ptr<Space> make_darts_space(const Options& options, const SpaceContext& context);
 

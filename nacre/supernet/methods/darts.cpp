@@ -1,6 +1,7 @@
 // DARTS (Liu et al., ICLR 2019, arXiv 1806.09055): all alternatives mixed by soft-max, "none" among them; the architecture descends
 // the loss on half of the data in turns with the weights on the other half. PC-DARTS (Xu et al., ICLR 2020, arXiv 1907.05737): the
 // operators see a quarter of the channels, edges have weights of their own, and the architecture waits until the weights are warm.
+// sharpDARTS (Hundt et al., arXiv 1903.09900): DARTS with weights 1 - max p + p, another schedule and other operators.
 // RARTS (Xue et al., arXiv 2008.03901): two copies of the weights, one per half, that are held together; all by first derivatives.
 #include "nacre/supernet/methods.hpp"
 
@@ -49,6 +50,20 @@ void add_pc_darts(Registry<MethodFactory>& list) {
                                                      {"architecture_rate", 6e-4}})),
        .example = "search: {strategy: pc_darts, trials: 1, supernet_epochs: 10, architecture_from: 3}"},
       settings_from_options);
+}
+
+void add_sharpdarts(Registry<MethodFactory>& list) {
+  list.add({.name = "sharpdarts",
+            .summary =
+                "as darts, the best alternative with weight 1 (max-W), weights by the cosine power schedule; made for "
+                "space sharpdarts",
+            .source = "sharpDARTS, Hundt et al., arXiv 1903.09900",
+            .parameters = method_parameters(
+                with(kCells, {{"supernet_epochs", 60},
+                              {"weighting", "max_w"},
+                              {"supernet_recipe", {{"schedule", "cosine_power"}, {"schedule_order", 2.0}}}})),
+            .example = "search: {strategy: sharpdarts, trials: 1, supernet_epochs: 10}"},
+           settings_from_options);
 }
 
 void add_rarts(Registry<MethodFactory>& list) {
