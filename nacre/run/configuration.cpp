@@ -9,8 +9,8 @@
 namespace nacre {
 
 const std::vector<std::string>& configuration_sections() {
-  static const std::vector<std::string> kSections = {"task",  "space",     "target", "limits",    "search",
-                                                     "train", "evaluator", "final",  "output_dir"};
+  static const std::vector<std::string> kSections = {"task",  "space",     "target", "limits",     "search",
+                                                     "train", "evaluator", "final",  "output_dir", "targets"};
   return kSections;
 }
 

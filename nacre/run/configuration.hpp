@@ -9,6 +9,7 @@
 //   evaluator: who says how good a network is   trained (the default), or kind: command + its keys
 //   final:   what happens to the front: final training, export
 //   output_dir: where everything goes
+//   targets: further devices, each searched with the same shared weights (evaluator supernet): name: {target, limits, trials}
 //
 // A section whose only key would be `kind` may be written as the word alone: `space: mbconv`.
 #pragma once

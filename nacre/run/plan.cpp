@@ -55,6 +55,7 @@ class Planner {
     read_search();
     read_final();
     read_output_dir();
+    read_targets();
     return std::move(plan_);
   }
 
@@ -111,8 +112,18 @@ class Planner {
 
   void read_evaluator() {
     const bool given = root_.find("evaluator") != nullptr;
+    // Once-for-All's networks are slices of shared weights.
+    const ConfigNode search = section("search");
+    const ConfigNode* strategy = search.is_map() ? search.find("strategy") : nullptr;
+    const bool slices = strategy != nullptr && strategy->scalar == "ofa";
     const KindedSection evaluator =
-        given ? kinded_section(root_, "evaluator") : KindedSection{.kind = "trained", .position = {}, .node = {}};
+        given ? kinded_section(root_, "evaluator")
+              : KindedSection{.kind = slices ? "supernet" : "trained", .position = {}, .node = {}};
+    if (slices && (evaluator.kind == "trained" || evaluator.kind == "command"))
+      throw UserError(evaluator.position,
+                      "evaluator " + evaluator.kind +
+                          ": the networks of strategy ofa are slices of shared weights and "
+                          "not trained by themselves; leave the evaluator out or take {kind: supernet}");
     const auto& entry = evaluator_registry().get(evaluator.kind, evaluator.position);
     plan_.evaluator.kind = evaluator.kind;
     plan_.evaluator.options =
@@ -122,6 +133,32 @@ class Planner {
       throw UserError(evaluator.position, "task " + plan_.task->name() +
                                               " has no data to train on; it needs evaluator: {kind: command, ...}");
     }
+  }
+
+  // Only what can be known before the first search is done; each is a plan of its own then (app/verbs/search.cpp).
+  void read_targets() {
+    const ConfigNode targets = section("targets");
+    if (targets.is_null()) return;
+    const char* kExpected = "expected names, each with {target: ..., limits: {...}, trials: n}";
+    if (!targets.is_map() || targets.entries.empty())
+      throw UserError(targets.position, std::string("targets: ") + kExpected);
+    if (!plan_.evaluator.shares_weights())
+      throw UserError(targets.position,
+                      "targets: further devices are searched with the same shared weights; expected evaluator: {kind: "
+                      "supernet}, or search.strategy: ofa");
+    for (const auto& [name, entry] : targets.entries) {
+      const bool plain = !name.empty() && name.front() != '.' && name.find('/') == std::string::npos;
+      if (!plain) throw UserError(entry.key_position, "targets: the name '" + name + "' cannot be a folder");
+      if (!entry.is_map()) throw UserError(entry.position, "targets." + name + ": " + kExpected);
+      for (const auto& [key, value] : entry.entries) {
+        static const std::vector<std::string> kKeys = {"target", "limits", "trials"};
+        if (std::ranges::find(kKeys, key) == kKeys.end())
+          throw UserError(value.key_position, "targets." + name + ": " + unknown_name_message("key", key, kKeys));
+      }
+      if (entry.find("target") == nullptr && entry.find("limits") == nullptr)
+        throw UserError(entry.position, "targets." + name + ": expected a target or limits that differ");
+    }
+    plan_.resolved["targets"] = targets.as_json();
   }
 
   void read_limits() {

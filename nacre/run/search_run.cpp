@@ -28,6 +28,7 @@ namespace {
 
 // Keys that may change between sittings: they say how long and with how many hands, not what is searched.
 const std::vector<std::string> kFreeKeys = {"output_dir",
+                                            "targets",
                                             "search.trials",
                                             "search.time_s",
                                             "search.workers",
@@ -53,6 +54,8 @@ std::string first_difference(const Json& stored, const Json& given, const std::s
     if (!difference.empty()) return difference;
   }
   for (const auto& [key, value] : stored.items()) {
+    const std::string below = path.empty() ? key : path + "." + key;
+    if (std::ranges::find(kFreeKeys, below) != kFreeKeys.end()) continue;
     if (!given.contains(key)) return path.empty() ? key : path + "." + key;
   }
   return "";

@@ -17,6 +17,7 @@ const Registry<StrategyFactory>& strategy_registry() {
     add_nars(list);
     add_diffusion_nag(list);
     add_eeea(list);
+    add_ofa(list);
     add_tpe(list);
     add_mcts(list);
     add_successive_halving(list);

@@ -15,6 +15,7 @@ void add_deepmad(Registry<StrategyFactory>& registry);
 void add_nars(Registry<StrategyFactory>& registry);
 void add_diffusion_nag(Registry<StrategyFactory>& registry);
 void add_eeea(Registry<StrategyFactory>& registry);
+void add_ofa(Registry<StrategyFactory>& registry);
 void add_tpe(Registry<StrategyFactory>& registry);
 void add_mcts(Registry<StrategyFactory>& registry);
 void add_successive_halving(Registry<StrategyFactory>& registry);

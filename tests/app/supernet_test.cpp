@@ -46,9 +46,18 @@ TEST(SupernetSearch, OnceForAllIsSearchedAndSpecializedWithoutTraining) {
   const Outcome outcome = run_program(
       "search examples/ofa_digits.yaml --set evaluator.supernet_epochs=6 --set evaluator.ranking_networks=3 --set "
       "train.epochs=1"
-      " --set search.trials=4 --set 'space.depths=[1, 2]' --set 'evaluator.calibration_samples=128'" +
+      " --set search.trials=4 --set 'space.depths=[1, 2]' --set 'evaluator.calibration_samples=128'"
+      " --set 'targets={large: {limits: {macs: 9000000}, trials: 3}, counted: {target: macs, trials: 2}}'" +
       output(folder));
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  // A front per target, from the one set of weights; what is there already is not looked at again.
+  for (const char* target : {"large", "counted"})
+    EXPECT_FALSE(json_file(folder / "targets" / target / "front.json").at("networks").empty()) << target;
+  EXPECT_TRUE(json_file(folder / "targets" / "large" / "front.json").at("limits").contains("macs"));
+  const Outcome again = run_program("resume '" + folder.string() + "' --json");
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_THAT(again.err, testing::Not(HasSubstr("epoch 1: loss")));
+  EXPECT_EQ(parse_json(again.out, "resume").at("targets").size(), 2U);
   EXPECT_THAT(outcome.err, HasSubstr("shared weights rank 3 networks"));
   const std::string weights = test::file_text(folder / "supernet" / "state.safetensors");
 
@@ -67,6 +76,35 @@ TEST(SupernetSearch, OnceForAllIsSearchedAndSpecializedWithoutTraining) {
   EXPECT_EQ(wrong.exit_code, 2);
   EXPECT_THAT(wrong.err, HasSubstr("has another train"));
   EXPECT_FALSE(std::filesystem::exists(third));
+}
+
+TEST(SupernetSearch, SinglePathTrainsWhatItsThresholdsLeave) {
+  const test::Scratch scratch;
+  const std::filesystem::path folder = scratch.path() / "study";
+  const Outcome outcome = run_program(
+      "search examples/single_path_digits.yaml --set search.supernet_epochs=2 --set search.architecture_from=1 --set "
+      "train.epochs=1 --set search.workers=1 --set train.precision=fp32 --set search.trials=1" +
+      output(folder));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const Json record = json_file(folder / "supernet" / "supernet.json");
+  EXPECT_EQ(record.at("decisions").size(), 21U);  // 8 layers: kernel and expansion, 5 of them may be skipped
+  EXPECT_EQ(record.at("method"), "single_path");
+  EXPECT_EQ(json_file(folder / "front.json").at("networks").size(), 1U);
+}
+
+TEST(SupernetSearch, TargetsNeedSharedWeights) {
+  const test::Scratch scratch;
+  const auto refusal = [&](const std::string& arguments) {
+    const Outcome outcome = run_program("search examples/" + arguments + output(scratch.path() / "a"));
+    EXPECT_EQ(outcome.exit_code, 2);
+    EXPECT_FALSE(std::filesystem::exists(scratch.path() / "a"));
+    return outcome.err;
+  };
+  EXPECT_THAT(refusal("fbnet_digits.yaml --set 'targets={a: {limits: {macs: 3}}}'"), HasSubstr("same shared weights"));
+  EXPECT_THAT(refusal("ofa_digits.yaml --set 'evaluator={kind: trained}'"), HasSubstr("strategy ofa"));
+  EXPECT_THAT(refusal("ofa_digits.yaml --set targets.b.limit=3"), HasSubstr("did you mean 'limits'"));
+  EXPECT_THAT(refusal("ofa_digits.yaml --set targets.b.target=hots"), HasSubstr("did you mean 'host'"));
+  EXPECT_THAT(refusal("fbnet_digits.yaml --set search.strategy=single_path"), HasSubstr("nest"));
 }
 
 TEST(SupernetSearch, WhatCannotBeIsRefusedByName) {

@@ -59,6 +59,11 @@ void print_reference() {
                 "Who says how good a network is. Left out: `trained`. `kind` and the keys of that evaluator.", {});
   print_kinds("evaluator");
   print_section("final", "What happens to the front.", final_parameters());
+  print_section(
+      "targets",
+      "Further devices for strategy ofa or evaluator supernet, each searched with the same shared weights into "
+      "output_dir/targets/NAME: `NAME: {target: {...}, limits: {...}, trials: 100}`.",
+      {});
   print_section("output_dir", "Folder of the study, the models and the report; relative to where the program runs.",
                 {});
   print_section("suite", "A comparison for `nacre bench run` (docs/bench.md), in a file of its own.",

@@ -69,18 +69,18 @@ void print_front(const Plan& plan, const SearchRunResult& result) {
   std::cout << table.text();
 }
 
-void print_outcome(const Plan& plan, const SearchRunResult& result, const Session& session) {
+Json outcome_json(const Plan& plan, const SearchRunResult& result) {
+  Json json = {{"stopped", stop_reason_name(result.drive.reason)},
+               {"limits_met", result.front.limits_met},
+               {"binding", result.front.binding},
+               {"report", report_file(plan.output_dir).string()}};
+  Json& networks = json["networks"] = Json::array();
+  for (const FinalNetwork& network : result.networks) networks.push_back(to_json(network));
+  return json;
+}
+
+void print_outcome(const Plan& plan, const SearchRunResult& result) {
   const std::string report = report_file(plan.output_dir).string();
-  if (session.json) {
-    Json json = {{"stopped", stop_reason_name(result.drive.reason)},
-                 {"limits_met", result.front.limits_met},
-                 {"binding", result.front.binding},
-                 {"report", report}};
-    Json& networks = json["networks"] = Json::array();
-    for (const FinalNetwork& network : result.networks) networks.push_back(to_json(network));
-    std::cout << json.dump(2) << "\n";
-    return;
-  }
   if (result.front.limits_met) {
     std::cout << fmt::format("front: {} networks ({})\n", result.front.members.size(),
                              stop_reason_text(result.drive.reason));
@@ -136,7 +136,8 @@ void print_plan(const Plan& plan, const Session& session) {
     std::cout << fmt::format("final      about {} (training the front in full)\n", duration_text(outlook.final_s));
 }
 
-void run_plan(const Plan& plan, bool must_exist, bool allow_other_machine, Session& session) {
+// `outcomes`: collects what is printed as JSON in the end, where more searches follow.
+void run_plan(const Plan& plan, bool must_exist, bool allow_other_machine, Session& session, Json* outcomes = nullptr) {
   install_interrupt_handlers();
   ProgressLine line(plan.metric(plan.objectives.objectives.at(0).metric).value());
   SearchRunOptions options;
@@ -149,7 +150,12 @@ void run_plan(const Plan& plan, bool must_exist, bool allow_other_machine, Sessi
   options.found = [&](const SearchRunResult& result) {
     line.finish();
     write_study_report(plan.output_dir);
-    print_outcome(plan, result, session);
+    if (outcomes != nullptr)
+      *outcomes = outcome_json(plan, result);
+    else if (session.json)
+      std::cout << outcome_json(plan, result).dump(2) << "\n";
+    else
+      print_outcome(plan, result);
     std::cout.flush();
     if (!result.front.limits_met) session.exit_code = kExitLimitsNotMet;
   };
@@ -165,12 +171,84 @@ void run_plan(const Plan& plan, bool must_exist, bool allow_other_machine, Sessi
   if (plan.search.random_baseline) write_study_report(plan.output_dir);
 }
 
+void put(ConfigNode& map, const std::string& key, ConfigNode value) {
+  for (auto& [known, old] : map.entries) {
+    if (known == key) {
+      old = std::move(value);
+      return;
+    }
+  }
+  map.entries.emplace_back(key, std::move(value));
+}
+
+// A search with the shared weights of the study in `folder`: nothing is trained. Without a target that of the study stays; without
+// limits there are none.
+struct Specialization {
+  std::optional<ConfigNode> target, limits;
+  int64_t trials = 100;
+  std::filesystem::path output;
+};
+
+ConfigNode specialized(const Json& configuration, const std::filesystem::path& folder, const Specialization& wanted) {
+  ConfigNode root = config_from_json(configuration, study_file(folder).string());
+  std::erase_if(root.entries, [](const auto& entry) { return entry.first == "targets"; });
+  const auto section = [&root](const std::string& name) -> ConfigNode& {
+    return std::ranges::find(root.entries, name, [](const auto& entry) { return entry.first; })->second;
+  };
+  if (wanted.target) {
+    put(root, "target", *wanted.target);
+    // The objectives of the study name costs of its own target.
+    std::erase_if(section("search").entries, [](const auto& entry) { return entry.first == "objectives"; });
+  }
+  put(root, "limits", wanted.limits ? *wanted.limits : parse_config("{}", "limits"));
+  put(section("evaluator"), "from", config_from_json(Json(std::filesystem::absolute(folder).string()), "from"));
+  put(section("evaluator"), "ranking_networks", config_from_json(Json(0), "ranking_networks"));
+  put(section("search"), "trials", config_from_json(Json(wanted.trials), "trials"));
+  put(section("search"), "random_baseline", config_from_json(Json(false), "random_baseline"));
+  put(root, "output_dir", config_from_json(Json(wanted.output.string()), "output_dir"));
+  return root;
+}
+
+// Section targets: searches that follow the first one, by name.
+std::vector<std::pair<std::string, Plan>> further_plans(const Plan& first, const ConfigNode& given) {
+  std::vector<std::pair<std::string, Plan>> plans;
+  const ConfigNode* targets = given.find("targets");
+  if (targets == nullptr || targets->is_null()) return plans;
+  for (const auto& [name, entry] : targets->entries) {
+    Specialization wanted{.output = first.output_dir / "targets" / name};
+    if (const ConfigNode* target = entry.find("target")) {
+      wanted.target = *target;
+      if (!target->is_map()) wanted.target = parse_config("{kind: " + target->scalar + "}", "targets." + name);
+    }
+    if (const ConfigNode* limits = entry.find("limits")) wanted.limits = *limits;
+    if (const ConfigNode* trials = entry.find("trials"))
+      wanted.trials = trials->as_integer("targets." + name + ".trials");
+    plans.emplace_back(
+        name, make_plan(specialized(first.resolved, first.output_dir, wanted), {.base_folder = first.base_folder}));
+  }
+  return plans;
+}
+
+// The search of the plan, then those of the section targets.
+void run_with_targets(const Plan& plan, const ConfigNode& given, bool must_exist, bool allow_other_machine,
+                      Session& session) {
+  const std::vector<std::pair<std::string, Plan>> further = further_plans(plan, given);
+  if (further.empty()) return run_plan(plan, must_exist, allow_other_machine, session);
+  Json outcomes;
+  run_plan(plan, must_exist, allow_other_machine, session, session.json ? &outcomes : nullptr);
+  for (const auto& [name, next] : further) {
+    if (!session.json) std::cout << "\ntarget " << name << "\n" << std::flush;
+    run_plan(next, false, allow_other_machine, session, session.json ? &outcomes["targets"][name] : nullptr);
+  }
+  if (session.json) std::cout << outcomes.dump(2) << "\n";
+}
+
 void search(const SearchOptions& options, Session& session) {
   ConfigNode root = load_config(options.configuration);
   for (const std::string& assignment : options.overrides) override_config(root, assignment);
   const Plan plan = make_plan(root, {.base_folder = std::filesystem::path(options.configuration).parent_path()});
   if (options.dry_run) return print_plan(plan, session);
-  run_plan(plan, false, options.allow_other_machine, session);
+  run_with_targets(plan, root, false, options.allow_other_machine, session);
 }
 
 void resume(const SearchOptions& options, Session& session) {
@@ -182,7 +260,8 @@ void resume(const SearchOptions& options, Session& session) {
   ConfigNode root = config_from_json(stored.configuration, study_file(folder).string());
   override_config(root, "output_dir='" + folder.string() + "'");
   for (const std::string& assignment : options.overrides) override_config(root, assignment);
-  run_plan(make_plan(root, {.base_folder = stored.base_folder}), true, options.allow_other_machine, session);
+  run_with_targets(make_plan(root, {.base_folder = stored.base_folder}), root, true, options.allow_other_machine,
+                   session);
 }
 
 struct SpecializeOptions {
@@ -191,17 +270,6 @@ struct SpecializeOptions {
   std::vector<std::string> overrides;
 };
 
-void put(ConfigNode& map, const std::string& key, ConfigNode value) {
-  for (auto& [known, old] : map.entries) {
-    if (known == key) {
-      old = std::move(value);
-      return;
-    }
-  }
-  map.entries.emplace_back(key, std::move(value));
-}
-
-// A search with the shared weights of another one: nothing is trained.
 void specialize(const SpecializeOptions& options, Session& session) {
   const std::filesystem::path folder = std::filesystem::absolute(options.folder);
   const StoredStudy stored = [&] {
@@ -214,22 +282,13 @@ void specialize(const SpecializeOptions& options, Session& session) {
   }
   if (std::filesystem::exists(study_file(options.output)))
     throw UserError("there is a study in '" + options.output + "' already; name another folder with -o");
-  ConfigNode root = config_from_json(stored.configuration, study_file(folder).string());
-  const auto section = [&root](const std::string& name) -> ConfigNode& {
-    return std::ranges::find(root.entries, name, [](const auto& entry) { return entry.first; })->second;
-  };
+  Specialization wanted{.trials = options.trials, .output = options.output};
   if (!options.target.empty()) {
-    ConfigNode given = parse_config(options.target, "--target");
-    if (!given.is_map()) given = parse_config("{kind: " + options.target + "}", "--target");
-    put(root, "target", std::move(given));
-    // The objectives of the study name costs of its own target.
-    std::erase_if(section("search").entries, [](const auto& entry) { return entry.first == "objectives"; });
+    wanted.target = parse_config(options.target, "--target");
+    if (!wanted.target->is_map()) wanted.target = parse_config("{kind: " + options.target + "}", "--target");
   }
-  put(root, "limits", parse_config(options.limits.empty() ? "{}" : options.limits, "--limits"));
-  put(section("evaluator"), "from", config_from_json(Json(folder.string()), "from"));
-  put(section("evaluator"), "ranking_networks", config_from_json(Json(0), "ranking_networks"));
-  put(section("search"), "trials", config_from_json(Json(options.trials), "--trials"));
-  put(root, "output_dir", config_from_json(Json(options.output), "-o"));
+  if (!options.limits.empty()) wanted.limits = parse_config(options.limits, "--limits");
+  ConfigNode root = specialized(stored.configuration, folder, wanted);
   for (const std::string& assignment : options.overrides) override_config(root, assignment);
   run_plan(make_plan(root, {.base_folder = stored.base_folder}), false, false, session);
 }
