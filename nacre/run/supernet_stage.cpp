@@ -165,9 +165,14 @@ void SupernetStage::train() {
   SupernetTraining training(plan_.space, plan_.task, settings, options);
   log_info("supernet of {} open decisions and {} parameters", training.open().size(), training.parameter_count());
   training.run();
+  const SupernetMemory memory = training.memory();
+  log_info("supernet: {:.1f} MB of weights, {:.1f} of the optimizer, {:.1f} of results in its largest step",
+           static_cast<double>(memory.weights_bytes) / 1e6, static_cast<double>(memory.optimizer_bytes) / 1e6,
+           static_cast<double>(memory.activation_bytes) / 1e6);
 
   Json record = {{"method", proposes ? plan_.search.strategy : "shared weights"},
-                 {"parameters", training.parameter_count()}};
+                 {"parameters", training.parameter_count()},
+                 {"memory", to_json(training.memory())}};
   record["decisions"] = Json::array();
   for (const OpenDecision& decision : training.open())
     record["decisions"].push_back({{"key", decision.key}, {"alternatives", decision.labels}, {"kept", decision.kept}});

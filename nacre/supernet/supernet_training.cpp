@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <numeric>
+#include <set>
 
 #include "nacre/nn/batch_source.hpp"
 #include "nacre/nn/losses.hpp"
@@ -46,6 +47,41 @@ Json to_json(const SupernetEpoch& epoch) {
   json["expected_cost"] = epoch.expected_cost ? Json(*epoch.expected_cost) : Json();
   return json;
 }
+
+Json to_json(const SupernetMemory& memory) {
+  return {{"weights_bytes", memory.weights_bytes},
+          {"optimizer_bytes", memory.optimizer_bytes},
+          {"activation_bytes", memory.activation_bytes}};
+}
+
+namespace {
+
+int64_t bytes_of(const Weights& weights) {
+  int64_t bytes = 0;
+  for (const auto& [name, tensor] : weights.tensors) bytes += tensor.bytes();
+  return bytes;
+}
+
+// Of the floating results of all nodes for one sample: the batch axis, which is not known, counts 1. Those that show another
+// result's memory count nothing.
+int64_t results_per_sample(const Graph& graph) {
+  static const std::set<std::string> kViews = {"Slice", "Transpose", "Flatten", "Identity", "Squeeze", "Unsqueeze"};
+  int64_t elements = 0;
+  for (const Node& node : graph.nodes()) {
+    if (kViews.contains(node.op)) continue;
+    for (const ValueId output : node.outputs) {
+      const Value& value = graph.value(output);
+      if (!is_floating(value.type) || !value.shape) continue;
+      int64_t product = 1;
+      for (const Dim dim : *value.shape)
+        if (dim.is_fixed()) product *= dim.extent();
+      elements += product;
+    }
+  }
+  return elements;
+}
+
+}  // namespace
 
 class SupernetTraining::Impl {
  public:
@@ -113,6 +149,14 @@ class SupernetTraining::Impl {
   }
   const std::vector<SupernetEpoch>& epochs() const { return epochs_; }
   int64_t parameter_count() const { return store_.parameter_count(); }
+  SupernetMemory memory() const {
+    SupernetMemory memory{bytes_of(store_.weights()), bytes_of(optimizer_->state()), activation_bytes_};
+    if (second_) {
+      memory.weights_bytes += bytes_of(second_->weights());
+      memory.optimizer_bytes += bytes_of(second_optimizer_->state());
+    }
+    return memory;
+  }
 
   Decisions best_network() const {
     return choose(
@@ -175,6 +219,7 @@ class SupernetTraining::Impl {
     for (const SupernetEpoch& epoch : epochs_) record.push_back(to_json(epoch));
     all.metadata["epochs"] = record.dump();
     if (teacher_store_) add("teacher/", teacher_store_->weights());
+    all.metadata["activation_bytes"] = std::to_string(activation_bytes_);
     all.metadata["architecture_step"] = std::to_string(architecture_step_);
     all.metadata["reinforce"] =
         Json({{"reference", reference_}, {"baseline", baseline_ ? Json(*baseline_) : Json()}}).dump();
@@ -440,6 +485,9 @@ class SupernetTraining::Impl {
     mode.generator = generator;
     std::vector<at::Tensor> inputs;
     for (const std::string& name : inputs_) inputs.push_back(batch.at(name));
+    const int64_t bytes =
+        results_per_sample(executor.graph()) * inputs.at(0).size(0) * static_cast<int64_t>(inputs.at(0).element_size());
+    if (at::GradMode::is_enabled()) activation_bytes_ = std::max(activation_bytes_, bytes);
     const std::vector<at::Tensor> outputs = executor.run(inputs, store, mode);
     if (prediction != nullptr) *prediction = outputs[output_];
     return loss_->value(outputs[output_], batch.at(task_->loss().target));
@@ -916,6 +964,8 @@ class SupernetTraining::Impl {
       epochs_.push_back(std::move(epoch));
     }
     next_epoch_ = static_cast<int64_t>(epochs_.size());
+    if (const auto bytes = state.metadata.find("activation_bytes"); bytes != state.metadata.end())
+      activation_bytes_ = std::stoll(bytes->second);
     if (const auto reinforce = state.metadata.find("reinforce"); reinforce != state.metadata.end()) {
       const Json json = Json::parse(reinforce->second);
       reference_ = json.at("reference");
@@ -949,6 +999,7 @@ class SupernetTraining::Impl {
   Graph calibrated_;
   std::string calibrated_key_;
   double temperature_ = 1;
+  int64_t activation_bytes_ = 0;    // of the largest step
   double reference_ = 0;            // of reinforce: the cost that is worth 1
   std::optional<double> baseline_;  // of reinforce
   int64_t total_steps_ = 0, next_epoch_ = 0, architecture_step_ = 0;
@@ -975,6 +1026,7 @@ Metrics SupernetTraining::evaluate(const Decisions& decisions, int64_t samples) 
 Weights SupernetTraining::network_weights(const Decisions& decisions, int64_t samples) {
   return impl_->network_weights(decisions, samples);
 }
+SupernetMemory SupernetTraining::memory() const { return impl_->memory(); }
 int64_t SupernetTraining::parameter_count() const { return impl_->parameter_count(); }
 
 }  // namespace nacre

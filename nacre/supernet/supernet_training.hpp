@@ -109,6 +109,15 @@ struct SupernetEpoch {
 
 Json to_json(const SupernetEpoch& epoch);
 
+// What a training holds, counted, not measured.
+struct SupernetMemory {
+  int64_t weights_bytes = 0;     // shared weights, all copies
+  int64_t optimizer_bytes = 0;   // and what the optimizer keeps of them
+  int64_t activation_bytes = 0;  // results of all nodes of a step, for its batch: the largest step so far
+};
+
+Json to_json(const SupernetMemory& memory);
+
 struct SupernetOptions {
   Numerics numerics;
   uint64_t seed = 0;
@@ -150,6 +159,7 @@ class SupernetTraining {
   Weights network_weights(const Decisions& decisions, int64_t recalibration_samples = 1024);
 
   int64_t parameter_count() const;
+  SupernetMemory memory() const;
   // What SupernetOptions::state takes.
   Weights state() const;
 

@@ -202,6 +202,37 @@ TEST(SupernetTraining, NetworksTakeTheirWeightsAlong) {
   EXPECT_GT(shared, 0.6);  // four classes
 }
 
+SupernetMemory memory_of(const std::shared_ptr<const Space>& space, const std::string& method,
+                         const std::string& yaml) {
+  const auto target = macs_target();
+  SupernetTraining training(space, std::make_shared<test::QuadrantTask>(), settings_of(method, yaml),
+                            options_with(target.get()));
+  training.run();
+  return training.memory();
+}
+
+// What methods claim of memory, counted: one K-th of the channels (PC-DARTS), one path (ProxylessNAS), two copies (RARTS).
+TEST(SupernetMemory, IsWhatThePathsNeed) {
+  const std::shared_ptr<const Space> cells = make_space("darts", test::quadrant_context(), "{channels: 8, cells: 3}");
+  const SupernetMemory darts = memory_of(cells, "darts", "{supernet_epochs: 0.1}"),
+                       rarts = memory_of(cells, "rarts", "{supernet_epochs: 0.1}"),
+                       partial = memory_of(cells, "pc_darts", "{supernet_epochs: 0.1, architecture_from: 0}");
+  EXPECT_LE(static_cast<double>(partial.activation_bytes), 0.45 * static_cast<double>(darts.activation_bytes));
+  EXPECT_EQ(rarts.weights_bytes, 2 * darts.weights_bytes);
+  EXPECT_EQ(rarts.activation_bytes, darts.activation_bytes);
+
+  const auto layers = test::small_layers("[k3_e3, k3_e6, k5_e3, k5_e6, k7_e3, k7_e6, skip]");
+  const SupernetMemory
+      all = memory_of(layers, "fbnet", "{supernet_epochs: 0.1, cost_form: none, architecture_from: 9}"),
+      one = memory_of(layers, "proxyless", "{supernet_epochs: 0.1, architecture_from: 9}"),
+      two = memory_of(layers, "proxyless",
+                      "{supernet_epochs: 0.1, architecture_from: 0, architecture_share: 0.5, architecture_every: 1}");
+  EXPECT_LT(one.activation_bytes, two.activation_bytes);
+  EXPECT_LT(static_cast<double>(two.activation_bytes), 0.6 * static_cast<double>(all.activation_bytes));
+  // The largest of the networks that were drawn alone.
+  EXPECT_LT(static_cast<double>(one.activation_bytes), 0.35 * static_cast<double>(all.activation_bytes));
+}
+
 SupernetSettings shrinking(const Space& space, double epochs) {
   SupernetSettings settings;
   settings.recipe = test::quick_recipe(epochs);

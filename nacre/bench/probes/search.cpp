@@ -6,12 +6,15 @@
 //   first, all  means and sums of each metric over the first `first` and over all
 //   best        the trial with the best main objective: values of its metrics; ranked: that objective of all, the best first
 //   hypervolume of the points in `ranges`, each metric brought to 0 (its best) and 1 (its worst)
+//   supernet    where one was trained: seconds of its epochs, counted memory, how well shared weights ranked (null: not known)
 //   networks    of the exported ones: trial, values of their metrics, those of the test split among them
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <map>
 
+#include "nacre/base/file.hpp"
+#include "nacre/base/json.hpp"
 #include "nacre/bench/probe.hpp"
 #include "nacre/bench/searched_study.hpp"
 #include "nacre/search/pareto.hpp"
@@ -110,12 +113,26 @@ Json look_into(const SearchedStudy& searched, const Options& options, const std:
   return json;
 }
 
+Json supernet_of(const std::filesystem::path& study) {
+  const std::filesystem::path file = study / "supernet" / "supernet.json";
+  if (!std::filesystem::exists(file)) return nullptr;
+  const Json record = parse_json(read_file(file), file.string());
+  Json json = record.value("memory", Json::object());
+  double seconds = 0;
+  for (const Json& epoch : record.at("epochs")) seconds += epoch.at("time_s").get<double>();
+  json["seconds"] = seconds;
+  json["parameters"] = record.at("parameters");
+  json["kendall"] = record.contains("ranking") ? record["ranking"].at("kendall") : Json();
+  return json;
+}
+
 Json measure_search(const Options& options, const ProbeContext& context) {
   const std::vector<Range> ranges = ranges_of(options);
   const SearchedStudy searched =
       run_search_in(context.output / "study", options.text("configuration"), options.texts("set"), context);
   const Json& said = searched.said;
   Json json = look_into(searched, options, ranges);
+  json["supernet"] = supernet_of(context.output / "study");
   json["limits_met"] = said.value("limits_met", true);
   json["networks"] = Json::array();
   for (const Json& network : said.at("networks")) {

@@ -29,6 +29,13 @@ const std::vector<std::string> kSharper = {"max",       "avg",       "skip",   "
                                            "dilsharp3", "dilsharp5", "flood3", "flood5", "dilflood3"};
 const std::vector<std::string> kDarts = {"max", "avg", "skip", "sharp3", "sharp5", "dilsharp3", "dilsharp5"};
 
+Parameter listed_operators() {
+  Parameter listed = cell_operators_parameter({});
+  listed.default_value = Json();
+  listed.description += "; instead of the set";
+  return listed;
+}
+
 }  // namespace
 
 RegistryRecord darts_record() {
@@ -63,13 +70,11 @@ RegistryRecord sharpdarts_record() {
 
 std::unique_ptr<Space> make_sharpdarts_space(const Options& options, const SpaceContext& context) {
   const std::string set = options.text("set");
-  if (options.given("operators") && options.given("set"))
-    throw UserError(options.position("operators"), "space.operators: expected either a set or a list of operators");
-  const bool listed = options.given("operators") || set == "sharp";
   return cells_of("sharpdarts", options, context,
-                  listed             ? cell_operators_from(options)
-                  : set == "sharper" ? kSharper
-                                     : kDarts);
+                  options.has("operators") ? cell_operators_from(options)
+                  : set == "sharper"       ? kSharper
+                  : set == "darts"         ? kDarts
+                                           : kSharp);
 }
 
 }  // namespace nacre
