@@ -64,7 +64,7 @@ RegistryRecord sharpdarts_record() {
                            "of DARTS, balanced)",
             .default_value = "sharp",
             .choices = {"sharp", "sharper", "darts"}},
-           cell_operators_parameter(kSharp)}),
+           listed_operators()}),
       .example = "space:\n  kind: sharpdarts\n  set: darts\n  channels: 4\n  cells: 3\n  nodes: 2\n"};
 }
 
