@@ -40,5 +40,6 @@ void add_table_probe(Registry<ProbeFactory>& registry);
 void add_training_stops_probe(Registry<ProbeFactory>& registry);
 void add_untrained_probe(Registry<ProbeFactory>& registry);
 void add_verb_probe(Registry<ProbeFactory>& registry);
+void add_zero_cost_probe(Registry<ProbeFactory>& registry);
 
 }  // namespace nacre

@@ -17,6 +17,7 @@ const Registry<ProbeFactory>& probe_registry() {
     add_stopping_epoch_probe(list);
     add_training_stops_probe(list);
     add_verb_probe(list);
+    add_zero_cost_probe(list);
     return list;
   }();
   return registry;

@@ -70,6 +70,12 @@ TEST(Repro, LearningCurvesSaveEpochsAtNoLoss) {
   expect_all_reached("learning_curves");
 }
 
+TEST(Repro, ZeroCostProxiesRankAsPublished) {
+  if (!has_tables() || !has_tables("cifar10_jpeg"))
+    GTEST_SKIP() << "nasbench201 and cifar10_jpeg are not in NACRE_DATA or ../shared/data";
+  expect_all_reached("zero_cost");
+}
+
 TEST(Repro, EarlyExitSavesCostAndKeepsTheFront) {
   if (!has_tables()) GTEST_SKIP() << "nasbench201 is not in NACRE_DATA or ../shared/data";
   expect_all_reached("32");
