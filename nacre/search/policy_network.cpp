@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 
+#include "nacre/base/error.hpp"
 #include "nacre/search/decision_walk.hpp"
 
 namespace nacre {
@@ -124,6 +125,19 @@ Decisions PolicyNetwork::decisions_of(const Episode& episode) const {
     items.push_back({trace_.decisions()[step.decision].key, static_cast<int64_t>(step.alternative)});
   }
   return Decisions(std::move(items));
+}
+
+PolicyNetwork::Episode PolicyNetwork::episode_of(const Decisions& decisions) const {
+  Episode episode;
+  DecisionWalk walk(trace_);
+  while (!walk.done()) {
+    const size_t decision = walk.decision();
+    const int64_t* const taken = decisions.find(trace_.decisions()[decision].key);
+    NACRE_CHECK(taken != nullptr, "a decision that is asked for is missing");
+    episode.push_back({decision, static_cast<size_t>(*taken)});
+    walk.take(episode.back().alternative);
+  }
+  return episode;
 }
 
 double PolicyNetwork::log_probability(const Episode& episode) const {

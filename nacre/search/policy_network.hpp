@@ -33,6 +33,7 @@ class PolicyNetwork {
 
   Episode draw(Random& random) const;
   Decisions decisions_of(const Episode& episode) const;
+  Episode episode_of(const Decisions& decisions) const;  // of a complete decision set
   double log_probability(const Episode& episode) const;
   double entropy(const Episode& episode) const;  // sum over its steps, given the steps before
 

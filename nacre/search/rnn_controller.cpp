@@ -6,8 +6,11 @@
 // that of min(r A, clip(r, 1 - clip, 1 + clip) A), r the probability now over the one when it was drawn (Schulman et al.,
 // Proximal policy optimization algorithms, 2017, equation 7). The advantage A is the reward less the moving average of
 // rewards, divided by their spread, so that the objective's unit does not matter. Trials that were infeasible or whose
-// quality is unknown have the lowest reward seen; failed ones teach nothing, nor does a uniform sample that took the place
-// of a repetition.
+// quality is unknown have the lowest reward seen; failed ones teach nothing.
+//
+// Nothing is proposed twice, but a controller that has settled draws what it drew before. After some such draws one decision of
+// the last of them is changed at random, then two, then three, until the network is new; it teaches like a draw, so that the
+// controller moves on when a neighbor is better. A uniform sample, where even that finds nothing new, teaches nothing.
 #include <algorithm>
 #include <cmath>
 #include <unordered_map>
@@ -18,6 +21,10 @@
 
 namespace nacre {
 namespace {
+
+constexpr int kOwnDraws = 4;        // known ones, before neighbors of the last of them stand in
+constexpr int kDrawsPerChange = 4;  // neighbors that are known, before one more decision is changed
+constexpr const char* kNeighbor = "neighbor of a draw";
 
 class RnnController final : public Strategy {
  public:
@@ -37,12 +44,22 @@ class RnnController final : public Strategy {
   std::optional<Proposal> ask(int64_t number, Random& random) override {
     if (!policy_) policy_.emplace(trace_, hidden_, random);
     PolicyNetwork::Episode episode;
+    Decisions drawn;
+    int draws = 0;
+    Proposals::Maker maker{.text = "controller"};
     std::optional<Candidate> candidate = proposals_.draw(
         [&](Random& stream) {
-          episode = policy_->draw(stream);
-          return policy_->decisions_of(episode);
+          if (draws++ < kOwnDraws) {
+            episode = policy_->draw(stream);
+            return drawn = policy_->decisions_of(episode);
+          }
+          maker.text = kNeighbor;
+          Decisions near = drawn;
+          for (int change = kOwnDraws; change < draws; change += kDrawsPerChange) near = trace_.mutate(near, stream);
+          episode = policy_->episode_of(near);
+          return near;
         },
-        {"controller"}, random);
+        maker, random);
     if (!candidate) return std::nullopt;
     if (candidate->made_by != "random") {
       const double log_probability = policy_->log_probability(episode);

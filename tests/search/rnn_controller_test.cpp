@@ -36,6 +36,21 @@ TEST(PolicyNetwork, ProbabilitiesOfAllDecisionSetsSumToOne) {
   EXPECT_NEAR(sum, 1, 1e-9);
 }
 
+TEST(PolicyNetwork, EpisodesFollowFromDecisions) {
+  const Trace trace = synthetic::deep_trace(4, 3, 2);
+  Random random(3);
+  const PolicyNetwork policy(trace, 5, random);
+  for (int i = 0; i < 50; ++i) {
+    const PolicyNetwork::Episode drawn = policy.draw(random);
+    const PolicyNetwork::Episode again = policy.episode_of(policy.decisions_of(drawn));
+    ASSERT_EQ(again.size(), drawn.size());
+    for (size_t step = 0; step < drawn.size(); ++step) {
+      EXPECT_EQ(again[step].decision, drawn[step].decision);
+      EXPECT_EQ(again[step].alternative, drawn[step].alternative);
+    }
+  }
+}
+
 class PolicyGradientTest : public testing::Test {
  protected:
   PolicyGradientTest() {
@@ -126,6 +141,34 @@ TEST(RnnController, LearnsABandit) {
     EXPECT_GT(late, 1.7) << algorithm;
     EXPECT_GT(strategy->statistics().at("updates").get<int64_t>(), 40);
   }
+}
+
+// Settled, it draws the same again and again; what is proposed then are neighbors, not samples from anywhere.
+TEST(RnnController, StaysNearWhatItLearnedOnceItHasSettled) {
+  const Trace trace = synthetic::flat_trace(12, 4);
+  const auto strategy = make_strategy("rnn_controller", {trace, synthetic::maximize_accuracy(), 0},
+                                      {{"hidden", 16}, {"learning_rate", 0.02}, {"entropy_weight", 0}});
+  const auto share_of_twos = [](const Decisions& decisions) {
+    double sum = 0;
+    for (const Decision& decision : decisions.items()) sum += decision.index == 2 ? 1.0 / 12 : 0;
+    return sum;
+  };
+  const std::vector<Step> history = run(
+      *strategy,
+      [&](const Decisions& decisions) {
+        return synthetic::trial_of({{"accuracy", share_of_twos(decisions)}});
+      },
+      1200, 1);
+  double late = 0;
+  int neighbors = 0, samples = 0;
+  for (size_t i = 1000; i < 1200; ++i) {
+    late += share_of_twos(history[i].candidate.decisions) / 200;
+    samples += history[i].candidate.made_by == "random";
+    neighbors += history[i].candidate.made_by == "neighbor of a draw";
+  }
+  EXPECT_GT(neighbors, 100) << "it has settled";
+  EXPECT_LT(samples, 10) << "three changes nearly always lead to something new";
+  EXPECT_GT(late, 0.7) << "1/4 by chance";
 }
 
 }  // namespace
