@@ -60,4 +60,14 @@ const std::vector<const CandidatePool::Member*>& CandidatePool::around(const std
   return members_;
 }
 
+const std::vector<const CandidatePool::Member*>& CandidatePool::of(std::vector<Decisions> decisions,
+                                                                   const Proposals::Maker& maker) {
+  members_.clear();
+  distinct_.clear();
+  drawn_.clear();
+  for (Decisions& one : decisions) drawn_.push_back(member(std::move(one), maker));
+  for (const Member& drawn : drawn_) add(drawn);
+  return members_;
+}
+
 }  // namespace nacre

@@ -35,8 +35,9 @@ class CandidatePool {
   CandidatePool(const Trace& trace, const DecisionEncoding& encoding, const Proposals& proposals, Sizes sizes)
       : trace_(trace), encoding_(encoding), proposals_(proposals), sizes_(sizes) {}
 
-  // Valid until the next call.
+  // Both valid until the next call of either.
   const std::vector<const Member*>& around(const std::vector<Center>& centers, Random& random);
+  const std::vector<const Member*>& of(std::vector<Decisions> decisions, const Proposals::Maker& maker);
 
  private:
   Member member(Decisions decisions, Proposals::Maker maker) const;

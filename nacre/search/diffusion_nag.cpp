@@ -12,8 +12,7 @@
 #include <optional>
 #include <set>
 
-#include "nacre/predict/noise_aware_perceptron.hpp"
-#include "nacre/search/diffusion.hpp"
+#include "nacre/search/guided_generation.hpp"
 #include "nacre/search/known_limits.hpp"
 #include "nacre/search/proposals.hpp"
 #include "nacre/search/strategies.hpp"
@@ -23,20 +22,6 @@ namespace {
 
 constexpr int kMostAttempts = 3;
 constexpr int64_t kMostDraws = 20;  // for one example within the limits
-
-// Ranks as values of a standard normal distribution, the least value the largest: no outlier counts for more than its rank.
-std::vector<double> normal_scores(const std::vector<double>& minimized) {
-  std::vector<size_t> order(minimized.size());
-  for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-  std::ranges::stable_sort(order, std::ranges::greater{}, [&](size_t i) { return minimized[i]; });
-  std::vector<double> scores(minimized.size());
-  for (size_t i = 0; i < order.size(); ++i) {
-    const double share = (static_cast<double>(i) + 0.5) / static_cast<double>(order.size());
-    // Tukey's lambda approximation of the normal quantile.
-    scores[order[i]] = 4.91 * (std::pow(share, 0.14) - std::pow(1 - share, 0.14));
-  }
-  return scores;
-}
 
 class DiffusionNag final : public Strategy {
  public:
@@ -73,7 +58,7 @@ class DiffusionNag final : public Strategy {
     const Fitness fitness = objectives_.fitness(trial);
     if (fitness.tier != Fitness::Tier::good || !trial.candidate.graph_text.empty()) return;
     told_.push_back(trial.candidate.decisions);
-    values_.push_back(fitness.value);
+    quality_.push_back(-fitness.value);
   }
 
   Json statistics() const override {
@@ -94,7 +79,7 @@ class DiffusionNag final : public Strategy {
     if (!diffusion_) learn_space(random);
     Examples examples;
     for (const Decisions& decisions : told_) examples.features.add(diffusion_->encode(decisions));
-    const std::vector<double> wanted = normal_scores(values_);
+    const std::vector<double> wanted = normal_scores(quality_);
     NoiseAwarePerceptron guide(static_cast<int64_t>(diffusion_->width()), {}, random);
     guide.fit(examples.features, wanted, random);
     const std::vector<Decisions> fresh = generate_fresh(guide, random);
@@ -183,7 +168,7 @@ class DiffusionNag final : public Strategy {
   DecisionDiffusion::Sampling sampling_;
   std::optional<DecisionDiffusion> diffusion_;
   std::vector<Decisions> told_;
-  std::vector<double> values_;
+  std::vector<double> quality_;  // larger is better
   std::vector<Decisions> queue_;
   size_t next_ = 0;
   size_t fitted_on_ = 0;

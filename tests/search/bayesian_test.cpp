@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
 
 #include "nacre/search/acquisition.hpp"
 #include "nacre/search/surrogate.hpp"
@@ -204,6 +205,39 @@ double mean_best(const std::string& name, int64_t trials, const std::function<do
 TEST(Bayesian, NeedsFewerTrialsThanEvolutionNeedsManyMore) {
   EXPECT_GT(mean_best("bayesian", 60, paired), mean_best("regularized_evolution", 200, paired));
   EXPECT_GT(mean_best("bayesian", 60, paired), mean_best("random", 600, paired));
+}
+
+TEST(Bayesian, ChoosesFromWhatItIsTold) {
+  const Trace trace = synthetic::flat_trace(6, 4);
+  const auto evaluate = [](const Decisions& decisions) {
+    return synthetic::trial_of({{"accuracy", synthetic::additive(decisions)}});
+  };
+  const auto best = [](const std::vector<Step>& history) {
+    double most = 0;
+    for (const Step& step : history) most = std::max(most, *step.trial.metrics.at("accuracy").value);
+    return most;
+  };
+  const double samples =
+      best(run(*make_strategy("random", {trace, synthetic::maximize_accuracy(), 40}), evaluate, 40, 1));
+  for (const char* const candidates : {"mutation", "random", "diffusion"}) {
+    const auto history = [&] {
+      const auto strategy =
+          make_strategy("bayesian", {trace, synthetic::maximize_accuracy(), 40}, {{"candidates", candidates}});
+      return run(*strategy, evaluate, 40, 1);
+    };
+    const std::vector<Step> first = history(), again = history();
+    EXPECT_GT(best(first), samples) << candidates;
+    std::set<Hash128> distinct;
+    for (size_t i = 0; i < first.size(); ++i) {
+      EXPECT_TRUE(distinct.insert(first[i].candidate.decisions.hash()).second) << candidates << " " << i;
+      EXPECT_EQ(first[i].candidate.decisions, again[i].candidate.decisions) << candidates << " " << i;
+    }
+    const std::string name = candidates;
+    const std::string made_by = first.back().candidate.made_by;
+    EXPECT_THAT(made_by, testing::ContainsRegex(name == "diffusion" ? "generated"
+                                                : name == "random"  ? "random"
+                                                                    : "neighbor|mutation"));
+  }
 }
 
 TEST(Bayesian, KeepsALimitThatItLearns) {
