@@ -5,6 +5,7 @@
 #include "nacre/space/spaces/elastic_onnx.hpp"
 #include "nacre/space/spaces/fbnetv3.hpp"
 #include "nacre/space/spaces/hytra.hpp"
+#include "nacre/space/spaces/hypercuboid.hpp"
 #include "nacre/space/spaces/mbconv.hpp"
 #include "nacre/space/spaces/mlp.hpp"
 #include "nacre/space/spaces/nasbench101.hpp"
@@ -36,6 +37,7 @@ const Registry<SpaceFactory>& space_registry() {
     registry.add(accel_nasbench_record(), make_accel_nasbench_space);
     registry.add(darts_record(), make_darts_space);
     registry.add(sharpdarts_record(), make_sharpdarts_space);
+    registry.add(hypercuboid_record(), make_hypercuboid_space);
     registry.add(nasnet_record(), make_nasnet_space);
     registry.add(eeea_record(), make_eeea_space);
     registry.add(fbnetv3_record(), make_fbnetv3_space);

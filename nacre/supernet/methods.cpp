@@ -122,6 +122,8 @@ std::vector<Parameter> common_parameters() {
              1e18),
       flag("cost_separable",
            "weighting threshold: the cost of a layer is a product of what its kernel and its width do alone", false),
+      word("lattice_choice", "the path through a lattice in the end: the largest sum of weights, or step by step",
+           "longest", {"longest", "greedy_down", "greedy_up"}),
       number("cost_unit", "the logarithm is that of cost / unit; 0: 1e-6 for seconds and joules, else 1", 0, 0, 1e18),
   };
 }
@@ -205,6 +207,7 @@ SupernetSettings settings_from_options(const Options& options, const Recipe& tra
   s.cost_lambda = options.real("cost_lambda");
   s.cost_reference = options.real("cost_reference");
   s.cost_unit = options.real("cost_unit");
+  s.lattice_choice = options.text("lattice_choice");
 
   s.recipe = supernet_recipe(train, options.real("supernet_epochs"), options.node("supernet_recipe"), "search");
   return s;

@@ -205,6 +205,67 @@ ValueId SupernetChooser::repeat(std::string_view name, GraphBuilder& builder, Va
   return mix(builder, decision, places, std::move(values));
 }
 
+bool SupernetChooser::holds_lattice(const std::string& scope_path, const Lattice& lattice) {
+  return lattice.states.size() > 1 &&
+         !decided(scope_path + "/start", static_cast<int64_t>(lattice.states.size())).has_value();
+}
+
+ValueId SupernetChooser::lattice_part(GraphBuilder& builder, const std::string& label,
+                                      const std::function<ValueId(GraphBuilder&)>& build) {
+  const auto scope = builder.scope(branch_scope(label));
+  return build(builder);
+}
+
+ValueId SupernetChooser::whole_lattice(GraphBuilder& builder, ValueId x, const Lattice& lattice) {
+  const auto states = static_cast<int64_t>(lattice.states.size());
+  const auto name_of = [&lattice](int64_t state) { return std::to_string(lattice.states[static_cast<size_t>(state)]); };
+  std::vector<ValueId> now;
+  for (int64_t state = 0; state < states; ++state) {
+    now.push_back(lattice_part(builder, name_of(state), [&](GraphBuilder& b) {
+      return lattice.enter(b, x, lattice.states[static_cast<size_t>(state)]);
+    }));
+  }
+  const std::string path = scope_path();
+  for (const LatticeStep& step : lattice.steps) {
+    const auto inside = scope(step.name, builder);
+    OpenDecision decision{.key = key("edge"),
+                          .kind = OpenDecision::Kind::lattice,
+                          .labels = {},
+                          .values = lattice.states,
+                          .lattice = path};
+    std::vector<std::vector<int64_t>> positions(lattice.states.size());
+    std::vector<std::vector<ValueId>> values(lattice.states.size());
+    for (int64_t from = 0; from < states; ++from) {
+      for (int64_t to = 0; to < states; ++to) {
+        const auto target = static_cast<size_t>(to);
+        const std::vector<Branch> operators =
+            step.operators(lattice.states[static_cast<size_t>(from)], lattice.states[target]);
+        const std::string edge = name_of(from) + "-" + name_of(to);
+        for (const Branch& branch : operators) {
+          const auto position = static_cast<int64_t>(decision.labels.size());
+          decision.labels.push_back(edge + " " + branch.label);
+          positions[target].push_back(position);
+          values[target].push_back(part(builder, decision.key, {position}, [&] {
+            return lattice_part(builder, edge, [&](GraphBuilder& b) {
+              return build_branch(b, now[static_cast<size_t>(from)], branch);
+            });
+          }));
+        }
+      }
+    }
+    for (size_t state = 0; state < now.size(); ++state)
+      now[state] = mix(builder, decision, positions[state], std::move(values[state]));
+  }
+  ValueId sum = kNone;
+  for (int64_t state = 0; state < states; ++state) {
+    const ValueId y = lattice_part(builder, name_of(state), [&](GraphBuilder& b) {
+      return lattice.leave(b, now[static_cast<size_t>(state)], lattice.states[static_cast<size_t>(state)]);
+    });
+    sum = sum == kNone ? y : builder.add(sum, y);
+  }
+  return sum;
+}
+
 std::vector<int64_t> SupernetChooser::subset(std::string_view name, std::span<const std::string> labels, int64_t k) {
   const int64_t count = check_subset(name, labels, k);
   const auto rank = count == 1 ? std::optional<int64_t>(0) : decided(key(name), count);

@@ -4,6 +4,7 @@
 //   open layer      all branches, then nacre.Mix with the weights "mix/<key>"
 //   open sum        all parts (edges of a cell), mixed or summed
 //   open repeat     the largest count; the values after each count mixed
+//   open lattice    every edge of every step, mixed where they meet; the sum of what leaves (space/lattice.hpp)
 //   open number     the largest alternative: smaller ones are slices of its weights (shared_store.hpp)
 //   decided         as decided; nothing is mixed
 //
@@ -19,6 +20,7 @@
 #include "nacre/design/candidate.hpp"
 #include "nacre/space/chooser.hpp"
 #include "nacre/space/elastic.hpp"
+#include "nacre/space/lattice.hpp"
 #include "nacre/space/space.hpp"
 
 namespace nacre {
@@ -36,14 +38,15 @@ struct SupernetForm {
 
 // A decision with several alternatives in a supernet.
 struct OpenDecision {
-  enum class Kind : uint8_t { operators, edges, depth, number };
+  enum class Kind : uint8_t { operators, edges, depth, number, lattice };
   std::string key;
   Kind kind = Kind::operators;
   // Branches, parts, or counts as text; with a zero operator "none" comes first.
   std::vector<std::string> labels;
   bool has_zero = false;
   int64_t kept = 1;                  // edges: so many parts are chosen
-  std::vector<int64_t> values = {};  // numbers and depths: the alternatives
+  std::vector<int64_t> values = {};  // numbers and depths: the alternatives; lattices: the states
+  std::string lattice = {};  // the scope of a step's lattice; labels go by state before, state after and operator
 };
 
 // Alternatives by key (of operators without "none", parts, positions in counts); what is not named is open.
@@ -75,7 +78,7 @@ Supernet build_supernet(const Space& space, const SupernetForm& form, const Deci
 // The name of a parameter of a supernet in the network that stands alone: without the parts in angle brackets.
 std::string plain_parameter_name(std::string_view name);
 
-class SupernetChooser : public Chooser {
+class SupernetChooser : public Chooser, public LatticeChooser {
  public:
   // What is given outlives the chooser.
   SupernetChooser(const SupernetForm& form, const Decisions* decided, const ActiveAlternatives* active)
@@ -91,6 +94,10 @@ class SupernetChooser : public Chooser {
   using Chooser::repeat;
   std::vector<int64_t> subset(std::string_view name, std::span<const std::string> labels, int64_t k) override;
   ValueId block(std::string_view name, GraphBuilder& builder, ValueId x, const LayerBody& body) override;
+  bool holds_lattice(const std::string& scope_path, const Lattice& lattice) override;
+  ValueId whole_lattice(GraphBuilder& builder, ValueId x, const Lattice& lattice) override;
+  ValueId lattice_part(GraphBuilder& builder, const std::string& label,
+                       const std::function<ValueId(GraphBuilder&)>& build) override;
 
   const std::vector<OpenDecision>& open() const { return open_; }
   const std::vector<SupernetPart>& parts() const { return parts_; }

@@ -22,6 +22,7 @@
 #include "nacre/supernet/batch_statistics.hpp"
 #include "nacre/supernet/channel_order.hpp"
 #include "nacre/supernet/expected_cost.hpp"
+#include "nacre/supernet/lattice_path.hpp"
 #include "nacre/supernet/policies.hpp"
 #include "nacre/supernet/sample_batches.hpp"
 #include "nacre/supernet/shared_store.hpp"
@@ -250,6 +251,13 @@ class SupernetTraining::Impl {
             settings_.architecture_paths == ActivePaths::all);
   }
   void check() const {
+    const bool draws = !learns() || settings_.weight_paths != ActivePaths::all ||
+                       settings_.architecture_paths != ActivePaths::all ||
+                       settings_.update == ArchitectureUpdate::reinforce;
+    if (draws && std::ranges::any_of(open(), [](const auto& d) { return d.kind == OpenDecision::Kind::lattice; }))
+      throw UserError("space '" + space_->name() +
+                      "': paths of a lattice are found by their weights, all active; expected a method with "
+                      "weight_paths: all and architecture_paths: all");
     if (thresholds() && (settings_.update != ArchitectureUpdate::single_level || !settings_.nested_weights))
       throw UserError("search.weighting threshold: thresholds learn with the weights; expected update: single_level");
     if (learns() && open().empty())
@@ -853,7 +861,7 @@ class SupernetTraining::Impl {
     Decisions chosen;
     for (size_t i = 0; i < open().size(); ++i) {
       const OpenDecision& decision = open()[i];
-      if (decision.kind == OpenDecision::Kind::edges) continue;
+      if (decision.kind == OpenDecision::Kind::edges || decision.kind == OpenDecision::Kind::lattice) continue;
       std::vector<double> weights = p[i];
       if (decision.has_zero) weights[0] = 0;
       const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
@@ -863,9 +871,34 @@ class SupernetTraining::Impl {
     for (size_t i = 0; i < open().size(); ++i) {
       if (open()[i].kind == OpenDecision::Kind::edges) chosen.set(open()[i].key, chosen_edges(i, p, random));
     }
+    choose_lattices(chosen, p, random);
     Decisions complete;
     space_->build(chosen, random, &complete);
     return complete;
+  }
+
+  // The path of each lattice by the weights of its steps.
+  void choose_lattices(Decisions& chosen, const std::vector<std::vector<double>>& p, Random* random) const {
+    std::map<std::string, std::vector<size_t>> lattices;
+    for (size_t i = 0; i < open().size(); ++i)
+      if (open()[i].kind == OpenDecision::Kind::lattice) lattices[open()[i].lattice].push_back(i);
+    for (const auto& [scope, steps] : lattices) {
+      const auto states = static_cast<int64_t>(open()[steps[0]].values.size());
+      const auto operators = static_cast<int64_t>(open()[steps[0]].labels.size()) / (states * states);
+      LatticeWeights weights;
+      for (const size_t step : steps) weights.push_back(p[step]);
+      const LatticePath path = random != nullptr ? nacre::drawn_path(weights, states, operators, *random)
+                               : settings_.lattice_choice == "longest"
+                                   ? longest_path(weights, states, operators)
+                                   : greedy_path(weights, states, operators, settings_.lattice_choice == "greedy_down");
+      chosen.set(scope + "/start", path.states[0]);
+      for (size_t i = 0; i < steps.size(); ++i) {
+        const std::string& edge = open()[steps[i]].key;  // ".../edge"
+        const std::string step = edge.substr(0, edge.rfind('/'));
+        chosen.set(step + "/state", path.states[i + 1]);
+        if (operators > 1) chosen.set(step + "/op", path.operators[i]);
+      }
+    }
   }
 
   // Rank of the strongest (or drawn) parts. The strength of a part is that of its best operator but "none" (DARTS, section 2.4), times

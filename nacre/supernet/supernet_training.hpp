@@ -92,6 +92,9 @@ struct SupernetSettings {
   double distillation =
       0;  // from the second phase on: weight of imitating the largest network as the first one left it
 
+  // Of lattices: longest (the largest sum of weights), greedy_down or greedy_up (lattice_path.hpp).
+  std::string lattice_choice = "longest";
+
   Recipe recipe;  // of the weights: epochs, batch size, optimizer ...
 };
 

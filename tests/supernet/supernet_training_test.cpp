@@ -32,7 +32,7 @@ SupernetOptions options_with(Target* target) {
   return options;
 }
 
-enum class Of { layers, cells, sharp_cells, slices };
+enum class Of { layers, cells, sharp_cells, grid, slices };
 
 struct Case {
   std::string method;
@@ -53,12 +53,15 @@ const std::vector<Case> kCases = {
     {"darts", Of::layers, "{supernet_epochs: 3, architecture_rate: 0.05, update: single_level, zero_operator: false}"},
     {"pc_darts", Of::cells, "{supernet_epochs: 3, architecture_from: 1, architecture_rate: 0.05, partial_channels: 2}"},
     {"sharpdarts", Of::sharp_cells, "{supernet_epochs: 3, architecture_rate: 0.05}"},
+    {"sharpdarts", Of::grid, "{supernet_epochs: 3, architecture_rate: 0.05, zero_operator: false}"},
     {"rarts", Of::cells, "{supernet_epochs: 2, architecture_rate: 0.05}"},
     {"single_path", Of::slices, "{supernet_epochs: 4, architecture_from: 1, cost_lambda: 5}"},
 };
 
 std::shared_ptr<const Space> space_of(const Case& one) {
   if (one.space == Of::slices) return make_space("single_path", test::quadrant_context(), "{}");
+  if (one.space == Of::grid)
+    return make_space("hypercuboid", test::quadrant_context(), "{channels: [4, 8], pairs: 2, features: 16}");
   if (one.space == Of::sharp_cells)
     return make_space("sharpdarts", test::quadrant_context(),
                       "{channels: 4, cells: 3, nodes: 2, operators: [max, skip, sharp3, flood3, dilchoke3]}");
