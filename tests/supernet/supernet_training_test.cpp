@@ -236,6 +236,23 @@ TEST(SupernetMemory, IsWhatThePathsNeed) {
   EXPECT_LT(static_cast<double>(one.activation_bytes), 0.35 * static_cast<double>(all.activation_bytes));
 }
 
+// Sheet 12, proof 5: a drawn path needs the same whatever it is drawn from; all paths need more with each alternative.
+TEST(SupernetMemory, OfADrawnPathDoesNotGrowWithTheAlternatives) {
+  const std::vector<std::string> candidates = {"[k3_e3, k5_e3]", "[k3_e3, k5_e3, k7_e3]",
+                                               "[k3_e3, k5_e3, k7_e3, k9_e3]"};
+  std::vector<int64_t> one, all;
+  for (const std::string& names : candidates) {
+    const auto space = test::small_layers(names);
+    one.push_back(memory_of(space, "proxyless", "{supernet_epochs: 0.1, architecture_from: 9}").activation_bytes);
+    all.push_back(
+        memory_of(space, "fbnet", "{supernet_epochs: 0.1, cost_form: none, architecture_from: 9}").activation_bytes);
+  }
+  EXPECT_EQ(one[1], one[0]);
+  EXPECT_EQ(one[2], one[0]);
+  EXPECT_GT(all[1], all[0]);
+  EXPECT_EQ(all[2] - all[1], all[1] - all[0]);
+}
+
 SupernetSettings shrinking(const Space& space, double epochs) {
   SupernetSettings settings;
   settings.recipe = test::quick_recipe(epochs);

@@ -122,7 +122,8 @@ Json supernet_of(const std::filesystem::path& study) {
   for (const Json& epoch : record.at("epochs")) seconds += epoch.at("time_s").get<double>();
   json["seconds"] = seconds;
   json["parameters"] = record.at("parameters");
-  json["kendall"] = record.contains("ranking") ? record["ranking"].at("kendall") : Json();
+  for (const char* rank : {"kendall", "spearman"})
+    json[rank] = record.contains("ranking") ? record["ranking"].at(rank) : Json();
   return json;
 }
 
