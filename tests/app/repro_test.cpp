@@ -47,6 +47,9 @@ TEST(Repro, ListsEveryExperiment) {
 
 TEST(Repro, NasnetCounts) { expect_all_reached("03"); }
 TEST(Repro, PcDartsCounts) { expect_all_reached("39"); }
+TEST(Repro, MaxWeightingOnAGridInItsQuickForm) { expect_all_reached("06"); }
+TEST(Repro, ThresholdsInTheirQuickForm) { expect_all_reached("28"); }
+TEST(Repro, SharedWeightsInTheirQuickForm) { expect_all_reached("27"); }
 TEST(Repro, DeepmadScoresAndDesigns) { expect_all_reached("42"); }
 
 TEST(Repro, PretrainingNeedsFewerTrainedNetworks) {
