@@ -74,6 +74,7 @@ Architecture::Architecture(std::vector<OpenDecision> open, const ArchitectureFor
     const auto count = static_cast<int64_t>(open_[i].labels.size());
     at::Tensor first = at::empty({count}, at::TensorOptions(at::kDouble));
     for (int64_t j = 0; j < count; ++j) first.data_ptr<double>()[j] = form_.initial_spread * random.normal();
+    if (open_[i].kind == OpenDecision::Kind::number) first.fill_(1);
     logits_.push_back(first.to(options).requires_grad_(true));
     first_.push_back(at::zeros({count}, options));
     second_.push_back(at::zeros({count}, options));
@@ -82,7 +83,11 @@ Architecture::Architecture(std::vector<OpenDecision> open, const ArchitectureFor
 
 std::vector<std::vector<double>> Architecture::probabilities() const {
   std::vector<std::vector<double>> result;
-  for (const at::Tensor& logits : logits_) result.push_back(numbers_of(at::softmax(logits.detach(), 0)));
+  for (size_t i = 0; i < logits_.size(); ++i) {
+    const at::Tensor logits = logits_[i].detach();
+    const bool scales = open_[i].kind == OpenDecision::Kind::number;
+    result.push_back(numbers_of(scales ? at::abs(logits) : at::softmax(logits, 0)));
+  }
   return result;
 }
 
@@ -97,6 +102,7 @@ at::Tensor Architecture::mixed(size_t i, Random& random, double temperature) con
   const at::Tensor& logits = logits_[i];
   if (open_[i].kind == OpenDecision::Kind::edges && form_.weighting != Weighting::uniform)
     return at::softmax(logits, 0);
+  if (open_[i].kind == OpenDecision::Kind::number) return logits;
   switch (form_.weighting) {
     case Weighting::softmax: return at::softmax(logits, 0);
     case Weighting::sigmoid: return at::sigmoid(logits);

@@ -9,6 +9,8 @@
 //   max_w      1 - max(p) + p: the best alternative runs with weight 1             sharpDARTS (arXiv 1903.09900, section 3.4)
 //   uniform    1 / n, nothing is learned
 //
+// Of a number (RARTS' search of widths, arXiv 2008.03901) the parameters are no logits but a scale per channel, which starts as 1.
+//
 // Includes libtorch.
 #pragma once
 
@@ -54,7 +56,7 @@ class Architecture {
   // Leaves that require gradients, in the order of open().
   const std::vector<at::Tensor>& logits() const { return logits_; }
 
-  // softmax(a) of operators and depths and of edges; no gradient, on the host.
+  // softmax(a) of operators and depths and of edges; of numbers the size of each scale. No gradient, on the host.
   std::vector<std::vector<double>> probabilities() const;
 
   // What the alternatives of one run are weighted with, by key. `random` draws noise and samples. With `differentiable` gradients

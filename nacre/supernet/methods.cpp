@@ -122,6 +122,15 @@ std::vector<Parameter> common_parameters() {
              1e18),
       flag("cost_separable",
            "weighting threshold: the cost of a layer is a product of what its kernel and its width do alone", false),
+      flag("channel_scales",
+           "sizes that are numbers are learned: each channel has a scale, and small ones are left out (RARTS' widths)",
+           false),
+      number("scale_sparsity", "channel_scales: weight of the sum of scales in the architecture's loss", 1e-4, 0, 1e3),
+      number("scale_threshold", "channel_scales: channels with smaller scales are left out", 0.1, 0, 1e3),
+      number("macs_share",
+             "channel_scales: below 1, the threshold is the one that leaves so large a share of the largest network's "
+             "multiply-adds",
+             1, 0.01, 1),
       word("lattice_choice", "the path through a lattice in the end: the largest sum of weights, or step by step",
            "longest", {"longest", "greedy_down", "greedy_up"}),
       number("cost_unit", "the logarithm is that of cost / unit; 0: 1e-6 for seconds and joules, else 1", 0, 0, 1e18),
@@ -207,6 +216,11 @@ SupernetSettings settings_from_options(const Options& options, const Recipe& tra
   s.cost_lambda = options.real("cost_lambda");
   s.cost_reference = options.real("cost_reference");
   s.cost_unit = options.real("cost_unit");
+  s.channel_scales = options.boolean("channel_scales");
+  s.nested_weights = s.nested_weights || s.channel_scales;
+  s.scale_sparsity = options.real("scale_sparsity");
+  s.scale_threshold = options.real("scale_threshold");
+  s.macs_share = options.real("macs_share");
   s.lattice_choice = options.text("lattice_choice");
 
   s.recipe = supernet_recipe(train, options.real("supernet_epochs"), options.node("supernet_recipe"), "search");

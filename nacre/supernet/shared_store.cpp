@@ -160,9 +160,10 @@ at::Tensor SharedStore::view(std::string_view key, const Shape& shape, const Vie
     throw UserError("parameter '" + std::string(key) + "' has another rank than the shared one");
   if (same_extents(whole, shape)) {
     if (context.training) touch.whole = true;
-    if (masks_.empty()) return whole;
-    const auto mask = masks_.find(kept_->infos()[position].name);
-    return mask == masks_.end() ? whole : whole * mask->second;
+    if (masks_.empty() && scales_.empty()) return whole;
+    const std::string& name = kept_->infos()[position].name;
+    const auto mask = masks_.find(name);
+    return scaled(name, mask == masks_.end() ? whole : whole * mask->second);
   }
   for (int axis = 0; axis < shape.rank(); ++axis) {
     if (shape[axis].extent() > whole.size(axis))
@@ -179,6 +180,19 @@ at::Tensor SharedStore::view(std::string_view key, const Shape& shape, const Vie
   if (!transformed) return narrowed(whole, box);
   const at::Tensor channels = whole.narrow(0, 0, shape[0].extent()).narrow(1, 0, shape[1].extent());
   return cropped_kernel(position, channels, shape, context.training);
+}
+
+at::Tensor SharedStore::scaled(const std::string& name, at::Tensor whole) const {
+  const auto scales = scales_.find(name);
+  if (scales == scales_.end()) return whole;
+  for (const Scale& scale : scales->second) {
+    const auto values = mixture_.find(scale.key);
+    if (values == mixture_.end()) continue;  // a network that stands alone
+    std::vector<int64_t> shape(static_cast<size_t>(whole.dim()), 1);
+    shape[static_cast<size_t>(scale.axis)] = whole.size(scale.axis);
+    whole = whole * at::reshape(values->second, shape);
+  }
+  return whole;
 }
 
 const at::Tensor& SharedStore::tensor(const std::string& name) const {

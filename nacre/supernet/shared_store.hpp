@@ -46,6 +46,12 @@ class SharedStore : public ParameterStore {
 
   // What views of whole parameters are multiplied by from now on, by plain name; the shape need only broadcast.
   void set_masks(std::map<std::string, at::Tensor, std::less<>> masks) { masks_ = std::move(masks); }
+  // Numbers per channel of the mixture, by key, that views of a whole parameter are multiplied by along an axis, by plain name.
+  struct Scale {
+    std::string key;
+    int64_t axis = 0;
+  };
+  void set_scales(std::map<std::string, std::vector<Scale>, std::less<>> scales) { scales_ = std::move(scales); }
   // A kept tensor by its plain name. InternalError where there is none.
   const at::Tensor& tensor(const std::string& name) const;
 
@@ -80,7 +86,10 @@ class SharedStore : public ParameterStore {
   Graph parameters_;  // no nodes: what is kept
   std::unique_ptr<PlainStore> kept_;
   std::unique_ptr<Index> index_;
+  at::Tensor scaled(const std::string& name, at::Tensor whole) const;
+
   std::map<std::string, at::Tensor, std::less<>> mixture_, masks_;
+  std::map<std::string, std::vector<Scale>, std::less<>> scales_;
   std::vector<Touch> touches_;
 };
 

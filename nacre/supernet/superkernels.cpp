@@ -6,47 +6,12 @@
 
 #include "nacre/base/error.hpp"
 #include "nacre/nn/torch_types.hpp"
+#include "nacre/supernet/sized_parameters.hpp"
 
 namespace nacre {
 namespace {
 
 std::string threshold_name(const std::string& key) { return "threshold/" + key; }
-
-std::vector<int64_t> extents_of(const Shape& shape) {
-  std::vector<int64_t> extents;
-  for (int axis = 0; axis < shape.rank(); ++axis) extents.push_back(shape[axis].extent());
-  return extents;
-}
-
-// By plain name; what is not trained (constants, statistics) is left out.
-std::map<std::string, std::vector<int64_t>> parameter_extents(const Graph& graph) {
-  std::map<std::string, std::vector<int64_t>> result;
-  for (const Initializer& initializer : graph.initializers()) {
-    const Value& value = graph.value(initializer.value);
-    if (initializer.trainable && is_floating(value.type) && !value.name.starts_with(kMixPrefix))
-      result.emplace(plain_parameter_name(value.name), extents_of(*value.shape));
-  }
-  return result;
-}
-
-struct Reader {
-  std::string op;
-  bool grouped = false;  // a depthwise convolution
-};
-
-// Who reads each parameter as its second input, by plain name.
-std::map<std::string, Reader> readers_of(const Graph& graph) {
-  std::map<std::string, Reader> readers;
-  for (const Node& node : graph.nodes()) {
-    for (size_t i = 1; i < node.inputs.size(); ++i) {
-      if (node.inputs[i] == kNone || graph.value(node.inputs[i]).initializer == kNone) continue;
-      const Value& value = graph.value(node.inputs[i]);
-      const bool grouped = node.op == "Conv" && value.shape->rank() > 1 && (*value.shape)[1].extent() == 1;
-      readers.emplace(plain_parameter_name(value.name), Reader{node.op, grouped});
-    }
-  }
-  return readers;
-}
 
 // Ones where `inner` reaches along `axes` of a tensor of extents `whole`: channels from the front, kernels around the middle.
 // Extent 1 along other axes.
@@ -94,8 +59,6 @@ Superkernels::Superkernels(const Space& space, const SupernetForm& form, const S
   std::ranges::stable_partition(gates_, [](const Gate& gate) { return gate.spatial; });
   for (size_t i = 0; i < decisions_.size(); ++i)
     if (decisions_[i].kind != OpenDecision::Kind::number) add_layers(whole, i);
-  const std::map<std::string, Reader> readers = readers_of(whole.graph);
-  for (const std::string& name : parameters_) depthwise_.push_back(readers.contains(name) && readers.at(name).grouped);
 }
 
 size_t Superkernels::parameter_index(const std::string& name) {
@@ -105,7 +68,7 @@ size_t Superkernels::parameter_index(const std::string& name) {
   return parameters_.size() - 1;
 }
 
-// The shapes of parameters under each alternative tell which axes the decision sets.
+// Kernels and channels that a number adds, from the smallest alternative to the largest.
 void Superkernels::add_number(const Space& space, const SupernetForm& form, const Supernet& whole, size_t decision) {
   const OpenDecision& number = decisions_[decision];
   Gate gate;
@@ -113,44 +76,16 @@ void Superkernels::add_number(const Space& space, const SupernetForm& form, cons
   gate.ascending.resize(number.values.size());
   std::iota(gate.ascending.begin(), gate.ascending.end(), int64_t{0});
   std::ranges::sort(gate.ascending, {}, [&](int64_t i) { return number.values[static_cast<size_t>(i)]; });
-
-  const auto largest = parameter_extents(whole.graph);
-  const auto readers = readers_of(whole.graph);
-  std::vector<std::map<std::string, std::vector<int64_t>>> smaller;
-  for (const int64_t alternative : gate.ascending) {
-    Decisions decided;
-    decided.set(number.key, alternative);
-    const Supernet network = build_supernet(space, form, &decided);
-    smaller.push_back(parameter_extents(network.graph));
-    if (network.graph.nodes().size() != whole.graph.nodes().size() || smaller.back().size() != largest.size()) {
-      throw UserError("decision '" + number.key + "': its alternative " +
-                      number.labels[static_cast<size_t>(alternative)] +
-                      " is a network of another structure, not a slice of the largest: thresholds cannot choose it");
-    }
-  }
   std::vector<Slices> channels, depthwise, kernels;
-  for (const auto& [name, extents] : largest) {
-    std::set<size_t> axes;
+  for (const SizedParameter& sized : parameters_sized_by(space, form, whole, number)) {
+    const size_t parameter = parameter_index(sized.name);
     std::vector<std::vector<int64_t>> boxes;
-    for (const auto& one : smaller) {
-      boxes.push_back(one.at(name));
-      for (size_t axis = 0; axis < extents.size(); ++axis)
-        if (boxes.back()[axis] != extents[axis]) axes.insert(axis);
-    }
-    if (axes.empty()) continue;
-    const size_t parameter = parameter_index(name);
-    const auto reader = readers.find(name);
-    const std::string op = reader == readers.end() ? "" : reader->second.op;
-    const bool outputs_first = op == "Conv" || op == "Gemm";  // [outputs, inputs, ...], else [inputs, outputs]
-    std::set<size_t> input_axes;
-    for (const size_t axis : axes)
-      if (extents.size() > 1 && axis != (outputs_first ? 0U : 1U)) input_axes.insert(axis);
-    if (!input_axes.empty()) gate.masked.push_back({parameter, rings(extents, boxes, input_axes)});
-    if (extents.size() > 2 && *axes.rbegin() >= 2) kernels.push_back({parameter, rings(extents, boxes, axes)});
-    const std::set<size_t> output_axis = {outputs_first ? 0U : 1U};
-    if (extents.size() > 1 && axes.contains(*output_axis.begin())) {
-      const bool grouped = reader != readers.end() && reader->second.grouped;
-      (grouped ? depthwise : channels).push_back({parameter, rings(extents, boxes, output_axis)});
+    for (const int64_t alternative : gate.ascending) boxes.push_back(sized.extents[static_cast<size_t>(alternative)]);
+    if (const std::set<size_t> read = sized.read_axes(); !read.empty())
+      gate.masked.push_back({parameter, rings(sized.whole, boxes, read)});
+    if (*sized.axes.rbegin() >= 2) kernels.push_back({parameter, rings(sized.whole, boxes, sized.axes)});
+    if (!sized.is_vector() && sized.axes.contains(sized.output_axis)) {
+      (sized.depthwise ? depthwise : channels).push_back({parameter, rings(sized.whole, boxes, {sized.output_axis})});
     }
   }
   gate.spatial = !kernels.empty();
@@ -178,7 +113,7 @@ void Superkernels::add_layers(const Supernet& whole, size_t decision) {
     return UserError("decision '" + open.key + "': " + why + "; thresholds choose among alternatives that nest");
   };
   if (open.kind == OpenDecision::Kind::edges) throw refuse("its edges have no order");
-  const auto readers = readers_of(whole.graph);
+  const std::map<std::string, bool> kernels = depthwise_kernels(whole.graph);
   // Weights of convolutions and linear layers within the nodes of a part.
   const auto weights_within = [&](const SupernetPart& part) {
     std::vector<std::string> dense, depthwise;
@@ -187,8 +122,8 @@ void Superkernels::add_layers(const Supernet& whole, size_t decision) {
         if (input == kNone || whole.graph.value(input).initializer == kNone) continue;
         const Value& value = whole.graph.value(input);
         const std::string name = plain_parameter_name(value.name);
-        if (value.shape->rank() < 2 || !is_floating(value.type) || !readers.contains(name)) continue;
-        (readers.at(name).grouped ? depthwise : dense).push_back(name);
+        if (value.shape->rank() < 2 || !is_floating(value.type) || !kernels.contains(name)) continue;
+        (kernels.at(name) ? depthwise : dense).push_back(name);
       }
     }
     return depthwise.empty() ? dense : depthwise;

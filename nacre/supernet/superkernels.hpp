@@ -77,8 +77,7 @@ class Superkernels {
 
   std::vector<OpenDecision> decisions_;
   std::vector<std::string> parameters_;
-  std::vector<bool> depthwise_;  // per parameter
-  std::vector<Gate> gates_;      // kernels, then channels, then layers
+  std::vector<Gate> gates_;  // kernels, then channels, then layers
 };
 
 }  // namespace nacre

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <set>
 
+#include "nacre/hw/counted_cost.hpp"
 #include "nacre/nn/batch_source.hpp"
 #include "nacre/nn/losses.hpp"
 #include "nacre/nn/register.hpp"
@@ -21,6 +22,7 @@
 #include "nacre/supernet/architecture.hpp"
 #include "nacre/supernet/batch_statistics.hpp"
 #include "nacre/supernet/channel_order.hpp"
+#include "nacre/supernet/channel_scales.hpp"
 #include "nacre/supernet/expected_cost.hpp"
 #include "nacre/supernet/lattice_path.hpp"
 #include "nacre/supernet/policies.hpp"
@@ -94,9 +96,9 @@ class SupernetTraining::Impl {
         options_(std::move(options)),
         full_(build_supernet(*space_, settings_.form)),
         superkernels_(thresholds() ? std::make_unique<Superkernels>(*space_, settings_.form, full_) : nullptr),
+        scales_(settings_.channel_scales ? std::make_unique<ChannelScales>(*space_, settings_.form, full_) : nullptr),
         store_(full_.graph, weights_form(), mix_seed(options_.seed, 0x77656967687473), options_.numerics),
-        architecture_(thresholds() ? std::vector<OpenDecision>() : full_.open, architecture_form(), options_.seed,
-                      logits_options()),
+        architecture_(learned_decisions(), architecture_form(), options_.seed, logits_options()),
         loss_(loss_registry().get(task_->loss().kind).make(settings_.recipe)),
         source_(*task_, Split::train, &settings_.recipe, 1, torch_device(options_.numerics.device)),
         inputs_(input_names_for(full_.graph, task_->signature())),
@@ -112,10 +114,12 @@ class SupernetTraining::Impl {
         std::make_unique<Batches>(source_, architecture, settings_.recipe.batch_size, options_.seed, "architecture");
     plan_phases();
     optimizer_ = make_optimizer(store_);
+    if (scales_) store_.set_scales(scales_->rules());
     if (settings_.update == ArchitectureUpdate::relaxed) {
       second_ = std::make_unique<SharedStore>(full_.graph, weights_form(), mix_seed(options_.seed, 0x7365636f6e64),
                                               options_.numerics);
       second_->load(store_.weights());
+      if (scales_) second_->set_scales(scales_->rules());
       second_optimizer_ = make_optimizer(*second_);
     }
     if (uses_whole()) executor_ = std::make_unique<TorchExecutor>(full_.graph, options_.numerics);
@@ -177,10 +181,12 @@ class SupernetTraining::Impl {
   }
 
   Metrics evaluate(const Decisions& decisions, int64_t samples) {
+    refuse_scales();
     return evaluate_network(calibrated(decisions, samples), *task_, Split::validation, options_.numerics);
   }
 
   Weights network_weights(const Decisions& decisions, int64_t samples) {
+    refuse_scales();
     const Graph& network = calibrated(decisions, samples);
     const Graph alone = space_->build(decisions).graph();
     const Weights given = weights_of(network);
@@ -233,6 +239,16 @@ class SupernetTraining::Impl {
     return {settings_.nested_weights ? WeightLayout::nested : WeightLayout::separate, settings_.kernel_transforms,
             superkernels_ ? superkernels_->thresholds() : std::map<std::string, int64_t>()};
   }
+  void refuse_scales() const {
+    if (scales_)
+      throw UserError("channels that scales leave are not the first ones: networks do not take over shared weights");
+  }
+  std::vector<OpenDecision> learned_decisions() const {
+    if (thresholds()) return {};
+    std::vector<OpenDecision> all = full_.open;
+    if (scales_) all.insert(all.end(), scales_->decisions().begin(), scales_->decisions().end());
+    return all;
+  }
   bool thresholds() const { return settings_.weighting == kThreshold; }
   ArchitectureForm architecture_form() const {
     ArchitectureForm form;
@@ -262,7 +278,16 @@ class SupernetTraining::Impl {
       throw UserError("search.weighting threshold: thresholds learn with the weights; expected update: single_level");
     if (learns() && open().empty())
       throw UserError("space '" + space_->name() + "' has no open decision: there is no architecture to learn");
-    if (uses_whole() && settings_.nested_weights && !thresholds())
+    if (scales_ && (thresholds() || settings_.weight_paths != ActivePaths::all ||
+                    settings_.architecture_paths != ActivePaths::all || !full_.open.empty() ||
+                    settings_.update == ArchitectureUpdate::reinforce || !learns()))
+      throw UserError(
+          "search.channel_scales: widths are learned in the largest network, by gradients; expected a space whose open "
+          "decisions are numbers, weight_paths: all and architecture_paths: all");
+    if (scales_ && settings_.cost_form != "none")
+      throw UserError(
+          "search.cost_form: with channel_scales what is kept is set by macs_share or scale_threshold; expected none");
+    if (uses_whole() && settings_.nested_weights && !thresholds() && !scales_)
       throw UserError("nested weights serve one path at a time: alternatives of one layer are the same tensor");
     if (settings_.architecture_share < 0 || settings_.architecture_share >= 1)
       throw UserError("search.architecture_share: expected 0 .. below 1");
@@ -474,7 +499,7 @@ class SupernetTraining::Impl {
     epoch.weight_loss = mean_of(weight_sum, end - first);
     if (architecture_count > 0) epoch.architecture_loss = mean_of(architecture_sum, architecture_count);
     if (cost_) epoch.expected_cost = expected_cost();
-    epoch.entropy = mean_entropy(probabilities());
+    epoch.entropy = scales_ ? 0 : mean_entropy(probabilities());
     epoch.temperature = temperature_;
     epoch.time_s = seconds_since(start);
     epoch.probabilities = probabilities();
@@ -647,6 +672,11 @@ class SupernetTraining::Impl {
 
   // --- architecture
   at::Tensor with_cost(const at::Tensor& loss) const {
+    if (scales_) {
+      at::Tensor sum = at::zeros({}, loss.options().requires_grad(false));
+      for (const at::Tensor& scales : architecture_.logits()) sum = sum + at::sum(at::abs(scales));
+      return loss + sum * settings_.scale_sparsity;
+    }
     if (!cost_) return loss;
     Random unused(0);
     MixWeights probabilities;
@@ -858,6 +888,7 @@ class SupernetTraining::Impl {
   // Edges by what `pick` says of their strengths, operators of theirs.
   template <class Pick>
   Decisions choose(const std::vector<std::vector<double>>& p, const Pick& pick, Random* random) const {
+    if (scales_) return chosen_widths(p, random);
     Decisions chosen;
     for (size_t i = 0; i < open().size(); ++i) {
       const OpenDecision& decision = open()[i];
@@ -875,6 +906,43 @@ class SupernetTraining::Impl {
     Decisions complete;
     space_->build(chosen, random, &complete);
     return complete;
+  }
+
+  // Sizes by the scales; others the largest. Drawn: by a threshold around the one that is meant.
+  Decisions chosen_widths(const std::vector<std::vector<double>>& scales, Random* random) const {
+    const auto sized = [&](double threshold) {
+      Decisions chosen;
+      for (const OpenDecision& number : full_.numbers)
+        chosen.set(number.key, std::ranges::max_element(number.values) - number.values.begin());
+      for (size_t i = 0; i < scales.size(); ++i)
+        chosen.set(scales_->decisions()[i].key, scales_->alternative(i, scales[i], threshold));
+      Decisions complete;
+      space_->build(chosen, nullptr, &complete);
+      return complete;
+    };
+    double share = settings_.macs_share, threshold = settings_.scale_threshold;
+    if (random != nullptr) {
+      share = std::min(1.0, share * (0.7 + 0.6 * random->uniform()));
+      threshold *= 2 * random->uniform();
+    }
+    if (settings_.macs_share >= 1) return sized(threshold);
+    const auto macs = [&](const Decisions& decisions) {
+      return metric_value(counted_cost(space_->build(decisions), options_.deployment).totals, "macs").value_or(0);
+    };
+    std::vector<double> all = {0};
+    for (const auto& one : scales) all.insert(all.end(), one.begin(), one.end());
+    std::ranges::sort(all);
+    const double most = share * macs(sized(-1));
+    // The smallest threshold that keeps within the share: networks shrink as it grows.
+    size_t low = 0, high = all.size() - 1;
+    while (low < high) {
+      const size_t middle = (low + high) / 2;
+      if (macs(sized(all[middle])) <= most)
+        high = middle;
+      else
+        low = middle + 1;
+    }
+    return sized(all[low]);
   }
 
   // The path of each lattice by the weights of its steps.
@@ -1013,6 +1081,7 @@ class SupernetTraining::Impl {
   const SupernetOptions options_;
   Supernet full_;
   std::unique_ptr<Superkernels> superkernels_;  // with thresholds
+  std::unique_ptr<ChannelScales> scales_;       // of widths
   SharedStore store_;
   std::unique_ptr<SharedStore> second_;  // RARTS: y
   Architecture architecture_;

@@ -92,6 +92,12 @@ struct SupernetSettings {
   double distillation =
       0;  // from the second phase on: weight of imitating the largest network as the first one left it
 
+  // Widths: channels that a number decides get scales that are learned as the architecture; those at or below the threshold are left
+  // out, or as many as it takes to keep so large a share of the largest network's multiply-adds.
+  bool channel_scales = false;
+  double scale_sparsity = 1e-4;  // times the sum of all scales' sizes, in the architecture's loss
+  double scale_threshold = 0.1;
+  double macs_share = 1;  // below 1: instead of the threshold
   // Of lattices: longest (the largest sum of weights), greedy_down or greedy_up (lattice_path.hpp).
   std::string lattice_choice = "longest";
 
