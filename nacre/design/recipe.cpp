@@ -72,7 +72,8 @@ const std::vector<Field>& fields() {
            "1707.07012), 1: off",
            0.01, 1),
       field("drop_path_by", &Recipe::drop_path_by, ParameterType::text,
-            "with what the probability of dropping an edge grows linearly", -kMost, kMost, {"both", "time", "depth"}),
+            "with what the probability of dropping an edge grows linearly", -kMost, kMost,
+            {"both", "time", "depth", "neither"}),
       real("auxiliary_weight", &Recipe::auxiliary_weight,
            "weight of the loss of a second classifier on a middle cell, left out of what is exported (papers: 0.4), 0: "
            "off",

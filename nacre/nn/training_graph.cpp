@@ -11,7 +11,8 @@ namespace nacre {
 namespace {
 
 void add_drop_paths(Graph& graph, const Recipe& recipe, const TrainingTags& tags) {
-  const bool by_time = recipe.drop_path_by != "depth", by_depth = recipe.drop_path_by != "time";
+  const bool by_time = recipe.drop_path_by == "both" || recipe.drop_path_by == "time";
+  const bool by_depth = recipe.drop_path_by == "both" || recipe.drop_path_by == "depth";
   ValueId progress = kNone;
   bool found = false;
   for (const TrainingTags::Path& path : tags.paths) {

@@ -7,6 +7,7 @@
 //                                    depth  p = 1 - (1 - k) (c + 1) / C
 //                                    time   p = 1 - t (1 - k)
 //                                    both   p = 1 - t (1 - k) (c + 1) / C
+//                                    neither  p = k: DropPath at a fixed rate (Larsson et al., FractalNet, ICLR 2017)
 //                                  A node of operator nacre.DropPath, the identity outside training; t is a tensor of the store.
 //   auxiliary_weight               A second classifier on the tagged cell (Szegedy et al., arXiv 1512.00567; NASNet's form): ReLU,
 //                                  average of 5 x 5 in steps of 3, 1x1 to 128, all places to 768, linear; its loss is added

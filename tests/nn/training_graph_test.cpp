@@ -118,6 +118,7 @@ TEST(DropPath, ProbabilityGrowsWithTimeAndDepth) {
     return y.reshape({kExamples, -1}).select(1, 0).eq(0).to(at::kFloat).mean().item<double>();
   };
   EXPECT_EQ(dropped("both", 1, 0), 0) << "at the start nothing is dropped";
+  EXPECT_NEAR(dropped("neither", 0.25, 0), 0.5, 0.02) << "a fixed rate from the start and everywhere";
   EXPECT_EQ(dropped("time", 0.5, 0), 0);
   constexpr double kSpread = 4 * 0.5 / 141.4;  // of a share among 20,000
   EXPECT_NEAR(dropped("both", 1, 1), 0.5, kSpread) << "at the end, in the last cell: as the recipe says";
