@@ -57,6 +57,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"resnet", "", Ability::both}, Case{"mlp", "", Ability::both},
                     Case{"nats_size", "", Ability::refused}, Case{"nasbench201", "", Ability::both},
                     Case{"nasbench_macro", "", Ability::both}, Case{"darts", "{channels: 4, cells: 3}", Ability::both},
+                    Case{"sharpdarts", "{channels: 4, cells: 3}", Ability::both},
+                    Case{"hypercuboid", "{channels: [4, 8], pairs: 2}", Ability::both},
                     Case{"nasnet", "{channels: 4}", Ability::refused},
                     Case{"eeea", "{channels: 4, cells: 3}", Ability::refused},
                     Case{"transnas101_micro", "", Ability::both}, Case{"nasbench101", "", Ability::refused},
