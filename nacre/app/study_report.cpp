@@ -160,6 +160,8 @@ ReportData gather_report(const std::filesystem::path& output_dir) {
     std::string text = plan.space->trace().text(trial.candidate.decisions);
     data.random.push_back({std::move(trial), std::move(text)});
   }
+  if (const auto file = supernet_folder(output_dir) / "supernet.json"; std::filesystem::exists(file))
+    data.supernet = parse_json(read_file(file), file.string());
   add_drawings(data, plan);
   data.configuration = stored.configuration;
   data.machine = machine_facts(stored.machine);

@@ -33,6 +33,9 @@ TEST(SupernetSearch, FbnetTrainsWhatItsSupernetProposes) {
   EXPECT_TRUE(record.at("networks")[0].contains("shared_accuracy"));
   EXPECT_GT(record.at("networks")[0].at("cost").get<double>(), 0);
   EXPECT_FALSE(std::filesystem::exists(folder / "supernet" / "state.safetensors"));
+  const std::string report = test::file_text(folder / "report.html");
+  EXPECT_THAT(report, HasSubstr("id=shared-weights"));
+  EXPECT_THAT(report, HasSubstr("stage2/1/op"));
   // More trials: the supernet is not trained again, its next proposals are.
   const Outcome more = run_program(command + "4" + output(folder));
   EXPECT_EQ(more.exit_code, 0) << more.err;

@@ -38,8 +38,9 @@ std::string configuration_section(const ReportData& data) {
 std::string render_report(const ReportData& data) {
   NACRE_CHECK(!data.objectives.objectives.empty(), "a report needs an objective");
   std::string sections;
-  for (const auto section : {summary_section, front_plots_section, networks_section, progress_section, curves_section,
-                             origins_section, duplicates_section, trials_section, configuration_section}) {
+  for (const auto section :
+       {summary_section, front_plots_section, networks_section, progress_section, curves_section,
+        shared_weights_section, origins_section, duplicates_section, trials_section, configuration_section}) {
     const std::string text = section(data);
     if (!text.empty()) sections += text + "\n";
   }
@@ -47,9 +48,11 @@ std::string render_report(const ReportData& data) {
   page.title = data.study.empty() ? "nacre" : data.study;
   page.brand = "nacre search report";
   page.made_at = data.made_at;
-  page.links = {{"summary", "Summary"},       {"front", "Front"},   {"networks", "Networks"},
-                {"progress", "Progress"},     {"curves", "Curves"}, {"origins", "Origins"},
-                {"duplicates", "Duplicates"}, {"trials", "Trials"}, {"configuration", "Configuration"}};
+  page.links = {{"summary", "Summary"},   {"front", "Front"},
+                {"networks", "Networks"}, {"progress", "Progress"},
+                {"curves", "Curves"},     {"shared-weights", "Shared weights"},
+                {"origins", "Origins"},   {"duplicates", "Duplicates"},
+                {"trials", "Trials"},     {"configuration", "Configuration"}};
   page.sections = std::move(sections);
   page.script = report_assets::js;
   page.data = plot_data(data);

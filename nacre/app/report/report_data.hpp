@@ -54,6 +54,8 @@ struct ReportData {
   Json strategy_statistics = Json::object();
   std::vector<ReportTrial> random;  // uniform samples evaluated beside the search for comparison; empty: none were
 
+  Json supernet;  // its record (run/supernet_stage.hpp), null where none was trained
+
   Json configuration;  // resolved, every key
   std::vector<ReportFact> machine;
   std::vector<ReportFact> versions;
