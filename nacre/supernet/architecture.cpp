@@ -57,15 +57,6 @@ Weighting weighting_from_name(std::string_view name) {
   throw InternalError("internal error: no weighting '" + std::string(name) + "'");
 }
 
-int64_t draw_index(const std::vector<double>& probabilities, Random& random) {
-  double left = random.uniform();
-  for (size_t i = 0; i + 1 < probabilities.size(); ++i) {
-    left -= probabilities[i];
-    if (left < 0) return static_cast<int64_t>(i);
-  }
-  return static_cast<int64_t>(probabilities.size()) - 1;
-}
-
 Architecture::Architecture(std::vector<OpenDecision> open, const ArchitectureForm& form, uint64_t seed,
                            at::TensorOptions options)
     : open_(std::move(open)), form_(form) {

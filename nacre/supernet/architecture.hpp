@@ -22,6 +22,7 @@
 #include "nacre/base/random.hpp"
 #include "nacre/ir/weights_file.hpp"
 #include "nacre/nn/torch_headers.hpp"
+#include "nacre/supernet/network_choice.hpp"
 #include "nacre/supernet/supernet_chooser.hpp"
 
 namespace nacre {
@@ -80,8 +81,5 @@ class Architecture {
 
 // Mean over the decisions of the entropy of their probabilities, in nats.
 double mean_entropy(const std::vector<std::vector<double>>& probabilities);
-
-// An index drawn with these probabilities.
-int64_t draw_index(const std::vector<double>& probabilities, Random& random);
 
 }  // namespace nacre

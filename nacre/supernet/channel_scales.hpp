@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "nacre/base/random.hpp"
+#include "nacre/design/target.hpp"
 #include "nacre/space/space.hpp"
 #include "nacre/supernet/shared_store.hpp"
 #include "nacre/supernet/supernet_chooser.hpp"
@@ -25,7 +27,17 @@ class ChannelScales {
   // The smallest alternative of decision `i` that holds as many channels as have scales above the threshold.
   int64_t alternative(size_t i, const std::vector<double>& scales, double threshold) const;
 
+  struct Kept {
+    double threshold = 0.1;
+    double macs_share =
+        1;  // below 1: instead, the smallest threshold that leaves so large a share of the largest network's
+  };
+  // Sizes by the scales; kernels and what else is a number the largest. Drawn: by a threshold or share around the one that is meant.
+  Decisions network(const Space& space, const std::vector<std::vector<double>>& scales, Kept kept,
+                    const Deployment& deployment, Random* random) const;
+
  private:
+  std::vector<OpenDecision> numbers_;  // all of them
   std::vector<OpenDecision> decisions_;
   std::vector<std::vector<int64_t>> channels_;  // by decision and alternative
   std::map<std::string, std::vector<SharedStore::Scale>, std::less<>> rules_;

@@ -8,7 +8,6 @@
 #include <numeric>
 #include <set>
 
-#include "nacre/hw/counted_cost.hpp"
 #include "nacre/nn/batch_source.hpp"
 #include "nacre/nn/losses.hpp"
 #include "nacre/nn/register.hpp"
@@ -24,7 +23,7 @@
 #include "nacre/supernet/channel_order.hpp"
 #include "nacre/supernet/channel_scales.hpp"
 #include "nacre/supernet/expected_cost.hpp"
-#include "nacre/supernet/lattice_path.hpp"
+#include "nacre/supernet/network_choice.hpp"
 #include "nacre/supernet/policies.hpp"
 #include "nacre/supernet/sample_batches.hpp"
 #include "nacre/supernet/shared_store.hpp"
@@ -164,15 +163,10 @@ class SupernetTraining::Impl {
   }
 
   Decisions best_network() const {
-    return choose(
-        superkernels_ ? superkernels_->weights(store_, true) : probabilities(),
-        [](const std::vector<double>& p) { return std::ranges::max_element(p) - p.begin(); }, nullptr);
+    return chosen(superkernels_ ? superkernels_->weights(store_, true) : probabilities(), nullptr);
   }
 
-  Decisions sampled_network(Random& random) const {
-    return choose(
-        probabilities(), [&random](const std::vector<double>& p) { return draw_index(p, random); }, &random);
-  }
+  Decisions sampled_network(Random& random) const { return chosen(probabilities(), &random); }
 
   std::optional<double> cost_of(const Decisions& decisions) const {
     if (!cost_) return std::nullopt;
@@ -562,19 +556,6 @@ class SupernetTraining::Impl {
     }
   }
 
-  static std::vector<int64_t> drawn_subset(std::vector<double> weights, int64_t count, Random& random) {
-    std::vector<int64_t> chosen;
-    for (int64_t i = 0; i < count; ++i) {
-      const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
-      std::vector<double> p = weights;
-      for (double& x : p) x /= sum;
-      chosen.push_back(draw_index(p, random));
-      weights[static_cast<size_t>(chosen.back())] = 0;
-    }
-    std::ranges::sort(chosen);
-    return chosen;
-  }
-
   at::Tensor path_loss(SharedStore& store, const TorchBatch& batch, Random& random, bool by_architecture,
                        const Phase& phase, const at::Tensor& wanted, uint64_t stream) {
     const Decisions path = drawn_path(random, by_architecture, phase.plan);
@@ -885,127 +866,13 @@ class SupernetTraining::Impl {
   }
 
   // --- what comes of it
-  // Edges by what `pick` says of their strengths, operators of theirs.
-  template <class Pick>
-  Decisions choose(const std::vector<std::vector<double>>& p, const Pick& pick, Random* random) const {
-    if (scales_) return chosen_widths(p, random);
-    Decisions chosen;
-    for (size_t i = 0; i < open().size(); ++i) {
-      const OpenDecision& decision = open()[i];
-      if (decision.kind == OpenDecision::Kind::edges || decision.kind == OpenDecision::Kind::lattice) continue;
-      std::vector<double> weights = p[i];
-      if (decision.has_zero) weights[0] = 0;
-      const double sum = std::accumulate(weights.begin(), weights.end(), 0.0);
-      for (double& weight : weights) weight /= sum;
-      chosen.set(decision.key, pick(weights) - (decision.has_zero ? 1 : 0));
+  Decisions chosen(const std::vector<std::vector<double>>& weights, Random* random) const {
+    if (scales_) {
+      return scales_->network(*space_, weights, {settings_.scale_threshold, settings_.macs_share}, options_.deployment,
+                              random);
     }
-    for (size_t i = 0; i < open().size(); ++i) {
-      if (open()[i].kind == OpenDecision::Kind::edges) chosen.set(open()[i].key, chosen_edges(i, p, random));
-    }
-    choose_lattices(chosen, p, random);
-    Decisions complete;
-    space_->build(chosen, random, &complete);
-    return complete;
-  }
-
-  // Sizes by the scales; others the largest. Drawn: by a threshold around the one that is meant.
-  Decisions chosen_widths(const std::vector<std::vector<double>>& scales, Random* random) const {
-    const auto sized = [&](double threshold) {
-      Decisions chosen;
-      for (const OpenDecision& number : full_.numbers)
-        chosen.set(number.key, std::ranges::max_element(number.values) - number.values.begin());
-      for (size_t i = 0; i < scales.size(); ++i)
-        chosen.set(scales_->decisions()[i].key, scales_->alternative(i, scales[i], threshold));
-      Decisions complete;
-      space_->build(chosen, nullptr, &complete);
-      return complete;
-    };
-    double share = settings_.macs_share, threshold = settings_.scale_threshold;
-    if (random != nullptr) {
-      share = std::min(1.0, share * (0.7 + 0.6 * random->uniform()));
-      threshold *= 2 * random->uniform();
-    }
-    if (settings_.macs_share >= 1) return sized(threshold);
-    const auto macs = [&](const Decisions& decisions) {
-      return metric_value(counted_cost(space_->build(decisions), options_.deployment).totals, "macs").value_or(0);
-    };
-    std::vector<double> all = {0};
-    for (const auto& one : scales) all.insert(all.end(), one.begin(), one.end());
-    std::ranges::sort(all);
-    const double most = share * macs(sized(-1));
-    // The smallest threshold that keeps within the share: networks shrink as it grows.
-    size_t low = 0, high = all.size() - 1;
-    while (low < high) {
-      const size_t middle = (low + high) / 2;
-      if (macs(sized(all[middle])) <= most)
-        high = middle;
-      else
-        low = middle + 1;
-    }
-    return sized(all[low]);
-  }
-
-  // The path of each lattice by the weights of its steps.
-  void choose_lattices(Decisions& chosen, const std::vector<std::vector<double>>& p, Random* random) const {
-    std::map<std::string, std::vector<size_t>> lattices;
-    for (size_t i = 0; i < open().size(); ++i)
-      if (open()[i].kind == OpenDecision::Kind::lattice) lattices[open()[i].lattice].push_back(i);
-    for (const auto& [scope, steps] : lattices) {
-      const auto states = static_cast<int64_t>(open()[steps[0]].values.size());
-      const auto operators = static_cast<int64_t>(open()[steps[0]].labels.size()) / (states * states);
-      LatticeWeights weights;
-      for (const size_t step : steps) weights.push_back(p[step]);
-      const LatticePath path = random != nullptr ? nacre::drawn_path(weights, states, operators, *random)
-                               : settings_.lattice_choice == "longest"
-                                   ? longest_path(weights, states, operators)
-                                   : greedy_path(weights, states, operators, settings_.lattice_choice == "greedy_down");
-      chosen.set(scope + "/start", path.states[0]);
-      for (size_t i = 0; i < steps.size(); ++i) {
-        const std::string& edge = open()[steps[i]].key;  // ".../edge"
-        const std::string step = edge.substr(0, edge.rfind('/'));
-        chosen.set(step + "/state", path.states[i + 1]);
-        if (operators > 1) chosen.set(step + "/op", path.operators[i]);
-      }
-    }
-  }
-
-  // Rank of the strongest (or drawn) parts. The strength of a part is that of its best operator but "none" (DARTS, section 2.4), times
-  // the part's own probability where sums have weights (PC-DARTS, section 3.3).
-  int64_t chosen_edges(size_t decision, const std::vector<std::vector<double>>& p, Random* random) const {
-    const OpenDecision& edges = open()[decision];
-    std::vector<double> strength(edges.labels.size(), 1.0);
-    for (size_t position = 0; position < strength.size(); ++position) {
-      if (settings_.form.edge_weights) strength[position] = p[decision][position];
-      for (const size_t inner : operators_within(edges.key, static_cast<int64_t>(position))) {
-        std::vector<double> of = p[inner];
-        if (open()[inner].has_zero) of[0] = 0;
-        strength[position] *= std::ranges::max(of);
-      }
-    }
-    const auto n = static_cast<int64_t>(strength.size());
-    if (random != nullptr) return subset_rank(n, drawn_subset(strength, edges.kept, *random));
-    std::vector<int64_t> order(strength.size());
-    std::iota(order.begin(), order.end(), 0);
-    std::ranges::stable_sort(order, std::greater<>(), [&](int64_t i) { return strength[static_cast<size_t>(i)]; });
-    std::vector<int64_t> kept(order.begin(), order.begin() + edges.kept);
-    std::ranges::sort(kept);
-    return subset_rank(n, kept);
-  }
-
-  // Open decisions about operators whose branches lie in that part of a sum.
-  std::vector<size_t> operators_within(const std::string& key, int64_t position) const {
-    const auto part = std::ranges::find_if(full_.parts, [&](const SupernetPart& one) {
-      return one.key == key && one.positions == std::vector<int64_t>{position};
-    });
-    std::vector<size_t> inner;
-    if (part == full_.parts.end()) return inner;
-    for (size_t i = 0; i < open().size(); ++i) {
-      const bool inside = std::ranges::any_of(full_.parts, [&](const SupernetPart& one) {
-        return one.key == open()[i].key && one.first >= part->first && one.last <= part->last;
-      });
-      if (inside && open()[i].kind == OpenDecision::Kind::operators) inner.push_back(i);
-    }
-    return inner;
+    return NetworkChoice(*space_, full_, open(), {settings_.form.edge_weights, settings_.lattice_choice})
+        .network(weights, random);
   }
 
   // The network with its weights and statistics; the last one is kept, for it is judged and then handed over.
