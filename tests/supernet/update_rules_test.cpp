@@ -61,6 +61,105 @@ TEST(RelaxedUpdate, ReachesItsClosedForm) {
   EXPECT_NEAR(relaxed_limit(10, 10, 0.01, 5000).a, 1.0811, 1e-4);
 }
 
+// Sheet 44, proof 2. L_train = 1/2 (w - M a)' P (w - M a), whose minimum over w is 0 for every a, and L_val = 1/2 (y - t)' Q (y - t) +
+// gamma/2 |a - s|^2 in five and five dimensions: the rule's limit solves a linear system, and nears the bilevel optimum as
+// lambda = beta grow, by about 1/lambda. With `slope` the minimum of L_train depends on a, and the limit moves away from it.
+struct Quadratic {
+  static constexpr int64_t kSize = 5;
+  at::Tensor p, q, m, t, s, slope;
+  double gamma = 0.5;
+  explicit Quadratic(bool sloped) {
+    at::manual_seed(7);
+    const auto positive = [] {
+      const at::Tensor root = at::randn({kSize, kSize}, kDouble);
+      return at::matmul(root, root.t()) / kSize + at::eye(kSize, kDouble);
+    };
+    p = positive();
+    q = positive();
+    m = at::eye(kSize, kDouble) + 0.3 * at::randn({kSize, kSize}, kDouble);
+    t = at::randn({kSize}, kDouble);
+    s = at::randn({kSize}, kDouble);
+    slope = sloped ? at::eye(kSize, kDouble) : at::zeros({kSize, kSize}, kDouble);
+  }
+  at::Tensor train(const at::Tensor& w, const at::Tensor& a) const {
+    const at::Tensor d = w - at::matmul(m, a);
+    return 0.5 * at::dot(d, at::matmul(p, d)) + 0.5 * at::dot(a - 3, at::matmul(slope, a - 3));
+  }
+  at::Tensor validation(const at::Tensor& y, const at::Tensor& a) const {
+    return 0.5 * at::dot(y - t, at::matmul(q, y - t)) + 0.5 * gamma * at::sum(at::square(a - s));
+  }
+  at::Tensor bilevel() const {
+    const at::Tensor system = at::matmul(m.t(), at::matmul(q, m)) + gamma * at::eye(kSize, kDouble);
+    return at::linalg_solve(system, at::matmul(m.t(), at::matmul(q, t)) + gamma * s);
+  }
+  // [w, y, a] where all three gradients of F are 0.
+  at::Tensor stationary(double lambda, double beta) const {
+    const at::Tensor one = at::eye(kSize, kDouble), zero = at::zeros({kSize, kSize}, kDouble);
+    const at::Tensor mp = at::matmul(m.t(), p);
+    const at::Tensor system =
+        at::cat({at::cat({lambda * p + beta * one, -beta * one, -lambda * at::matmul(p, m)}, 1),
+                 at::cat({-beta * one, q + beta * one, zero}, 1),
+                 at::cat({-lambda * mp, zero, gamma * one + lambda * (at::matmul(mp, m) + slope)}, 1)},
+                0);
+    const at::Tensor right = at::cat({at::zeros({kSize}, kDouble), at::matmul(q, t),
+                                      gamma * s + lambda * at::matmul(slope, at::full({kSize}, 3, kDouble))});
+    return at::linalg_solve(system, right);
+  }
+};
+
+at::Tensor iterated(const Quadratic& problem, double lambda, double beta, const at::Tensor& start, int iterations) {
+  const auto leaf = [&start](int64_t block) {
+    return start.narrow(0, block * Quadratic::kSize, Quadratic::kSize).clone().requires_grad_(true);
+  };
+  const at::Tensor w = leaf(0), y = leaf(1), a = leaf(2);
+  const auto largest = [](const at::Tensor& matrix) { return at::linalg_matrix_norm(matrix, 2).item<double>(); };
+  const double rate_w = 1 / (lambda * largest(problem.p) + beta), rate_y = 1 / (largest(problem.q) + beta),
+               rate_a =
+                   1 / (problem.gamma + lambda * largest(at::matmul(problem.m.t(), at::matmul(problem.p, problem.m))));
+  const RelaxedProblem relaxed{{w},
+                               {y},
+                               {a},
+                               [&](bool) { return problem.train(w, a); },
+                               [&](bool) { return problem.validation(y, a); },
+                               [&](const Gradients& g) { descend({w}, g, rate_w); },
+                               [&](const Gradients& g) { descend({y}, g, rate_y); },
+                               [&](const Gradients& g) { descend({a}, g, rate_a); },
+                               lambda,
+                               beta,
+                               true};
+  for (int i = 0; i < iterations; ++i) relaxed_iteration(relaxed);
+  return at::cat({w, y, a}).detach();
+}
+
+TEST(RelaxedUpdate, LimitOfQuadraticsSolvesItsLinearSystem) {
+  const Quadratic problem(false);
+  const at::Tensor optimum = problem.bilevel();
+  const auto distance_at = [&](double lambda) {
+    return at::norm(problem.stationary(lambda, lambda).narrow(0, 2 * Quadratic::kSize, Quadratic::kSize) - optimum)
+        .item<double>();
+  };
+  const at::Tensor limit = iterated(problem, 3, 3, at::zeros({3 * Quadratic::kSize}, kDouble), 6000);
+  EXPECT_LT(at::max(at::abs(limit - problem.stationary(3, 3))).item<double>(), 1e-8);
+  for (const double lambda : {10.0, 30.0, 100.0}) {
+    const at::Tensor fixed = problem.stationary(lambda, lambda);
+    EXPECT_LT(at::max(at::abs(iterated(problem, lambda, lambda, fixed, 50) - fixed)).item<double>(), 1e-10) << lambda;
+  }
+  EXPECT_LT(distance_at(10), distance_at(3));
+  EXPECT_LT(distance_at(30), distance_at(10));
+  EXPECT_LT(distance_at(100), distance_at(30));
+  EXPECT_NEAR(distance_at(100) / distance_at(1000), 10, 1);  // about 1 / lambda
+
+  // The control: L_train pulls a towards 3 by itself, the more the larger lambda.
+  const Quadratic sloped(true);
+  const auto away = [&](double lambda) {
+    return at::norm(sloped.stationary(lambda, lambda).narrow(0, 2 * Quadratic::kSize, Quadratic::kSize) - optimum)
+        .item<double>();
+  };
+  EXPECT_GT(away(100), away(3));
+  const at::Tensor far = sloped.stationary(1e6, 1e6).narrow(0, 2 * Quadratic::kSize, Quadratic::kSize);
+  EXPECT_LT(at::max(at::abs(far - 3)).item<double>(), 1e-3);
+}
+
 TEST(RelaxedUpdate, ItsObjectiveNeverRises) {
   const double lambda = 10, beta = 10, rate = 0.02;
   const at::Tensor a = number(2), w = number(-2), y = number(0);
