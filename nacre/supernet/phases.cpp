@@ -18,6 +18,7 @@ std::vector<SupernetPhase> progressive_phases(const Trace& trace, double epochs)
   for (const TraceDecision& decision : trace.decisions()) {
     if (!decision.ordered || decision.kind == DecisionKind::real) continue;
     const std::string word = last_word(decision.key);
+    if (word == "resolution") continue;  // elastic throughout
     auto& group = decision.kind == DecisionKind::repeat ? depths : word.starts_with("kernel") ? kernels : others;
     int64_t& count = group[word];
     count = std::max(count, static_cast<int64_t>(decision.alternatives.size()));

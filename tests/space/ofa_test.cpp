@@ -38,6 +38,27 @@ TEST(OfaSpace, NetworksNestInTheLargest) {
   }
 }
 
+// A smaller image is a cheaper network with the same parameters.
+TEST(OfaSpace, ResolutionIsADecision) {
+  const SpaceContext context = space_context({3, 32, 32}, 10);
+  const auto space = make_space("ofa", context, "{resolutions: [16, 24, 32]}"), plain = make_space("ofa", context);
+  EXPECT_EQ(space->trace().count(), Count(3) * plain->trace().count());
+  Random random(2);
+  Decisions decisions = space->trace().sample(random);
+  std::vector<int64_t> macs, parameters;
+  for (int64_t i = 0; i < 3; ++i) {
+    decisions.set("resolution", i);
+    const Design design = space->build(decisions);
+    expect_fits(design, context);
+    const GraphStatistics statistics = statistics_of(design);
+    macs.push_back(statistics.macs);
+    parameters.push_back(statistics.parameters);
+  }
+  EXPECT_LT(macs[0], macs[1]);
+  EXPECT_LT(macs[1], macs[2]);
+  EXPECT_EQ(parameters[0], parameters[2]);
+}
+
 TEST(OfaSpace, EvenKernelsAreRefused) {
   EXPECT_THROW(make_space("ofa", space_context({1, 8, 8}, 10), "{kernels: [3, 4]}"), UserError);
 }

@@ -86,6 +86,11 @@ class OfaSpace final : public NetworkSpace {
     expansions_ = options.given("expansions") ? options.integers("expansions") : skeleton_.expansions;
     for (const int64_t kernel : kernels_)
       if (kernel % 2 == 0) throw UserError(options.position("kernels"), "space.kernels: expected odd numbers");
+    if (options.has("resolutions")) {
+      resolutions_ = options.integers("resolutions");
+      std::ranges::sort(resolutions_);
+      resolutions_.erase(std::unique(resolutions_.begin(), resolutions_.end()), resolutions_.end());
+    }
     for (std::vector<int64_t>* list : {&kernels_, &depths_, &expansions_}) {
       if (list->empty()) throw UserError("space ofa: kernels, depths and expansions need at least one number each");
       std::ranges::sort(*list);
@@ -96,6 +101,7 @@ class OfaSpace final : public NetworkSpace {
  protected:
   ValueId network(Chooser& choose, GraphBuilder& b, ValueId x, const Recipe& recipe) const override {
     ElasticBuilder layers(choose, b);
+    if (!resolutions_.empty()) x = resized(b, x, choose.pick("resolution", resolutions_).elastic());
     x = layers.convolution_norm_activation("stem", x, skeleton_.stem, {.kernel = 3, .stride = skeleton_.stem_stride},
                                            Activation::hard_swish);
     {
@@ -113,6 +119,14 @@ class OfaSpace final : public NetworkSpace {
   }
 
  private:
+  static ValueId resized(GraphBuilder& b, ValueId x, int64_t side) {
+    Attributes attributes;
+    attributes.set("mode", std::string("linear"));
+    attributes.set("axes", std::vector<int64_t>{2, 3});
+    const ValueId sizes = b.constant(Tensor::of<int64_t>({2}, {side, side}), "resolution");
+    return b.node("Resize", {x, kNone, kNone, sizes}, std::move(attributes));
+  }
+
   ValueId unit(Chooser& choose, GraphBuilder& b, ValueId x, const Unit& unit) const {
     return choose.repeat("depth", b, x, depths_, [&](GraphBuilder& b2, ValueId y, int64_t i) {
       const auto scope = choose.scope(std::to_string(i), b2);
@@ -127,7 +141,7 @@ class OfaSpace final : public NetworkSpace {
   }
 
   Skeleton skeleton_;
-  std::vector<int64_t> kernels_, depths_, expansions_;
+  std::vector<int64_t> kernels_, depths_, expansions_, resolutions_;
 };
 
 }  // namespace
@@ -156,6 +170,12 @@ RegistryRecord ofa_record() {
                                                .description = "layers of a unit; default: the preset's",
                                                .minimum = 1,
                                                .maximum = 64},
+                                              {.name = "resolutions",
+                                               .type = ParameterType::integer_list,
+                                               .description = "sides that images are resized to; several become a "
+                                                              "decision; default: as they come",
+                                               .minimum = 2,
+                                               .maximum = 4096},
                                               {.name = "expansions",
                                                .type = ParameterType::integer_list,
                                                .description = "of a layer's middle channels; default: the preset's",

@@ -1,6 +1,7 @@
 // The space of Once-for-All (Cai et al., arXiv 1908.09791, section 3.2): units of inverted residuals whose depth, kernels and
 // expansions are numbers, so that every network is a slice of the largest one.
 //
+//   resolution              side that images are resized to, where there are several (section 3.2)
 //   unit1/depth             layers of the unit: its first so many
 //   unit1/0/kernel          of a layer's depthwise convolution
 //   unit1/0/expansion       of its middle channels over its input
