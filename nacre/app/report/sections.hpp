@@ -13,7 +13,7 @@ std::string networks_section(const ReportData& data);     // table of the front,
 std::string progress_section(const ReportData& data);     // beside random search
 std::string curves_section(const ReportData& data);
 std::string shared_weights_section(const ReportData& data);  // of a supernet
-std::string origins_section(const ReportData& data);  // where every number comes from
+std::string origins_section(const ReportData& data);         // where every number comes from
 std::string duplicates_section(const ReportData& data);
 std::string trials_section(const ReportData& data);
 std::string configuration_section(const ReportData& data);
