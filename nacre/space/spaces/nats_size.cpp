@@ -36,7 +36,10 @@ ValueId reduction(GraphBuilder& b, ValueId x, int64_t channels) {
 
 class NatsSizeSpace : public NetworkSpace {
  public:
-  NatsSizeSpace(const Options& options, const SpaceContext& context) : NetworkSpace("nats_size", options, context) {
+  NatsSizeSpace(const Options& options, const SpaceContext& context)
+      : NetworkSpace("nats_size", options, context), offered_(options.integers("widths")) {
+    if (offered_.empty() || !std::ranges::is_sorted(offered_, std::less_equal<>()))
+      throw UserError(options.position("widths"), "space.widths: expected ascending numbers");
     const auto [channels, height, width] = image_extents();
     if (height % 4 != 0 || width % 4 != 0)
       throw UserError(
@@ -47,7 +50,7 @@ class NatsSizeSpace : public NetworkSpace {
  protected:
   ValueId network(Chooser& choose, GraphBuilder& b, ValueId x, const Recipe& recipe) const override {
     std::array<int64_t, kParts> widths{};
-    for (size_t i = 0; i < kParts; ++i) widths[i] = choose.pick(width_key(i), kWidths).elastic();
+    for (size_t i = 0; i < kParts; ++i) widths[i] = choose.pick(width_key(i), offered_).elastic();
     {
       const auto scope = b.scope("stem");
       x = b.batch_norm("bn", b.convolution("conv", x, widths[0], {.kernel = 3}));
@@ -59,6 +62,9 @@ class NatsSizeSpace : public NetworkSpace {
     x = b.activation(b.batch_norm("last_norm", x), Activation::relu);
     return classifier(choose, b, b.flatten(b.global_average_pool(x)), recipe);
   }
+
+ private:
+  std::vector<int64_t> offered_;
 };
 
 }  // namespace
@@ -67,7 +73,12 @@ RegistryRecord nats_size_record() {
   return {.name = "nats_size",
           .summary = "one given cell, the widths of five parts are searched, as in the benchmark",
           .source = "NATS-Bench size space, Dong et al. 2021, arXiv 2009.00437",
-          .parameters = network_space_parameters({}),
+          .parameters = network_space_parameters({{.name = "widths",
+                                                   .type = ParameterType::integer_list,
+                                                   .description = "channels to choose from; the benchmark's by default",
+                                                   .default_value = Json(kWidths),
+                                                   .minimum = 1,
+                                                   .maximum = 4096}}),
           .example = "space:\n  kind: nats_size\n"};
 }
 

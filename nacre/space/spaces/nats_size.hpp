@@ -1,5 +1,5 @@
 // The size space of NATS-Bench (Dong et al., arXiv 2009.00437): one cell of NAS-Bench-201 is given, the widths of five parts are
-// searched, each one of 8, 16 .. 64 channels; 32,768 networks.
+// searched, each one of 8, 16 .. 64 channels (others by `widths`); 32,768 networks.
 //
 //   stem 3x3 (c1) ─ cell (c1) ─ residual block /2 (c2) ─ cell (c3) ─ residual block /2 (c4) ─ cell (c5) ─ norm, relu ─ average ─ linear
 //
