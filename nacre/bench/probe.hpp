@@ -28,6 +28,7 @@ const Registry<ProbeFactory>& probe_registry();
 // braces; what has a colon in its braces is a map in YAML and stands as it is.
 std::string with_places(const std::string& text, const std::map<std::string, std::string>& places);
 
+void add_block_ranking_probe(Registry<ProbeFactory>& registry);
 void add_block_scores_probe(Registry<ProbeFactory>& registry);
 void add_device_transfer_probe(Registry<ProbeFactory>& registry);
 void add_networks_probe(Registry<ProbeFactory>& registry);

@@ -5,6 +5,7 @@ namespace nacre {
 const Registry<ProbeFactory>& probe_registry() {
   static const Registry<ProbeFactory> registry = [] {
     Registry<ProbeFactory> list("probe", "probes");
+    add_block_ranking_probe(list);
     add_block_scores_probe(list);
     add_device_transfer_probe(list);
     add_networks_probe(list);
