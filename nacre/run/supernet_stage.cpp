@@ -14,6 +14,7 @@
 #include "nacre/run/search_run.hpp"
 #include "nacre/run/supernet_evaluator.hpp"
 #include "nacre/study/sqlite_store.hpp"
+#include "nacre/supernet/block_training.hpp"
 #include "nacre/supernet/method.hpp"
 
 namespace nacre {
@@ -25,21 +26,21 @@ constexpr int64_t kNetworksWithoutCount = 64;  // where the search is bounded by
 
 class ListedNetworks : public Strategy {
  public:
-  explicit ListedNetworks(std::vector<Decisions> networks, std::string maker)
-      : networks_(std::move(networks)), maker_(std::move(maker)) {}
+  ListedNetworks(std::vector<Decisions> networks, std::string first, std::string others)
+      : networks_(std::move(networks)), first_(std::move(first)), others_(std::move(others)) {}
 
   std::optional<Proposal> ask(int64_t number, Random&) override {
     if (number < 0 || number >= static_cast<int64_t>(networks_.size())) return std::nullopt;
     Candidate candidate;
     candidate.decisions = networks_[static_cast<size_t>(number)];
-    candidate.made_by = number == 0 ? maker_ + ", most probable" : maker_ + ", drawn";
+    candidate.made_by = number == 0 ? first_ : others_;
     return candidate;
   }
   void tell(const Trial&) override {}
 
  private:
   std::vector<Decisions> networks_;
-  std::string maker_;
+  std::string first_, others_;  // how they were made
 };
 
 Json decisions_json(const Decisions& decisions) {
@@ -61,6 +62,24 @@ std::string epoch_text(const SupernetEpoch& epoch, const std::string& unit, bool
     text += fmt::format(", expected cost {:.4g}{}{}", *epoch.expected_cost, unit.empty() ? "" : " ", unit);
   if (learns) text += fmt::format(", entropy {:.3f}", epoch.entropy);
   return text + fmt::format(", {:.1f} s", epoch.time_s);
+}
+
+// block,choice,score,params,macs; a choice is the indices of the path's decisions, digits side by side where one suffices.
+std::string block_scores_text(const std::vector<BlockTraining::RatedBlock>& blocks) {
+  std::string text = "block,choice,score,params,macs\n";
+  for (size_t block = 0; block < blocks.size(); ++block) {
+    for (const BlockTraining::RatedPath& path : blocks[block].paths) {
+      const std::vector<Decision>& items = path.decisions.items();
+      const bool digits = std::ranges::all_of(items, [](const Decision& one) { return one.index < 10; });
+      std::string choice;
+      for (const Decision& one : items) {
+        if (!digits && !choice.empty()) choice += '_';
+        choice += std::to_string(one.index);
+      }
+      text += fmt::format("{},{},{:.9g},{},{}\n", block, choice, path.score, path.params, path.macs);
+    }
+  }
+  return text;
 }
 
 std::filesystem::path folder_of_shared_weights(const Plan& plan) {
@@ -103,7 +122,11 @@ void check_supernet(const Plan& plan) {
   SupernetOptions options;
   options.target = plan.target.get();
   options.deployment = plan.deployment;
-  const SupernetTraining untrained(plan.space, plan.task, settings_of(plan), options);
+  const SupernetSettings settings = settings_of(plan);
+  if (settings.blockwise)
+    BlockTraining(plan.space, plan.task, settings, options);
+  else
+    SupernetTraining(plan.space, plan.task, settings, options);
 }
 
 SupernetStage::SupernetStage(const Plan& plan, const Numerics& numerics, std::function<bool()> interrupted)
@@ -143,6 +166,7 @@ void SupernetStage::take_over(const std::string& from) const {
 void SupernetStage::train() {
   const bool proposes = plan_.search.trains_supernet;
   const SupernetSettings settings = settings_of(plan_);
+  if (settings.blockwise) return train_blocks(settings);
   const std::filesystem::path state_file = supernet_state_file(plan_.output_dir);
   Weights state;
   SupernetOptions options;
@@ -185,6 +209,51 @@ void SupernetStage::train() {
   std::filesystem::remove(state_file, ignored);
 }
 
+void SupernetStage::train_blocks(const SupernetSettings& settings) {
+  const std::filesystem::path state_file = supernet_state_file(plan_.output_dir);
+  Weights state;
+  SupernetOptions options;
+  options.numerics = numerics_;
+  options.seed = plan_.search.seed;
+  options.interrupted = interrupted_;
+  if (std::filesystem::exists(state_file)) {
+    state = read_weights(state_file);
+    options.state = &state;
+    log_info("the supernet goes on after its last finished epoch");
+  }
+  options.report = [&](const SupernetEpoch& epoch, const std::function<Weights()>& current) {
+    log_info("{}", epoch_text(epoch, "", false));
+    write_file_atomically(state_file, write_weights_bytes(current()));
+  };
+  BlockTraining training(plan_.space, plan_.task, settings, options);
+  log_info("supernet of {} blocks, trained one after the other without labels", training.block_count());
+  training.run();
+
+  Json record = {{"method", plan_.search.strategy}, {"parameters", training.parameter_count()}};
+  record["epochs"] = record["blocks"] = record["networks"] = Json::array();
+  for (const SupernetEpoch& epoch : training.epochs()) record["epochs"].push_back(to_json(epoch));
+  for (const BlockTraining::RatedBlock& block : training.blocks()) {
+    record["blocks"].push_back(to_json(block, plan_.space->trace()));
+    log_info("block of {} layers: {} paths, best {} with score {:.4f}", block.layers.size(), block.paths.size(),
+             path_text(plan_.space->trace(), block.paths[block.best].decisions), block.paths[block.best].score);
+  }
+  BlockTraining::Limits limits;
+  for (const Limit& limit : plan_.objectives.limits) {
+    if (limit.at_least) continue;
+    if (limit.metric == "params") limits.params = limit.bound;
+    if (limit.metric == "macs") limits.macs = limit.bound;
+  }
+  const int64_t wanted = plan_.search.trials > 0 ? plan_.search.trials * kSpareNetworks : kNetworksWithoutCount;
+  for (const BlockTraining::ScoredNetwork& network : training.proposed(wanted, limits))
+    record["networks"].push_back({{"decisions", decisions_json(network.decisions)},
+                                  {"text", plan_.space->trace().text(network.decisions)},
+                                  {"score", network.score}});
+  write_file_atomically(folder_ / "block_scores.csv", block_scores_text(training.blocks()));
+  write_file_atomically(folder_ / "supernet.json", record.dump(1) + "\n");
+  std::error_code ignored;
+  std::filesystem::remove(state_file, ignored);
+}
+
 void SupernetStage::propose(SupernetTraining& training, Json& record) const {
   const int64_t wanted = plan_.search.trials > 0 ? plan_.search.trials * kSpareNetworks : kNetworksWithoutCount;
   const std::string quality = plan_.task->metrics().at(0).name;
@@ -206,7 +275,10 @@ void SupernetStage::propose(SupernetTraining& training, Json& record) const {
 }
 
 std::unique_ptr<Strategy> SupernetStage::strategy() const {
-  return std::make_unique<ListedNetworks>(networks_, plan_.search.strategy);
+  const std::string& method = plan_.search.strategy;
+  const bool by_score = record_.contains("blocks");
+  return std::make_unique<ListedNetworks>(networks_, method + (by_score ? ", best score" : ", most probable"),
+                                          method + (by_score ? ", next score" : ", drawn"));
 }
 
 std::optional<RankingQuality> SupernetStage::judge(const std::vector<Trial>& trials) {
@@ -232,8 +304,8 @@ void SupernetStage::pair_with_trials(const std::vector<Trial>& trials, std::vect
                                      std::vector<double>& own) const {
   const std::string quality = plan_.task->metrics().at(0).name;
   for (const Json& network : record_.at("networks")) {
-    const auto value = network.find("shared_" + quality);
-    if (value == network.end()) continue;
+    const auto value = network.find("shared_" + quality), score = network.find("score");
+    if (value == network.end() && score == network.end()) continue;
     const Decisions decisions = decisions_of(network.at("decisions"));
     const auto trial = std::ranges::find_if(trials, [&](const Trial& one) {
       return one.status == TrialStatus::ok && one.candidate.decisions == decisions;
@@ -241,7 +313,11 @@ void SupernetStage::pair_with_trials(const std::vector<Trial>& trials, std::vect
     if (trial == trials.end()) continue;
     const auto trained = metric_value(trial->metrics, quality);
     if (!trained) continue;
-    shared.push_back(value->get<double>());
+    const bool larger_is_better = plan_.task->metrics().at(0).direction == Direction::maximize;
+    if (value != network.end())
+      shared.push_back(value->get<double>());
+    else  // lower scores are better
+      shared.push_back(larger_is_better ? -score->get<double>() : score->get<double>());
     own.push_back(*trained);
   }
 }

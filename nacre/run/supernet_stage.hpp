@@ -6,6 +6,7 @@
 //   output_dir/supernet/state.safetensors   weights, architecture and optimizers after the last epoch; a method's is removed when
 //                                           its networks are known
 //   output_dir/supernet/supernet.json       epochs, probabilities, proposed networks with their metrics by shared weights
+//   output_dir/supernet/block_scores.csv    of a training block by block: the score of every path of every block
 #pragma once
 
 #include <functional>
@@ -44,6 +45,8 @@ class SupernetStage {
 
  private:
   void train();
+  // Block by block without labels (supernet/block_training.hpp); also writes block_scores.csv.
+  void train_blocks(const struct SupernetSettings& settings);
   // The finished supernet of another study. UserError where it is not of the same networks.
   void take_over(const std::string& from) const;
   void propose(class SupernetTraining& training, Json& record) const;

@@ -16,6 +16,7 @@ const Registry<MethodFactory>& supernet_method_registry() {
     add_sharpdarts(list);
     add_rarts(list);
     add_single_path(list);
+    add_bossnas(list);
     return list;
   }();
   return registry;

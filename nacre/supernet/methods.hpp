@@ -12,6 +12,7 @@ void add_pc_darts(Registry<MethodFactory>& list);
 void add_sharpdarts(Registry<MethodFactory>& list);
 void add_rarts(Registry<MethodFactory>& list);
 void add_single_path(Registry<MethodFactory>& list);
+void add_bossnas(Registry<MethodFactory>& list);
 
 // Every key a method may have, with `own` defaults (by name) in place of the common ones. InternalError for an unknown name.
 std::vector<Parameter> method_parameters(const std::vector<std::pair<std::string, Json>>& own);

@@ -37,7 +37,8 @@ class Batches {
   int64_t per_epoch() const { return static_cast<int64_t>(samples_.size()) / size_; }
   int64_t size() const { return size_; }
 
-  TorchBatch load(int64_t step) {
+  // `view`: the same samples, augmented by another draw.
+  TorchBatch load(int64_t step, uint64_t view = 0) {
     const int64_t epoch = step / per_epoch();
     if (epoch != shuffled_) {
       shuffled_ = epoch;
@@ -45,7 +46,8 @@ class Batches {
       Random random = Random::stream(seed_, purpose_ + " order", static_cast<uint64_t>(epoch));
       random.shuffle(std::span<int64_t>(order_));
     }
-    Random augment = Random::stream(seed_, purpose_ + " augment", static_cast<uint64_t>(step));
+    const auto draw = static_cast<uint64_t>(step);
+    Random augment = Random::stream(seed_, purpose_ + " augment", view == 0 ? draw : mix_seed(draw, view));
     const auto offset = static_cast<size_t>((step % per_epoch()) * size_);
     return source_.load(std::span<const int64_t>(order_).subspan(offset, static_cast<size_t>(size_)), augment);
   }

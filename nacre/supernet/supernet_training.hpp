@@ -23,6 +23,8 @@
 #include "nacre/ir/weights_file.hpp"
 #include "nacre/nn/arithmetic.hpp"
 #include "nacre/space/space.hpp"
+#include "nacre/supernet/block_chain.hpp"
+#include "nacre/supernet/block_heads.hpp"
 #include "nacre/supernet/supernet_chooser.hpp"
 
 namespace nacre {
@@ -58,7 +60,22 @@ struct SupernetPhase {
 // numbers in the same way, their channels sorted before. `epochs` in all, divided as the paper does (180 : 120 : 25 : 120 : 25 : 120).
 std::vector<SupernetPhase> progressive_phases(const Trace& trace, double epochs);
 
+// A training block by block without labels (block_training.hpp; BossNAS, arXiv 2103.12424).
+struct BlockwiseSettings {
+  BlockPartition partition;
+  int64_t paths_per_step = 0;  // drawn ones; 0: fair, each alternative of each decision in one of them
+  bool ensemble = true;        // the target is what all paths of a step say; false: a path's own (BYOL)
+  bool own_views = false;      // each path of a step has two views of its own
+  double view_jitter = 0;      // images: brightness and contrast of a view, else noise; in standard deviations
+  double base_momentum = 0.99;
+  HeadForm heads;
+  int64_t most_paths = 256;           // of a block
+  int64_t rating_samples = 512;       // of the validation split
+  int64_t calibration_samples = 256;  // of the training split, for each path's statistics
+};
+
 struct SupernetSettings {
+  std::optional<BlockwiseSettings> blockwise;  // what a training block by block has of its own
   SupernetForm form;
   bool nested_weights = false;
   bool kernel_transforms = false;

@@ -1,7 +1,9 @@
-// Searches with shared weights as a user runs them: examples/fbnet_digits.yaml and examples/ofa_digits.yaml in short form, stopped
-// and gone on with, specialized, and refused.
+// Searches with shared weights as a user runs them: examples/fbnet_digits.yaml, examples/bossnas_digits.yaml and
+// examples/ofa_digits.yaml in short form, stopped and gone on with, specialized, and refused.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 #include "nacre/base/json.hpp"
 #include "tests/app/program.hpp"
@@ -108,6 +110,50 @@ TEST(SupernetSearch, TargetsNeedSharedWeights) {
   EXPECT_THAT(refusal("ofa_digits.yaml --set targets.b.limit=3"), HasSubstr("did you mean 'limits'"));
   EXPECT_THAT(refusal("ofa_digits.yaml --set targets.b.target=hots"), HasSubstr("did you mean 'host'"));
   EXPECT_THAT(refusal("fbnet_digits.yaml --set search.strategy=single_path"), HasSubstr("nest"));
+}
+
+TEST(SupernetSearch, BossnasRatesBlocksAndTrainsNetworksInTheirOrder) {
+  const test::Scratch scratch;
+  const std::filesystem::path folder = scratch.path() / "study";
+  const std::string command =
+      "search examples/bossnas_digits.yaml --set search.supernet_epochs=1 --set search.neck_hidden=32 --set "
+      "'space.candidates=[k3_e1, k3_e3, skip]' --set train.epochs=1 --set search.workers=1 --set train.precision=fp32 "
+      "--set search.trials=";
+  const Outcome outcome = run_program(command + "3" + output(folder));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const Json record = json_file(folder / "supernet" / "supernet.json");
+  ASSERT_EQ(record.at("blocks").size(), 3U);
+  EXPECT_EQ(record.at("epochs").size(), 3U);
+  double best = 0;
+  size_t paths = 0;
+  for (const Json& block : record.at("blocks")) {
+    paths += block.at("paths").size();
+    best += block.at("paths")[block.at("best").get<size_t>()].at("score").get<double>();
+  }
+  EXPECT_EQ(paths, 27U);
+  EXPECT_NEAR(record.at("networks")[0].at("score").get<double>(), best, 1e-9);
+  const std::string table = test::file_text(folder / "supernet" / "block_scores.csv");
+  EXPECT_THAT(table, testing::StartsWith("block,choice,score,params,macs\n0,00,"));
+  EXPECT_EQ(std::ranges::count(table, '\n'), 28);
+  EXPECT_THAT(outcome.err, HasSubstr("shared weights rank 3 networks"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "supernet" / "state.safetensors"));
+  // More trials: the next networks in the order of the scores, without another training of blocks.
+  const Outcome more = run_program(command + "4" + output(folder));
+  EXPECT_EQ(more.exit_code, 0) << more.err;
+  EXPECT_THAT(more.err, testing::Not(HasSubstr("epoch 1: loss")));
+  // Within a limit, and on a space of convolution and attention.
+  const std::filesystem::path hybrid = scratch.path() / "hybrid";
+  const Outcome mini = run_program(
+      "search examples/bossnas_digits.yaml --set 'space={kind: hytra, channels: [8, 16, 32], layers: 4, head_width: 4, "
+      "start: "
+      "one}' --set search.paths_per_step=4 --set 'search.blocks=[2, 2]' --set search.supernet_epochs=1 --set "
+      "search.neck_hidden=32 --set train.epochs=1 --set search.trials=2 --set search.workers=1 --set "
+      "train.precision=fp32 --set "
+      "limits.macs=300000" +
+      output(hybrid));
+  ASSERT_EQ(mini.exit_code, 0) << mini.err;
+  for (const Json& network : json_file(hybrid / "front.json").at("networks"))
+    EXPECT_LE(network.at("metrics").at("macs").at("value").get<double>(), 300000);
 }
 
 TEST(SupernetSearch, WhatCannotBeIsRefusedByName) {
