@@ -83,6 +83,7 @@ TEST(GenerateVerb, WhatIsMissingIsNamed) {
   const Outcome outcome = run_program("generate");
   EXPECT_EQ(outcome.exit_code, 2);
   EXPECT_THAT(outcome.err, HasSubstr("--benchmark NAME"));
+  EXPECT_EQ(run_program("generate study --maximize accuracy --judged-on cifar100").exit_code, 2);
 }
 
 TEST(GenerateVerb, ShowsPublishedValuesBesidePredictions) {
@@ -99,6 +100,21 @@ TEST(GenerateVerb, ShowsPublishedValuesBesidePredictions) {
   ASSERT_EQ(json["networks"].size(), 10u);
   for (const Json& network : json["networks"]) sum += network["evaluated"]["valid_accuracy"].get<double>() / 10;
   EXPECT_GT(sum, 0.66) << "the mean of all cells is 0.61";
+
+  // Learned on one data set, judged on another: the same networks, other values.
+  const std::string learned =
+      "generate --benchmark nasbench201 --dataset cifar10 --maximize valid_accuracy -n 5 --json";
+  const Json here = parse_json(run_program(learned).out, "generate"),
+             there = parse_json(run_program(learned + " --judged-on cifar100").out, "generate");
+  ASSERT_EQ(there["networks"].size(), 5u);
+  double best = 0;
+  for (size_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(there["networks"][i]["network"], here["networks"][i]["network"]);
+    best = std::max(best, there["networks"][i]["evaluated"]["test_accuracy"].get<double>());
+    EXPECT_GT(here["networks"][i]["evaluated"]["valid_accuracy"].get<double>(), 0.8);
+  }
+  EXPECT_EQ(there["evaluated"]["test_accuracy"]["most"], best);
+  EXPECT_GT(best, 0.68);
 }
 
 }  // namespace

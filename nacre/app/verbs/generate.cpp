@@ -31,7 +31,7 @@ constexpr double kLessGuidance = 0.7;  // from round to round, for other network
 constexpr size_t kLeastExamples = 10;
 
 struct GenerateOptions {
-  std::string folder, benchmark, dataset, limits, output;
+  std::string folder, benchmark, dataset, judged_on, limits, output;
   std::vector<std::string> maximize, minimize;
   int64_t count = 20, pool = 256, examples = 100, steps = 100, seed = 0;
   double kappa = 3;
@@ -113,9 +113,15 @@ Known known_of_table(const GenerateOptions& options) {
     known.networks.push_back(table->decisions_of(row));
     known.values.push_back(std::move(values));
   }
-  known.evaluated = [table, value_of](const Decisions& decisions, const std::string& metric) -> std::optional<double> {
-    const std::optional<int64_t> row = table->row_of(decisions);
-    return row ? value_of(*row, metric) : std::nullopt;
+  auto judge = table;
+  if (!options.judged_on.empty()) {
+    ConfigNode other = config_from_json(Json{{"dataset", options.judged_on}}, "--judged-on");
+    judge = open_benchmark(options.benchmark, other, {.data_folder = "", .base_folder = "."});
+  }
+  known.evaluated = [judge](const Decisions& decisions, const std::string& metric) -> std::optional<double> {
+    const std::optional<int64_t> row = judge->row_of(decisions);
+    const std::optional<size_t> column = judge->find_column(metric);
+    return row && column ? judge->value(*row, *column) : std::nullopt;
   };
   return known;
 }
@@ -300,6 +306,14 @@ Json json_of(const Generation& generation, const Space& space) {
                {"valid", generation.valid},          {"unique", generation.unique}, {"new", generation.fresh},
                {"beyond_limits", generation.beyond}, {"kappa", generation.kappa},   {"networks", Json::array()}};
   for (const Generated& network : generation.networks) {
+    for (const auto& [metric, value] : network.evaluated) {  // the largest and the least over the networks
+      Json& range = json["evaluated"][metric];
+      if (range.is_null()) range = Json::object();
+      range["most"] = std::max(value, range.value("most", value));
+      range["least"] = std::min(value, range.value("least", value));
+    }
+  }
+  for (const Generated& network : generation.networks) {
     Json row = {{"network", text_of_network(space, network.decisions)}, {"score", network.score}};
     for (const auto& [metric, prediction] : network.predicted)
       row["predicted"][metric] = {{"mean", prediction.mean}, {"deviation", prediction.deviation}};
@@ -345,6 +359,8 @@ void print(const Generation& generation, const std::vector<Goal>& goals, const S
 void generate(const GenerateOptions& options, Session& session) {
   if (options.folder.empty() == options.benchmark.empty())
     throw UserError("expected where networks are known from: the output folder of a search, or --benchmark NAME");
+  if (!options.judged_on.empty() && options.benchmark.empty())
+    throw UserError("--judged-on: expected a table, --benchmark NAME");
   if (options.count < 1 || options.pool < 1 || options.steps < 2 || options.kappa < 0)
     throw UserError("expected --count and --pool of at least 1, --steps of at least 2, --kappa of at least 0");
   const Known known = options.folder.empty() ? known_of_table(options) : known_of_study(options.folder);
@@ -354,9 +370,9 @@ void generate(const GenerateOptions& options, Session& session) {
   Generator generator(options, known);
   Generation generation = generator.run();
   for (Generated& network : generation.networks) {
-    for (const Goal& goal : generator.goals()) {
+    for (const std::string& metric : known.metrics) {
       if (!known.evaluated) continue;
-      if (const auto value = known.evaluated(network.decisions, goal.metric)) network.evaluated[goal.metric] = *value;
+      if (const auto value = known.evaluated(network.decisions, metric)) network.evaluated[metric] = *value;
     }
   }
   if (!options.output.empty()) write_models(options, *known.space, generation.networks);
@@ -388,6 +404,9 @@ void add_generate(Command& program, Session& session) {
   verb.add_option("folder", options->folder, "output folder of a search whose trials are learned from");
   verb.add_option("--benchmark", options->benchmark, "instead: a published table (nacre list benchmarks)");
   verb.add_option("--dataset", options->dataset, "of the table");
+  verb.add_option("--judged-on", options->judged_on,
+                  "another data set of the table, whose published values are shown instead: what is learned on one and "
+                  "used on another");
   verb.add_option("--examples", options->examples, "networks of the table that are learned from").non_negative();
   verb.add_option("--maximize", options->maximize,
                   "metric, or metric=weight (default: the objectives of the study, weight 1 each)");
