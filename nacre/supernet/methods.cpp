@@ -35,7 +35,83 @@ auto meaning_of(const Table& table, const std::string& word) {
   throw InternalError("internal error: no policy '" + word + "'");
 }
 
-Parameter number(std::string name, std::string description, double fallback, double low, double high) {
+std::vector<Parameter> common_parameters() {
+  std::vector<std::string> weightings = weighting_names();
+  weightings.emplace_back(kThreshold);
+  return {
+      real_key("supernet_epochs", "passes over the samples of the weights in training the supernet", 50, 0.01, 1e6),
+      {.name = "supernet_recipe",
+       .type = ParameterType::any,
+       .description = "fields of train that are other for the supernet's weights, e.g. {learning_rate: 0.1}",
+       .default_value = Json::object()},
+      word_key("weighting", "how the alternatives of a decision are mixed in a step of the architecture", "softmax",
+               weightings),
+      real_key("indicator_keep",
+               "weighting threshold: chance that an indicator counts in a step before the architecture learns", 1, 0.01,
+               1),
+      real_key("temperature", "of the gumbel weightings, at the start", 1, 1e-6, 1e6),
+      real_key("temperature_decay", "factor per epoch", 1, 1e-3, 1),
+      word_key("weight_paths",
+               "what is active in a step of the weights: all, mixed, or one drawn alternative per decision", "all",
+               {"all", "one"}),
+      word_key("architecture_paths",
+               "what is active in a step of the architecture: all, or two drawn alternatives per decision", "all",
+               {"all", "two"}),
+      word_key("update", "by which gradient the architecture is updated", "first_order",
+               {"single_level", "first_order", "second_order", "reinforce", "relaxed"}),
+      real_key("architecture_share",
+               "of the training samples, kept from the weights for the architecture; 0: both see all", 0.5, 0, 0.95),
+      integer_key("architecture_every", "steps of the weights per step of the architecture", 1, 1, 1e6),
+      flag_key("by_epoch", "an epoch of steps of the weights, then one of the architecture, in place of turns", false),
+      real_key("architecture_from", "epochs before the architecture learns", 0, 0, 1e6),
+      real_key("architecture_rate", "learning rate of the architecture (Adam)", 3e-4, 0, 10),
+      real_key("architecture_beta1", "of the architecture's Adam", 0.5, 0, 0.9999),
+      real_key("architecture_beta2", "of the architecture's Adam", 0.999, 0, 0.999999),
+      real_key("architecture_decay", "weight decay of the architecture, as part of the gradient", 1e-3, 0, 10),
+      integer_key("partial_channels", "operators of edges see one of so many parts of the channels; 1: all", 1, 1, 64),
+      flag_key("edge_weights", "edges into a node have weights of their own (edge normalization)", false),
+      flag_key("zero_operator", "edges may be 'none' while the supernet learns", false),
+      flag_key("normalize_pools", "batch-norm after pooling in the supernet", false),
+      flag_key("affine", "batch-norms of the supernet's searched stages have scale and shift", true),
+      integer_key("reinforce_samples", "update reinforce: networks drawn per step", 10, 1, 10000),
+      real_key("reward_exponent",
+               "update reinforce: a network is rewarded with accuracy * (reference / cost)^exponent, by any target",
+               0.1, 0, 100),
+      real_key("proximity", "update relaxed: how strongly the two copies of the weights are held together", 1, 0, 1e6),
+      real_key("train_weight", "update relaxed: weight of the first copy's loss", 1, 0, 1e6),
+      word_key("cost_form", "how the expected cost enters the architecture's loss", "none", cost_form_names()),
+      {.name = "cost_metric",
+       .type = ParameterType::text,
+       .description = "of the target, that is costed per operator; the target's first when not given"},
+      real_key("cost_alpha", "of the forms with a product: CE * alpha * log(cost)^beta", 0.2, 0, 1e6),
+      real_key("cost_beta", "exponent on the logarithm", 0.6, 0, 100),
+      real_key("cost_lambda", "weight in the forms with a sum", 0.1, 0, 1e6),
+      real_key("cost_reference", "cost that the relative forms compare with; 0: the expectation at the start", 0, 0,
+               1e18),
+      flag_key("cost_separable",
+               "weighting threshold: the cost of a layer is a product of what its kernel and its width do alone",
+               false),
+      flag_key(
+          "channel_scales",
+          "sizes that are numbers are learned: each channel has a scale, and small ones are left out (RARTS' widths)",
+          false),
+      real_key("scale_sparsity", "channel_scales: weight of the sum of scales in the architecture's loss", 1e-4, 0,
+               1e3),
+      real_key("scale_threshold", "channel_scales: channels with smaller scales are left out", 0.1, 0, 1e3),
+      real_key(
+          "macs_share",
+          "channel_scales: below 1, the threshold is the one that leaves so large a share of the largest network's "
+          "multiply-adds",
+          1, 0.01, 1),
+      word_key("lattice_choice", "the path through a lattice in the end: the largest sum of weights, or step by step",
+               "longest", {"longest", "greedy_down", "greedy_up"}),
+      real_key("cost_unit", "the logarithm is that of cost / unit; 0: 1e-6 for seconds and joules, else 1", 0, 0, 1e18),
+  };
+}
+
+}  // namespace
+
+Parameter real_key(std::string name, std::string description, double fallback, double low, double high) {
   return {.name = std::move(name),
           .type = ParameterType::real,
           .description = std::move(description),
@@ -44,7 +120,7 @@ Parameter number(std::string name, std::string description, double fallback, dou
           .maximum = high};
 }
 
-Parameter count(std::string name, std::string description, int64_t fallback, double low, double high) {
+Parameter integer_key(std::string name, std::string description, int64_t fallback, double low, double high) {
   return {.name = std::move(name),
           .type = ParameterType::integer,
           .description = std::move(description),
@@ -53,7 +129,7 @@ Parameter count(std::string name, std::string description, int64_t fallback, dou
           .maximum = high};
 }
 
-Parameter word(std::string name, std::string description, std::string fallback, std::vector<std::string> choices) {
+Parameter word_key(std::string name, std::string description, std::string fallback, std::vector<std::string> choices) {
   return {.name = std::move(name),
           .type = ParameterType::text,
           .description = std::move(description),
@@ -61,83 +137,12 @@ Parameter word(std::string name, std::string description, std::string fallback, 
           .choices = std::move(choices)};
 }
 
-Parameter flag(std::string name, std::string description, bool fallback) {
+Parameter flag_key(std::string name, std::string description, bool fallback) {
   return {.name = std::move(name),
           .type = ParameterType::boolean,
           .description = std::move(description),
           .default_value = fallback};
 }
-
-std::vector<Parameter> common_parameters() {
-  std::vector<std::string> weightings = weighting_names();
-  weightings.emplace_back(kThreshold);
-  return {
-      number("supernet_epochs", "passes over the samples of the weights in training the supernet", 50, 0.01, 1e6),
-      {.name = "supernet_recipe",
-       .type = ParameterType::any,
-       .description = "fields of train that are other for the supernet's weights, e.g. {learning_rate: 0.1}",
-       .default_value = Json::object()},
-      word("weighting", "how the alternatives of a decision are mixed in a step of the architecture", "softmax",
-           weightings),
-      number("indicator_keep",
-             "weighting threshold: chance that an indicator counts in a step before the architecture learns", 1, 0.01,
-             1),
-      number("temperature", "of the gumbel weightings, at the start", 1, 1e-6, 1e6),
-      number("temperature_decay", "factor per epoch", 1, 1e-3, 1),
-      word("weight_paths", "what is active in a step of the weights: all, mixed, or one drawn alternative per decision",
-           "all", {"all", "one"}),
-      word("architecture_paths",
-           "what is active in a step of the architecture: all, or two drawn alternatives per decision", "all",
-           {"all", "two"}),
-      word("update", "by which gradient the architecture is updated", "first_order",
-           {"single_level", "first_order", "second_order", "reinforce", "relaxed"}),
-      number("architecture_share",
-             "of the training samples, kept from the weights for the architecture; 0: both see all", 0.5, 0, 0.95),
-      count("architecture_every", "steps of the weights per step of the architecture", 1, 1, 1e6),
-      flag("by_epoch", "an epoch of steps of the weights, then one of the architecture, in place of turns", false),
-      number("architecture_from", "epochs before the architecture learns", 0, 0, 1e6),
-      number("architecture_rate", "learning rate of the architecture (Adam)", 3e-4, 0, 10),
-      number("architecture_beta1", "of the architecture's Adam", 0.5, 0, 0.9999),
-      number("architecture_beta2", "of the architecture's Adam", 0.999, 0, 0.999999),
-      number("architecture_decay", "weight decay of the architecture, as part of the gradient", 1e-3, 0, 10),
-      count("partial_channels", "operators of edges see one of so many parts of the channels; 1: all", 1, 1, 64),
-      flag("edge_weights", "edges into a node have weights of their own (edge normalization)", false),
-      flag("zero_operator", "edges may be 'none' while the supernet learns", false),
-      flag("normalize_pools", "batch-norm after pooling in the supernet", false),
-      flag("affine", "batch-norms of the supernet's searched stages have scale and shift", true),
-      count("reinforce_samples", "update reinforce: networks drawn per step", 10, 1, 10000),
-      number("reward_exponent",
-             "update reinforce: a network is rewarded with accuracy * (reference / cost)^exponent, by any target", 0.1,
-             0, 100),
-      number("proximity", "update relaxed: how strongly the two copies of the weights are held together", 1, 0, 1e6),
-      number("train_weight", "update relaxed: weight of the first copy's loss", 1, 0, 1e6),
-      word("cost_form", "how the expected cost enters the architecture's loss", "none", cost_form_names()),
-      {.name = "cost_metric",
-       .type = ParameterType::text,
-       .description = "of the target, that is costed per operator; the target's first when not given"},
-      number("cost_alpha", "of the forms with a product: CE * alpha * log(cost)^beta", 0.2, 0, 1e6),
-      number("cost_beta", "exponent on the logarithm", 0.6, 0, 100),
-      number("cost_lambda", "weight in the forms with a sum", 0.1, 0, 1e6),
-      number("cost_reference", "cost that the relative forms compare with; 0: the expectation at the start", 0, 0,
-             1e18),
-      flag("cost_separable",
-           "weighting threshold: the cost of a layer is a product of what its kernel and its width do alone", false),
-      flag("channel_scales",
-           "sizes that are numbers are learned: each channel has a scale, and small ones are left out (RARTS' widths)",
-           false),
-      number("scale_sparsity", "channel_scales: weight of the sum of scales in the architecture's loss", 1e-4, 0, 1e3),
-      number("scale_threshold", "channel_scales: channels with smaller scales are left out", 0.1, 0, 1e3),
-      number("macs_share",
-             "channel_scales: below 1, the threshold is the one that leaves so large a share of the largest network's "
-             "multiply-adds",
-             1, 0.01, 1),
-      word("lattice_choice", "the path through a lattice in the end: the largest sum of weights, or step by step",
-           "longest", {"longest", "greedy_down", "greedy_up"}),
-      number("cost_unit", "the logarithm is that of cost / unit; 0: 1e-6 for seconds and joules, else 1", 0, 0, 1e18),
-  };
-}
-
-}  // namespace
 
 std::vector<Parameter> method_parameters(const std::vector<std::pair<std::string, Json>>& own) {
   std::vector<Parameter> parameters = common_parameters();

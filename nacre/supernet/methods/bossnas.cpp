@@ -10,35 +10,9 @@
 namespace nacre {
 namespace {
 
-Parameter integer(std::string name, std::string description, int64_t fallback, double low, double high) {
-  return {.name = std::move(name),
-          .type = ParameterType::integer,
-          .description = std::move(description),
-          .default_value = fallback,
-          .minimum = low,
-          .maximum = high};
-}
-
-Parameter real(std::string name, std::string description, double fallback, double low, double high) {
-  return {.name = std::move(name),
-          .type = ParameterType::real,
-          .description = std::move(description),
-          .default_value = fallback,
-          .minimum = low,
-          .maximum = high};
-}
-
-Parameter word(std::string name, std::string description, std::string fallback, std::vector<std::string> choices) {
-  return {.name = std::move(name),
-          .type = ParameterType::text,
-          .description = std::move(description),
-          .default_value = std::move(fallback),
-          .choices = std::move(choices)};
-}
-
 std::vector<Parameter> parameters() {
   return {
-      real("supernet_epochs", "passes over the training samples per block", 6, 1, 1e6),
+      real_key("supernet_epochs", "passes over the training samples per block", 6, 1, 1e6),
       {.name = "supernet_recipe",
        .type = ParameterType::any,
        .description = "fields of train that are other for the supernet's weights, e.g. {learning_rate: 0.1}",
@@ -52,24 +26,26 @@ std::vector<Parameter> parameters() {
        .type = ParameterType::text,
        .description = "paths drawn in a step, or fair: each alternative of each decision in exactly one of them",
        .default_value = "fair"},
-      word("target", "what a path is to predict: all paths of the step together, or its own other view (BYOL)",
-           "ensemble", {"ensemble", "own"}),
+      word_key("target", "what a path is to predict: all paths of the step together, or its own other view (BYOL)",
+               "ensemble", {"ensemble", "own"}),
       {.name = "own_views",
        .type = ParameterType::boolean,
        .description = "each path of a step has two views of its own, as on ImageNet",
        .default_value = false},
-      real("view_jitter",
-           "a view's brightness and contrast (images) or noise (else) in standard deviations, beside crop_padding and "
-           "horizontal_flip",
-           0, 0, 10),
-      real("base_momentum", "of the target's weights at the start of a block; it rises to 1", 0.99, 0, 1),
-      integer("neck_hidden", "width of the hidden layer of neck and predictor", 4096, 2, 65536),
-      integer("projection", "width of what is compared", 256, 2, 65536),
-      word("weight_layout", "separate: each branch of a layer has its own; nested: what has one name is one tensor",
-           "separate", {"separate", "nested"}),
-      integer("most_paths", "that a block may have, for all are rated", 256, 1, 65536),
-      integer("rating_samples", "of the validation split, without labels", 512, 2, 1e7),
-      integer("calibration_samples", "training samples from which a path's batch statistics are taken", 256, 2, 1e7)};
+      real_key(
+          "view_jitter",
+          "a view's brightness and contrast (images) or noise (else) in standard deviations, beside crop_padding and "
+          "horizontal_flip",
+          0, 0, 10),
+      real_key("base_momentum", "of the target's weights at the start of a block; it rises to 1", 0.99, 0, 1),
+      integer_key("neck_hidden", "width of the hidden layer of neck and predictor", 4096, 2, 65536),
+      integer_key("projection", "width of what is compared", 256, 2, 65536),
+      word_key("weight_layout", "separate: each branch of a layer has its own; nested: what has one name is one tensor",
+               "separate", {"separate", "nested"}),
+      integer_key("most_paths", "that a block may have, for all are rated", 256, 1, 65536),
+      integer_key("rating_samples", "of the validation split, without labels", 512, 2, 1e7),
+      integer_key("calibration_samples", "training samples from which a path's batch statistics are taken", 256, 2,
+                  1e7)};
 }
 
 BlockPartition partition_of(const ConfigNode& node) {
