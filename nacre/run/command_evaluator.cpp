@@ -11,6 +11,7 @@
 #include "nacre/base/hash.hpp"
 #include "nacre/base/log.hpp"
 #include "nacre/base/spawn.hpp"
+#include "nacre/design/decisions_json.hpp"
 #include "nacre/ir/onnx_io.hpp"
 #include "nacre/ir/reference_executor.hpp"
 #include "nacre/ir/weights_file.hpp"
@@ -24,12 +25,6 @@ namespace {
 constexpr double kGraceS = 5;  // for a program that is stopped early
 
 std::string shortened(const std::string& text) { return text.size() > 200 ? text.substr(0, 200) + " ..." : text; }
-
-Json decisions_json(const Decisions& decisions) {
-  Json json = Json::object();
-  for (const Decision& decision : decisions.items()) json[decision.key] = decision.index;
-  return json;
-}
 
 // Same request, same folder: what was begun before a search was killed is found again.
 std::string folder_name(const Trial& trial) {

@@ -7,6 +7,7 @@
 #include "nacre/base/file.hpp"
 #include "nacre/base/log.hpp"
 #include "nacre/base/rank_correlation.hpp"
+#include "nacre/design/decisions_json.hpp"
 #include "nacre/ir/weights_file.hpp"
 #include "nacre/nn/trained_evaluator.hpp"
 #include "nacre/nn/trainer.hpp"
@@ -42,18 +43,6 @@ class ListedNetworks : public Strategy {
   std::vector<Decisions> networks_;
   std::string first_, others_;  // how they were made
 };
-
-Json decisions_json(const Decisions& decisions) {
-  Json json = Json::object();
-  for (const Decision& decision : decisions.items()) json[decision.key] = decision.index;
-  return json;
-}
-
-Decisions decisions_of(const Json& json) {
-  Decisions decisions;
-  for (const auto& [key, index] : json.items()) decisions.set(key, index.get<int64_t>());
-  return decisions;
-}
 
 std::string epoch_text(const SupernetEpoch& epoch, const std::string& unit, bool learns) {
   std::string text = fmt::format("supernet, epoch {}: loss {:.4f}", epoch.epoch, epoch.weight_loss);

@@ -24,18 +24,13 @@
 #include "nacre/base/count.hpp"
 #include "nacre/base/error.hpp"
 #include "nacre/base/spawn.hpp"
+#include "nacre/design/decisions_json.hpp"
 #include "nacre/search/strategies.hpp"
 
 namespace nacre {
 namespace {
 
 constexpr double kGraceS = 2;  // to leave by itself at the end
-
-Json decisions_json(const Decisions& decisions) {
-  Json json = Json::object();
-  for (const Decision& decision : decisions.items()) json[decision.key] = decision.index;
-  return json;
-}
 
 std::string shortened(const std::string& text) { return text.size() > 200 ? text.substr(0, 200) + " ..." : text; }
 

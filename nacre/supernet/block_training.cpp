@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 
+#include "nacre/design/decisions_json.hpp"
 #include "nacre/ir/statistics.hpp"
 #include "nacre/nn/batch_source.hpp"
 #include "nacre/nn/register.hpp"
@@ -84,18 +85,6 @@ struct BlockState {
   std::unique_ptr<SharedStore> online, target;
   Passage passage;
 };
-
-Json decisions_json(const Decisions& decisions) {
-  Json json = Json::object();
-  for (const Decision& one : decisions.items()) json[one.key] = one.index;
-  return json;
-}
-
-Decisions decisions_of(const Json& json) {
-  Decisions decisions;
-  for (const auto& [key, index] : json.items()) decisions.set(key, index.get<int64_t>());
-  return decisions;
-}
 
 std::vector<at::Tensor> pair_of(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b) {
   std::vector<at::Tensor> both;

@@ -205,6 +205,13 @@ SupernetSettings settings_from_options(const Options& options, const Recipe& tra
   s.proximity = options.real("proximity");
   s.train_weight = options.real("train_weight");
   s.weighting = options.text("weighting");
+  const auto only_with = [&options](const char* key, bool differs, const char* with) {
+    if (differs)
+      throw UserError(options.position(key), std::string("search.") + key + ": means nothing without " + with);
+  };
+  only_with("indicator_keep", s.weighting != kThreshold && options.real("indicator_keep") < 1, "weighting: threshold");
+  only_with("cost_separable", s.weighting != kThreshold && options.boolean("cost_separable"), "weighting: threshold");
+  only_with("macs_share", !options.boolean("channel_scales") && options.real("macs_share") < 1, "channel_scales: true");
   s.nested_weights = s.weighting == kThreshold;
   s.indicator_keep = options.real("indicator_keep");
   s.cost_separable = options.boolean("cost_separable");

@@ -156,6 +156,21 @@ TEST(SupernetSearch, BossnasRatesBlocksAndTrainsNetworksInTheirOrder) {
     EXPECT_LE(network.at("metrics").at("macs").at("value").get<double>(), 300000);
 }
 
+TEST(SupernetSearch, WhatWouldBeIgnoredIsRefused) {
+  const test::Scratch scratch;
+  for (const char* setting : {"indicator_keep=0.5", "cost_separable=true", "macs_share=0.5"}) {
+    const Outcome outcome = run_program(std::string("search examples/fbnet_digits.yaml --set search.") + setting +
+                                        output(scratch.path() / "a"));
+    EXPECT_EQ(outcome.exit_code, 2) << setting;
+    EXPECT_THAT(outcome.err, HasSubstr("means nothing without"));
+  }
+  EXPECT_FALSE(std::filesystem::exists(scratch.path() / "a"));
+  // The targets of a search are looked at before it begins, in a dry run, too.
+  const Outcome outcome = run_program("search examples/ofa_digits.yaml --dry-run --set targets.b.target=hots");
+  EXPECT_EQ(outcome.exit_code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("did you mean 'host'"));
+}
+
 TEST(SupernetSearch, WhatCannotBeIsRefusedByName) {
   const test::Scratch scratch;
   Outcome outcome = run_program("search examples/fbnet_digits.yaml --set search.supernet_recipe.teacher=t.onnx" +

@@ -37,9 +37,8 @@ std::string facts(const Json& supernet) {
   text += ". ";
   if (const auto ranking = supernet.find("ranking"); ranking != supernet.end()) {
     text += fmt::format(
-        "Shared weights rank {} networks as their own training does with Kendall {:.2f} and Spearman {:.2f}: so far "
-        "they can be "
-        "trusted.",
+        "Shared weights rank {} networks as their own training does with Kendall {:.2f} and Spearman {:.2f}: that "
+        "is how far they can be trusted.",
         ranking->value("networks", int64_t{0}), ranking->value("kendall", 0.0), ranking->value("spearman", 0.0));
   } else {
     text += "How well shared weights rank networks was not measured.";

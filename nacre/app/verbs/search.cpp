@@ -247,7 +247,10 @@ void search(const SearchOptions& options, Session& session) {
   ConfigNode root = load_config(options.configuration);
   for (const std::string& assignment : options.overrides) override_config(root, assignment);
   const Plan plan = make_plan(root, {.base_folder = std::filesystem::path(options.configuration).parent_path()});
-  if (options.dry_run) return print_plan(plan, session);
+  if (options.dry_run) {
+    further_plans(plan, root);  // says what is wrong with them
+    return print_plan(plan, session);
+  }
   run_with_targets(plan, root, false, options.allow_other_machine, session);
 }
 
