@@ -44,7 +44,9 @@ endfunction()
 # A file named *_slow_test.cpp goes into a program of its own whose tests carry the label "slow".
 function(nacre_tests name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*_test.cpp)
+  # Rooms of a module mirror too; those of predict are programs of their own.
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${name}/*_test.cpp ${PROJECT_SOURCE_DIR}/tests/${name}/*/*_test.cpp)
+  list(FILTER sources EXCLUDE REGEX "/predict/proxies/")
   set(slow ${sources})
   list(FILTER sources EXCLUDE REGEX "_slow_test\\.cpp$")
   list(FILTER slow INCLUDE REGEX "_slow_test\\.cpp$")

@@ -72,6 +72,14 @@ struct VectorUnit {
   std::string source;
 };
 
+// Number formats by name ("int8", "fp16"). Empty: that of the value's element type; of partial sums: at least 32 bits for integers,
+// the outputs' own format for floats.
+struct OperandFormats {
+  std::string weights = {};
+  std::string activations = {};
+  std::string partial_sums = {};
+};
+
 struct AcceleratorDescription {
   std::string name;
   std::string summary;
@@ -80,6 +88,7 @@ struct AcceleratorDescription {
   std::optional<double> voltage_v = {};
   std::vector<MemoryLevel> levels;  // outermost first
   ComputeArray compute;
+  OperandFormats native = {};  // what it computes with when nobody asks for other formats
   std::optional<VectorUnit> vector_unit = {};
   std::optional<double> other_area_mm2 = {};   // control, pads, whatever no level holds
   std::vector<std::string> not_modelled = {};  // what an imported file says and nacre does not model

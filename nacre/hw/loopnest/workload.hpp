@@ -31,7 +31,7 @@ struct TensorAxis {
 struct WorkloadTensor {
   std::string name;  // "Inputs"
   TensorRole role = TensorRole::inputs;
-  std::vector<TensorAxis> axes;
+  std::vector<TensorAxis> axes = {};
   int64_t bits = 16;             // of one element where it is stored
   std::string format = "int16";  // number format
   double density = 1.0;          // share of elements that are not zero
@@ -39,8 +39,8 @@ struct WorkloadTensor {
 
 struct Workload {
   std::string name;
-  std::vector<LoopDimension> dimensions;
-  std::vector<WorkloadTensor> tensors;  // exactly one has the role outputs; dimensions that it lacks are reduced over
+  std::vector<LoopDimension> dimensions = {};
+  std::vector<WorkloadTensor> tensors = {};  // exactly one has the role outputs; dimensions that it lacks are reduced over
   int64_t partial_sum_bits = 16;        // of an output that is not finished
 
   int64_t points() const;  // product of the sizes: multiply-accumulates. UserError on overflow
