@@ -49,8 +49,8 @@ struct MemoryLevel {
   std::optional<double> area_mm2 = {};
   std::vector<TensorRole> holds = {TensorRole::weights, TensorRole::inputs,
                                    TensorRole::outputs};  // empty: fan-out only
-  Fanout fanout;
-  std::string source;
+  Fanout fanout = {};
+  std::string source = {};
 };
 
 struct ComputeArray {
@@ -61,7 +61,7 @@ struct ComputeArray {
   std::map<std::string, double, std::less<>> rate =
       {};                               // multiply-accumulates of a lane and cycle by format; absent: 1
   std::optional<double> area_mm2 = {};  // of one unit
-  std::string source;
+  std::string source = {};
 };
 
 // Element-wise operators, pooling, normalization and softmax run here.
@@ -69,7 +69,7 @@ struct VectorUnit {
   int64_t lanes = 1;                    // operations a cycle
   std::optional<double> energy_j = {};  // of one operation
   std::optional<double> area_mm2 = {};
-  std::string source;
+  std::string source = {};
 };
 
 // Number formats by name ("int8", "fp16"). Empty: that of the value's element type; of partial sums: at least 32 bits for integers,
@@ -82,12 +82,12 @@ struct OperandFormats {
 
 struct AcceleratorDescription {
   std::string name;
-  std::string summary;
+  std::string summary = {};
   std::optional<double> clock_hz = {};
   std::optional<double> node_nm = {};
   std::optional<double> voltage_v = {};
-  std::vector<MemoryLevel> levels;  // outermost first
-  ComputeArray compute;
+  std::vector<MemoryLevel> levels = {};  // outermost first
+  ComputeArray compute = {};
   OperandFormats native = {};  // what it computes with when nobody asks for other formats
   std::optional<VectorUnit> vector_unit = {};
   std::optional<double> other_area_mm2 = {};   // control, pads, whatever no level holds

@@ -1,0 +1,71 @@
+// A whole network on an accelerator: one layer after the other, each product mapped to the multiplier array, everything else on the
+// vector unit or as movement through the outermost memory.
+//
+//   latency of a node   the slowest of its product's cycles, its vector operations, and its extra transfers (a residual's other
+//                       operand); nodes fused into it (network_workloads.hpp) work while it does
+//   energy of a node    the product's (compute and all levels), vector operations, and transfers of the outermost memory
+//
+// What no description tells is unknown, not zero: without a vector unit the operators that need one are in `not_covered`, and the
+// sums are lower bounds; without one level's energy there is no energy at all.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "nacre/design/accelerator.hpp"
+#include "nacre/hw/loopnest/evaluate.hpp"
+#include "nacre/hw/loopnest/network_workloads.hpp"
+
+namespace nacre {
+
+// How a product runs.
+struct ProductMapping {
+  Mapping mapping;
+  MappingCost cost;
+  bool proved = false;             // no mapping of the space that was asked for is better
+  std::optional<double> gap = {};  // share by which a better one might be, when not proved and a bound is known
+  std::string method;              // "exhaustive", "dataflow dla", ...
+};
+
+// Answers for one product; UserError when nothing fits (it says which tensor on which level).
+using ProductMapper = std::function<ProductMapping(const Workload&)>;
+
+struct ProductCost {
+  Workload workload;
+  ProductMapping mapped;
+};
+
+struct NodeCost {
+  NodeWork work;
+  std::vector<ProductCost> products = {};
+  int64_t vector_operations = 0;        // its own, and those of what is fused into it
+  double transfer_bits = 0;             // through the outermost memory, beside the products' own
+  double cycles = 0;                    // 0 for a fused node: its host's cycles hold it
+  std::string bottleneck = {};          // "compute", a level's name, "vector unit", "transfers"; "" for nothing to do
+  std::optional<double> energy_j = {};  // of a fused node: its own operations and transfers
+};
+
+struct NetworkCost {
+  std::vector<NodeCost> nodes;
+  double cycles = 0;
+  std::optional<double> latency_s;        // unknown without a clock
+  std::optional<double> energy_j;         // dynamic and static; unknown when a part is
+  std::optional<double> static_energy_j;  // of leakage, where all levels state one
+  int64_t multiply_accumulates = 0;
+  double utilization = 0;  // multiply-accumulates over what the array could do in all cycles
+  std::vector<std::string> not_covered;
+};
+
+// Equal products are mapped once. The mapper may throw; the message then names the node.
+NetworkCost network_cost(const Graph& graph, const AcceleratorDescription& accelerator, const ProductMapper& mapper,
+                         const NetworkWorkOptions& options = {});
+
+// The whole chip; nothing when a part has no area.
+std::optional<double> accelerator_area_mm2(const AcceleratorDescription& accelerator);
+
+// Key under which equal products share a mapping: dimensions, projections, formats, densities; not the name.
+std::string workload_key(const Workload& workload);
+
+}  // namespace nacre
