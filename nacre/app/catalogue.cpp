@@ -7,6 +7,7 @@
 #include "nacre/bench/probe.hpp"
 #include "nacre/data/data_format.hpp"
 #include "nacre/design/recipe.hpp"
+#include "nacre/hw/accelerator/accelerator_registry.hpp"
 #include "nacre/ir/rewrite.hpp"
 #include "nacre/ir/schema.hpp"
 #include "nacre/nn/register.hpp"
@@ -168,6 +169,7 @@ std::vector<CatalogueKind> catalogue() {
   return {kind_of(task_registry(), "task"),
           kind_of(run_space_registry(), "space"),
           kind_of(run_target_registry(), "target"),
+          kind_of(accelerator_registry(), ""),
           strategies(),
           kind_of(stopping_rule_registry(), ""),
           kind_of(evaluator_registry(), "evaluator"),
