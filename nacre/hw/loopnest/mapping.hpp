@@ -35,7 +35,11 @@ struct Mapping {
 
 // The notation of the reference data: "DRAM[WIO] Q7 C4 | GlobalBuffer[IO] K2 P56 Q8:X | ...". Bounds of 1 left out.
 std::string mapping_text(const Mapping& mapping, const Workload& workload, const AcceleratorDescription& accelerator);
-// UserError with the place in the text.
+// A tensor's letter is the first of its name; its number where two names begin alike. UserError with the place in the text.
 Mapping parse_mapping(const std::string& text, const Workload& workload, const AcceleratorDescription& accelerator);
+// The notation of DOSA's data (Hong et al., MICRO 2023): "L3[WIO] K8 Q28 - L2[WI] N1 K4X - ...". Levels are taken by their place,
+// their names are not compared.
+Mapping parse_dosa_mapping(const std::string& text, const Workload& workload,
+                           const AcceleratorDescription& accelerator);
 
 }  // namespace nacre
