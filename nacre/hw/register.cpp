@@ -10,6 +10,7 @@ const TargetRegistry& target_registry() {
     register_host_table(list);
     register_command(list);
     register_onnxruntime(list);
+    register_heterogeneous(list);
     return list;
   }();
   return registry;

@@ -28,5 +28,6 @@ void register_host(TargetRegistry& registry);
 void register_host_table(TargetRegistry& registry);
 void register_command(TargetRegistry& registry);
 void register_onnxruntime(TargetRegistry& registry);
+void register_heterogeneous(TargetRegistry& registry);
 
 }  // namespace nacre
