@@ -8,6 +8,7 @@
 #include "nacre/data/data_format.hpp"
 #include "nacre/design/recipe.hpp"
 #include "nacre/hw/accelerator/accelerator_registry.hpp"
+#include "nacre/hw/accelerator/dataflow.hpp"
 #include "nacre/ir/rewrite.hpp"
 #include "nacre/ir/schema.hpp"
 #include "nacre/nn/register.hpp"
@@ -170,6 +171,7 @@ std::vector<CatalogueKind> catalogue() {
           kind_of(run_space_registry(), "space"),
           kind_of(run_target_registry(), "target"),
           kind_of(accelerator_registry(), ""),
+          kind_of(dataflow_registry(), ""),
           strategies(),
           kind_of(stopping_rule_registry(), ""),
           kind_of(evaluator_registry(), "evaluator"),
