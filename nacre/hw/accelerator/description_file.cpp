@@ -541,20 +541,6 @@ void write_accelerator(const AcceleratorDescription& accelerator, const std::fil
   write_file_atomically(path, accelerator_yaml(accelerator));
 }
 
-std::optional<double> accelerator_area_mm2(const AcceleratorDescription& accelerator) {
-  double sum = accelerator.other_area_mm2.value_or(0.0);
-  for (size_t i = 0; i < accelerator.levels.size(); ++i) {
-    const MemoryLevel& level = accelerator.levels[i];
-    if (!level.area_mm2 && !level.holds.empty()) return std::nullopt;
-    sum += level.area_mm2.value_or(0.0) * static_cast<double>(accelerator.instances(i));
-  }
-  if (!accelerator.compute.area_mm2) return std::nullopt;
-  sum += *accelerator.compute.area_mm2 * static_cast<double>(accelerator.units());
-  if (!accelerator.vector_unit) return sum;
-  if (!accelerator.vector_unit->area_mm2) return std::nullopt;
-  return sum + *accelerator.vector_unit->area_mm2;
-}
-
 AcceleratorDescription load_accelerator(const std::string& name_or_path, const std::filesystem::path& base_folder) {
   if (const auto* entry = accelerator_registry().find(name_or_path)) return entry->make();
   const std::filesystem::path path = base_folder / name_or_path;

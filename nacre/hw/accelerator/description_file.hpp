@@ -38,9 +38,6 @@ void check_accelerator(const AcceleratorDescription& accelerator, const SourcePo
 // exists. UserError with the nearest names otherwise.
 AcceleratorDescription load_accelerator(const std::string& name_or_path, const std::filesystem::path& base_folder = {});
 
-// Area of the chip: instances of every level, units, vector unit and the rest; nothing when a part is not known.
-std::optional<double> accelerator_area_mm2(const AcceleratorDescription& accelerator);
-
 // The keys of each part, for the reference.
 struct AcceleratorKeys {
   std::string part;  // "top", "levels[]", "levels[].fanout", "compute", "vector_unit"

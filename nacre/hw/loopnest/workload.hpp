@@ -40,8 +40,9 @@ struct WorkloadTensor {
 struct Workload {
   std::string name;
   std::vector<LoopDimension> dimensions = {};
-  std::vector<WorkloadTensor> tensors = {};  // exactly one has the role outputs; dimensions that it lacks are reduced over
-  int64_t partial_sum_bits = 16;        // of an output that is not finished
+  std::vector<WorkloadTensor> tensors =
+      {};                         // exactly one has the role outputs; dimensions that it lacks are reduced over
+  int64_t partial_sum_bits = 16;  // of an output that is not finished
 
   int64_t points() const;  // product of the sizes: multiply-accumulates. UserError on overflow
 };

@@ -9,6 +9,7 @@
 #include "nacre/base/temporary_folder.hpp"
 #include "nacre/hw/accelerator/accelerator_registry.hpp"
 #include "nacre/hw/accelerator/component_costs.hpp"
+#include "nacre/hw/accelerator/network_cost.hpp"
 
 namespace nacre {
 namespace {
