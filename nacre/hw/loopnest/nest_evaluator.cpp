@@ -101,6 +101,9 @@ void NestEvaluator::count_tensor(const Nest& nest, int index, NestCost& result) 
       const bool spreads = nest.spatial_x[at(level)] > 1 || nest.spatial_y[at(level)] > 1;
       through[at(level)] = spreads ? counter_.moved(nest, tensor, request) : through[at(level + 1)];
     }
+#ifndef NDEBUG
+    check_conservation(nest, request, tensor, through);
+#endif
     NestTensorCost& outer = result.levels[at(parent)].tensors[at(index)];
     NestTensorCost* inner = child == nest.levels ? nullptr : &result.levels[at(child)].tensors[at(index)];
     outer.kept = true;
@@ -111,7 +114,9 @@ void NestEvaluator::count_tensor(const Nest& nest, int index, NestCost& result) 
       request.node = child;
       distinct_child = counter_.distinct(nest, tensor, request);
       request.node = parent;
+      request.merging = ~0u;  // children that do not share still update the same element
       const int64_t distinct_parent = counter_.distinct(nest, tensor, request);
+      request.merging = reduction_;
       bits = static_cast<double>(through[at(child)] > distinct_child ? workload_.partial_sum_bits : described.bits);
       count_output_node(outer, inner, through[at(parent)], distinct_parent, through[at(child)], distinct_child);
     } else {
@@ -131,6 +136,21 @@ void NestEvaluator::count_tensor(const Nest& nest, int index, NestCost& result) 
     }
     child = parent;
   }
+}
+
+// Nothing appears or is lost between two levels: sharing only lessens, all that is ever wanted is brought at least once, and of
+// outputs as much goes as comes.
+void NestEvaluator::check_conservation(const Nest& nest, TrafficRequest request, const CountedTensor& tensor,
+                                       std::span<const int64_t> through) const {
+  int parent = request.node;
+  for (int level = parent; level < request.child; ++level)
+    NACRE_CHECK(through[at(level)] <= through[at(level + 1)], "a shared transfer that is more than its parts");
+  request.merging = ~0u;
+  NACRE_CHECK(through[at(parent)] >= counter_.distinct(nest, tensor, request), "an element that is never brought");
+  request.node = request.child;
+  if (request.child == nest.levels || !tensor.output) return;
+  request.evictions = false;
+  NACRE_CHECK(counter_.moved(nest, tensor, request) == through[at(request.child)], "outputs that come but do not go");
 }
 
 void NestEvaluator::cost(const Nest& nest, NestCost& result) const {

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 
 #include "nacre/hw/loopnest/evaluate.hpp"
 #include "nacre/hw/loopnest/nest.hpp"
@@ -68,6 +69,8 @@ class NestEvaluator {
 
  private:
   void count_tensor(const Nest& nest, int tensor, NestCost& result) const;
+  void check_conservation(const Nest& nest, TrafficRequest request, const CountedTensor& tensor,
+                          std::span<const int64_t> through) const;
   void count_output_node(NestTensorCost& parent, NestTensorCost* child, int64_t at_parent, int64_t distinct_parent,
                          int64_t at_child, int64_t distinct_child) const;
   void time(NestCost& result) const;

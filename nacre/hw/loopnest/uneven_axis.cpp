@@ -54,7 +54,7 @@ class DimensionWalk {
   std::vector<Entry> entries(const UnevenMoment& moment) {
     std::vector<Entry> result;
     if (moment.kind == UnevenMoment::Kind::first) {
-      add(result, 1, [&](ChildTile& child) {
+      add(result, 1, 0, [&](ChildTile& child) {
         const std::optional<Span> tile = request_.evictions ? final_tile(0, Path::last) : first_tile(0, Path::last);
         if (!tile) return false;
         child.from = child.to = *tile;
@@ -75,14 +75,14 @@ class DimensionWalk {
     }
     for_prefixes(place, [&](int64_t times, int deviation, bool below) {
       if (moment.kind == UnevenMoment::Kind::all) {
-        add(result, times, [&](ChildTile& child) {
+        add(result, times, place, [&](ChildTile& child) {
           const std::optional<Span> tile = first_tile(place, prefix_path(place, deviation, below));
           if (!tile) return false;
           child.from = child.to = *tile;
           return true;
         });
       } else if (own < 0) {
-        add(result, times, [&](ChildTile& child) {
+        add(result, times, place, [&](ChildTile& child) {
           const Path path = prefix_path(place, deviation, below);
           return both(child, final_tile(place, path), first_tile(place, path), 0);
         });
@@ -99,15 +99,22 @@ class DimensionWalk {
  private:
   const NestLoop& loop(int place) const { return nest_.loops[at(dimension_.loops[at(place)])]; }
 
+  // `tile` gives the place of a child's tiles by the loops from `inside` on.
   template <class Tile>
-  void add(std::vector<Entry>& entries, int64_t times, Tile&& tile) {
+  void add(std::vector<Entry>& entries, int64_t times, int inside, Tile&& tile) {
     if (times <= 0) return;
     Entry entry{.times = times, .children = {}};
     std::fill(digits_.begin(), digits_.end(), 0);
     while (true) {
       ChildTile child;
       child.label = label();
-      if (tile(child)) entry.children.push_back(child);
+      if (tile(child)) {
+        for (int k = 0; k < inside; ++k) {
+          child.from.position += digits_[at(k)] * loop(k).step;
+          child.to.position += digits_[at(k)] * loop(k).step;
+        }
+        entry.children.push_back(child);
+      }
       int place = 0;
       while (place < count_ && (!loop(place).spatial || ++digits_[at(place)] == loop(place).factor))
         digits_[at(place++)] = 0;
@@ -153,7 +160,7 @@ class DimensionWalk {
     const int64_t last = loop(own).last, factor = loop(own).factor;
     const auto group = [&](int64_t first, int64_t end) {  // to indices first .. end - 1, all alike
       if (first >= end || first < 1) return;
-      add(entries, times * (end - first), [&](ChildTile& child) {
+      add(entries, times * (end - first), own, [&](ChildTile& child) {
         Path path = prefix_path(place, deviation, below);
         for (int k = place; k < own; ++k) path = onward(path, digits_[at(k)], loop(k).last);  // fan-outs in between
         return both(child, final_tile(own + 1, onward(path, first - 1, last)),
