@@ -110,10 +110,16 @@ void flatten_mapping(const Workload& workload, const Mapping& mapping, Nest& nes
   std::array<int64_t, kMaximumLoopDimensions> rest;  // last coordinate that the loops further inside make up
   for (int d = 0; d < nest.dimension_count; ++d)
     rest[static_cast<std::size_t>(d)] = nest.dimensions[static_cast<std::size_t>(d)].size - 1;
+  const auto set_tiles = [&](int level) {
+    for (std::size_t d = 0; d < workload.dimensions.size(); ++d)
+      nest.tile[static_cast<std::size_t>(level)][d] =
+          nest.dimensions[d].count == 0 ? nest.dimensions[d].size : inside[d];
+  };
   int count = 0;
   for (int level = 0; level < nest.levels; ++level) {
     const auto l = static_cast<std::size_t>(level);
     nest.level_begin[l] = count;
+    set_tiles(level);
     nest.spatial_x[l] = nest.spatial_y[l] = 1;
     for (std::size_t tensor = 0; tensor < workload.tensors.size(); ++tensor)
       if (mapping.levels[l].keeps[tensor]) nest.keeps[tensor] |= 1u << level;
@@ -137,6 +143,8 @@ void flatten_mapping(const Workload& workload, const Mapping& mapping, Nest& nes
     }
   }
   nest.level_begin[static_cast<std::size_t>(nest.levels)] = count;
+  set_tiles(nest.levels);
+  nest.uneven = 0;
   nest.loop_count = count;
   for (int d = 0; d < nest.dimension_count; ++d) {
     NestDimension& dimension = nest.dimensions[static_cast<std::size_t>(d)];
@@ -147,6 +155,7 @@ void flatten_mapping(const Workload& workload, const Mapping& mapping, Nest& nes
       --place;
     }
     dimension.even_from = place;
+    if (place > 0) nest.uneven |= 1u << d;
   }
 }
 

@@ -42,6 +42,9 @@ struct Nest {
   std::array<NestDimension, kMaximumLoopDimensions> dimensions;
   std::array<uint32_t, kMaximumWorkloadTensors> keeps;  // bit per level
   std::array<int64_t, kMaximumMemoryLevels> spatial_x, spatial_y;
+  // Size of a full tile outside which are the loops of the levels before.
+  std::array<std::array<int64_t, kMaximumLoopDimensions>, kMaximumMemoryLevels + 1> tile;
+  uint32_t uneven = 0;  // dimensions, as bits, with a tile that is not full
 };
 
 // UserError for sizes, tensors or projections that cannot be.

@@ -30,6 +30,8 @@ struct CountedTensor {
   uint32_t dimensions = 0;  // that it has, as bits
   int axis_count = 0;
   std::array<CountedAxis, kMaximumLoopDimensions> axes;
+  std::array<int, kMaximumLoopDimensions> axis_of;          // of a dimension; -1: none
+  std::array<int64_t, kMaximumLoopDimensions> coefficient;  // of a dimension
 };
 
 struct AxisCounts {

@@ -60,10 +60,12 @@ Mapping random_mapping(Random& random, const Workload& workload, std::size_t lev
   Mapping mapping;
   mapping.levels.resize(levels);
   int64_t children = 1;
+  const bool divisors = random.bernoulli(0.4);  // counted on a way of its own
   for (std::size_t d = 0; d < workload.dimensions.size(); ++d) {
     int64_t rest = workload.dimensions[d].size;
     while (rest > 1) {
       int64_t factor = random.bernoulli(0.3) ? rest : random.integer(2, rest);
+      while (divisors && rest % factor) ++factor;
       const std::size_t level = random.below(levels);
       LoopKind kind = LoopKind::temporal;
       if (random.bernoulli(0.35) && children * factor <= 12) {
