@@ -42,17 +42,18 @@ void resolve_remainders(const Workload& workload, FactorRule rule, std::vector<s
                                         workload.dimensions[d].name));
           open = &level[d];
         } else if (level[d] > workload.dimensions[d].size) {
-          throw UserError(fmt::format("mapping constraints: a factor of {} for dimension {}, whose size is {}", level[d],
-                                      workload.dimensions[d].name, workload.dimensions[d].size));
+          throw UserError(fmt::format("mapping constraints: a factor of {} for dimension {}, whose size is {}",
+                                      level[d], workload.dimensions[d].name, workload.dimensions[d].size));
         } else if (level[d] != kFree && __builtin_mul_overflow(pinned, level[d], &pinned)) {
-          throw UserError(fmt::format("mapping constraints: the factors of dimension {} overflow",
-                                      workload.dimensions[d].name));
+          throw UserError(
+              fmt::format("mapping constraints: the factors of dimension {} overflow", workload.dimensions[d].name));
         }
       }
     const int64_t size = workload.dimensions[d].size;
     if (rule == FactorRule::exact && size % pinned != 0)
-      throw UserError(fmt::format("mapping constraints: the pinned factors of dimension {} multiply to {}, which does not divide its size {}",
-                                  workload.dimensions[d].name, pinned, size));
+      throw UserError(fmt::format(
+          "mapping constraints: the pinned factors of dimension {} multiply to {}, which does not divide its size {}",
+          workload.dimensions[d].name, pinned, size));
     if (open == nullptr) continue;
     *open = ceil_div(size, pinned);
     for (auto* table : {&temporal, &spatial})
@@ -65,17 +66,12 @@ void resolve_remainders(const Workload& workload, FactorRule rule, std::vector<s
 
 std::vector<int64_t> smallest_factors(int64_t steps) {
   std::vector<int64_t> result;
-  for (int64_t n = steps; n >= 1;) {
-    const int64_t factor = ceil_div(steps, n);
+  for (int64_t factor = 1;;) {
     result.push_back(factor);
-    if (factor >= steps) break;
-    n = ceil_div(steps, factor + 1);  // the most steps that factor + 1 gives
+    const int64_t n = ceil_div(steps, factor);
+    if (n == 1) return result;
+    factor = ceil_div(steps, n - 1);
   }
-  // ceil(steps / f) may be the same for two successive candidates; the smaller one stays.
-  std::vector<int64_t> kept;
-  for (int64_t factor : result)
-    if (kept.empty() || ceil_div(steps, factor) != ceil_div(steps, kept.back())) kept.push_back(factor);
-  return kept;
 }
 
 std::vector<int64_t> divisors(int64_t number) {
@@ -118,8 +114,8 @@ Mapspace::Mapspace(const Workload& workload, const AcceleratorDescription& accel
       for (const auto& [name, factor] : *pinned) {
         const std::size_t d = index_of(dimension_names, name, "dimension");
         if (factor < 0)
-          throw UserError(fmt::format("mapping constraints: factor {} of dimension {} at level '{}' is negative", factor,
-                                      name, constraint.level));
+          throw UserError(fmt::format("mapping constraints: factor {} of dimension {} at level '{}' is negative",
+                                      factor, name, constraint.level));
         (pinned == &constraint.temporal ? temporal_ : spatial_)[l][d] = factor;
       }
     for (const auto& [name, kind] : constraint.axis) {
@@ -138,8 +134,8 @@ Mapspace::Mapspace(const Workload& workload, const AcceleratorDescription& accel
       orders_[l].push_back(int(d));
     }
     if (!orders_[l].empty() && orders_[l].size() != dimensions)
-      throw UserError(fmt::format("mapping constraints: the order of level '{}' names {} of {} dimensions", constraint.level,
-                                  orders_[l].size(), dimensions));
+      throw UserError(fmt::format("mapping constraints: the order of level '{}' names {} of {} dimensions",
+                                  constraint.level, orders_[l].size(), dimensions));
     for (const std::string& name : constraint.keep) {
       const std::size_t t = index_of(tensor_names, name, "tensor");
       if (l != 0 && keep_[l][t] == 0)
@@ -176,7 +172,7 @@ std::vector<Mapspace::KeepPattern> Mapspace::keep_patterns() const {
 std::vector<FactorSlot> Mapspace::slots(const KeepPattern& keeps) const {
   std::vector<FactorSlot> result;
   for (std::size_t l = accelerator_.levels.size(); l-- > 0;) {
-    if (accelerator_.levels[l].fanout.count() > 1) result.push_back({l, true});
+    if (children(l, LoopKind::spatial_x) * children(l, LoopKind::spatial_y) > 1) result.push_back({l, true});
     const bool keeps_any = std::find(keeps[l].begin(), keeps[l].end(), true) != keeps[l].end();
     const bool pinned = std::any_of(temporal_[l].begin(), temporal_[l].end(), [](int64_t f) { return f > 1; });
     if (keeps_any || pinned) result.push_back({l, false});
@@ -184,9 +180,14 @@ std::vector<FactorSlot> Mapspace::slots(const KeepPattern& keeps) const {
   return result;
 }
 
-bool Mapspace::may_spread(std::size_t level, std::size_t dimension, LoopKind axis) const {
+int64_t Mapspace::children(std::size_t level, LoopKind axis) const {
   const Fanout& fanout = accelerator_.levels[level].fanout;
-  if ((axis == LoopKind::spatial_x ? fanout.x : fanout.y) <= 1) return false;
+  if (axis == LoopKind::spatial_y) return fanout.y;
+  return fanout.x * (level + 1 == accelerator_.levels.size() ? accelerator_.compute.lanes : 1);
+}
+
+bool Mapspace::may_spread(std::size_t level, std::size_t dimension, LoopKind axis) const {
+  if (children(level, axis) <= 1) return false;
   return axis_[level][dimension] == 0 || (axis_[level][dimension] == 1) == (axis == LoopKind::spatial_x);
 }
 
@@ -204,9 +205,9 @@ std::vector<int64_t> Mapspace::factors(const FactorSlot& slot, std::size_t dimen
     return {pinned};
   }
   if (slot.spatial && fitting) {
-    const Fanout& fanout = accelerator_.levels[slot.level].fanout;
-    const int64_t limit = (may_spread(slot.level, dimension, LoopKind::spatial_x) ? fanout.x : 1) *
-                          (may_spread(slot.level, dimension, LoopKind::spatial_y) ? fanout.y : 1);
+    const int64_t limit =
+        (may_spread(slot.level, dimension, LoopKind::spatial_x) ? children(slot.level, LoopKind::spatial_x) : 1) *
+        (may_spread(slot.level, dimension, LoopKind::spatial_y) ? children(slot.level, LoopKind::spatial_y) : 1);
     auto result = exact ? divisors(steps) : smallest_factors(steps);
     while (result.back() > limit) result.pop_back();
     return result;
@@ -216,7 +217,6 @@ std::vector<int64_t> Mapspace::factors(const FactorSlot& slot, std::size_t dimen
 }
 
 bool Mapspace::packs(std::size_t level, const std::vector<int64_t>& factors, std::vector<int64_t>* x) const {
-  const Fanout& fanout = accelerator_.levels[level].fanout;
   std::vector<int64_t> along_x(factors.size(), 1);
   std::function<bool(std::size_t, int64_t, int64_t)> place = [&](std::size_t d, int64_t left_x, int64_t left_y) {
     if (d == factors.size()) return true;
@@ -233,7 +233,7 @@ bool Mapspace::packs(std::size_t level, const std::vector<int64_t>& factors, std
     }
     return false;
   };
-  if (!place(0, fanout.x, fanout.y)) return false;
+  if (!place(0, children(level, LoopKind::spatial_x), children(level, LoopKind::spatial_y))) return false;
   if (x != nullptr) *x = along_x;
   return true;
 }

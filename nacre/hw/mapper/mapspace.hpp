@@ -29,8 +29,8 @@ struct LevelConstraint {
   std::map<std::string, int64_t> temporal = {};  // factor by dimension; 0: all that the other pinned factors leave
   std::map<std::string, int64_t> spatial = {};
   std::map<std::string, LoopKind> axis = {};  // spatial_x or spatial_y: the only axis where the dimension may be spread
-  std::vector<std::string> order = {};        // of the loops in time, from outer to inner: all dimensions, or none for free
-  std::vector<std::string> keep = {};         // tensors
+  std::vector<std::string> order = {};  // of the loops in time, from outer to inner: all dimensions, or none for free
+  std::vector<std::string> keep = {};   // tensors
   std::vector<std::string> bypass = {};
 };
 
@@ -66,6 +66,8 @@ class Mapspace {
   // those that exceed the fan-out.
   std::vector<int64_t> factors(const FactorSlot& slot, std::size_t dimension, int64_t steps, bool last,
                                bool fitting = true) const;
+  // Of one instance of a level, along one axis; the lanes of a multiplier lie along x.
+  int64_t children(std::size_t level, LoopKind axis) const;
   // May `dimension` be spread along x, along y?
   bool may_spread(std::size_t level, std::size_t dimension, LoopKind axis) const;
   // The pinned order of a level's loops in time, from outer to inner; empty: free.

@@ -66,7 +66,8 @@ TEST(Mapspace, CountsChainsAsEnumerated) {
 
 std::string message(const MappingConstraints& constraints) {
   try {
-    Mapspace(reference::convolution("c", {{"depthwise", 0}, {"K", 8}, {"C", 8}, {"P", 7}, {"Q", 7}, {"R", 3}, {"S", 3}, {"stride", 1}}),
+    Mapspace(reference::convolution(
+                 "c", {{"depthwise", 0}, {"K", 8}, {"C", 8}, {"P", 7}, {"Q", 7}, {"R", 3}, {"S", 3}, {"stride", 1}}),
              reference::machine("nvdla_ws_256"), constraints);
   } catch (const UserError& error) {
     return error.what();
@@ -88,8 +89,10 @@ TEST(Mapspace, RefusesConstraintsThatCannotBe) {
   EXPECT_THAT(with({.level = "DRAM", .temporal = {{"K", 3}}}), testing::HasSubstr("does not divide its size 8"));
   EXPECT_THAT(with({.level = "DRAM", .temporal = {{"K", -2}}}), testing::HasSubstr("negative"));
   EXPECT_THAT(with({.level = "DRAM", .temporal = {{"K", 16}}}), testing::HasSubstr("a factor of 16"));
-  EXPECT_THAT(with({.level = "DRAM", .temporal = {{"K", 0}}, .spatial = {{"K", 0}}}), testing::HasSubstr("two factors of 0"));
-  EXPECT_THAT(with({.level = "WeightReg", .keep = {"Inputs"}}), testing::HasSubstr("'WeightReg' cannot hold tensor Inputs"));
+  EXPECT_THAT(with({.level = "DRAM", .temporal = {{"K", 0}}, .spatial = {{"K", 0}}}),
+              testing::HasSubstr("two factors of 0"));
+  EXPECT_THAT(with({.level = "WeightReg", .keep = {"Inputs"}}),
+              testing::HasSubstr("'WeightReg' cannot hold tensor Inputs"));
   EXPECT_THAT(with({.level = "DRAM", .bypass = {"Inputs"}}), testing::HasSubstr("keeps every tensor"));
   EXPECT_THAT(with({.level = "DRAM", .order = {"K", "C"}}), testing::HasSubstr("names 2 of 7 dimensions"));
   EXPECT_THAT(with({.level = "DRAM", .order = {"K", "K"}}), testing::HasSubstr("stands twice"));
@@ -102,7 +105,7 @@ TEST(Mapspace, SpreadsOverTwoAxes) {
   std::vector<int64_t> x;
   EXPECT_TRUE(space.packs(1, {1, 1, 7, 2, 1, 1, 16}, &x));  // 7 * 2 along one axis, 16 along the other
   EXPECT_TRUE(space.packs(1, {1, 1, 1, 1, 1, 1, 256}));
-  EXPECT_FALSE(space.packs(1, {1, 1, 7, 3, 1, 1, 4}));  // 84 of 256, but no axis takes 7 * 3, nor 7 with 4
+  EXPECT_FALSE(space.packs(1, {1, 1, 7, 7, 3, 1, 1}));  // 147 of 256, but an axis takes one of the three
   EXPECT_FALSE(space.packs(1, {1, 1, 17, 1, 1, 1, 1}));
 }
 

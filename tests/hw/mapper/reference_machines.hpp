@@ -20,13 +20,15 @@ namespace nacre::reference {
 inline std::filesystem::path folder() {
   const char* data = std::getenv("NACRE_DATA");
   const char* source = std::getenv("NACRE_SOURCE_DIR");
-  const std::filesystem::path root =
-      data != nullptr ? std::filesystem::path(data) : std::filesystem::path(source == nullptr ? "." : source) / "../shared/data";
+  const std::filesystem::path root = data != nullptr
+                                         ? std::filesystem::path(data)
+                                         : std::filesystem::path(source == nullptr ? "." : source) / "../shared/data";
   return root / "hw-reference";
 }
 
-#define NACRE_NEED_REFERENCE_DATA() \
-  if (!std::filesystem::is_directory(::nacre::reference::folder())) GTEST_SKIP() << "no " << ::nacre::reference::folder() << " (set NACRE_DATA)"
+#define NACRE_NEED_REFERENCE_DATA()                                 \
+  if (!std::filesystem::is_directory(::nacre::reference::folder())) \
+  GTEST_SKIP() << "no " << ::nacre::reference::folder() << " (set NACRE_DATA)"
 
 using Row = std::map<std::string, std::string>;
 
@@ -55,7 +57,8 @@ inline Workload convolution(const std::string& name, const std::map<std::string,
   const bool depthwise = s.at("depthwise") == 1;
   Workload workload;
   workload.name = name;
-  workload.dimensions = {{"N", 1}, {"C", s.at("C")}, {"P", s.at("P")}, {"Q", s.at("Q")}, {"R", s.at("R")}, {"S", s.at("S")}};
+  workload.dimensions = {{"N", 1},         {"C", s.at("C")}, {"P", s.at("P")},
+                         {"Q", s.at("Q")}, {"R", s.at("R")}, {"S", s.at("S")}};
   if (!depthwise) workload.dimensions.push_back({"K", s.at("K")});
   const int n = 0, c = 1, p = 2, q = 3, r = 4, t = 5, k = depthwise ? 1 : 6;
   const int64_t stride = s.at("stride");
@@ -65,7 +68,8 @@ inline Workload convolution(const std::string& name, const std::map<std::string,
   const WorkloadTensor inputs{.name = "Inputs",
                               .role = TensorRole::inputs,
                               .axes = {axis(n), axis(c), {{{p, stride}, {r, 1}}}, {{{q, stride}, {t, 1}}}}};
-  const WorkloadTensor outputs{.name = "Outputs", .role = TensorRole::outputs, .axes = {axis(n), axis(k), axis(p), axis(q)}};
+  const WorkloadTensor outputs{
+      .name = "Outputs", .role = TensorRole::outputs, .axes = {axis(n), axis(k), axis(p), axis(q)}};
   workload.tensors = {weights, inputs, outputs};
   return workload;
 }
@@ -75,8 +79,14 @@ inline Workload layer(const std::string& network, const std::string& name) {
   for (const Row& row : table("layers.csv")) {
     if (row.at("network") != network || row.at("layer") != name) continue;
     auto number = [&](const char* column) { return int64_t{std::stoll(row.at(column))}; };
-    return convolution(name, {{"depthwise", number("groups") > 1 ? 1 : 0}, {"K", number("K")}, {"C", number("groups") > 1 ? number("K") : number("C")},
-                              {"P", number("P")}, {"Q", number("Q")}, {"R", number("R")}, {"S", number("S")}, {"stride", number("stride")}});
+    return convolution(name, {{"depthwise", number("groups") > 1 ? 1 : 0},
+                              {"K", number("K")},
+                              {"C", number("groups") > 1 ? number("K") : number("C")},
+                              {"P", number("P")},
+                              {"Q", number("Q")},
+                              {"R", number("R")},
+                              {"S", number("S")},
+                              {"stride", number("stride")}});
   }
   throw InternalError("no layer " + name);
 }
@@ -103,11 +113,15 @@ inline AcceleratorDescription machine(const std::string& arch) {
   const MemoryLevel dram = level("DRAM", std::nullopt, 200, 8, {W, I, O});
   if (arch == "eyeriss_rs_256") {
     MemoryLevel dummy = level("DummyBuffer", std::nullopt, 0, 0, {}, 1, 16);
-    result.levels = {dram, level("GlobalBuffer", 65536, 6, 16, {I, O}, 16, 1), dummy, level("InputRF", 12, 1, 2, {I}),
-                     level("WeightRF", 192, 1, 2, {W}), level("PsumRF", 16, 1, 2, {O})};
+    result.levels = {dram,
+                     level("GlobalBuffer", 65536, 6, 16, {I, O}, 16, 1),
+                     dummy,
+                     level("InputRF", 12, 1, 2, {I}),
+                     level("WeightRF", 192, 1, 2, {W}),
+                     level("PsumRF", 16, 1, 2, {O})};
   } else if (arch == "nvdla_ws_256") {
-    result.levels = {dram, level("GlobalBuffer", 65536, 6, 32, {W, I, O}, 16, 1), level("AccumBuffer", 256, 1, 2, {O}, 1, 16),
-                     level("WeightReg", 1, 1, 2, {W})};
+    result.levels = {dram, level("GlobalBuffer", 65536, 6, 32, {W, I, O}, 16, 1),
+                     level("AccumBuffer", 256, 1, 2, {O}, 1, 16), level("WeightReg", 1, 1, 2, {W})};
   } else {
     result.levels = {dram, level("GlobalBuffer", 65536, 6, 256, {W, I, O}, 16, 16), level("PsumReg", 1, 1, 2, {O})};
   }
@@ -126,7 +140,8 @@ inline MappingConstraints constraints(const std::string& file) {
     if (type == "datatype") {
       for (const char* key : {"keep", "bypass"})
         if (const ConfigNode* names = item.find(key))
-          for (const ConfigNode& name : names->items) (key[0] == 'k' ? level.keep : level.bypass).push_back(name.as_text("tensor"));
+          for (const ConfigNode& name : names->items)
+            (key[0] == 'k' ? level.keep : level.bypass).push_back(name.as_text("tensor"));
       continue;
     }
     std::stringstream factors(item.at("factors").as_text("factors"));
@@ -173,9 +188,7 @@ inline void pin_spatial(const std::string& arch, const Workload& workload, Mappi
     const int64_t c = largest(size["C"], 16 / s);
     pinned["GlobalBuffer"]["Q"] = q;
     pinned["DummyBuffer"] = {{"S", s}, {"C", c}};
-    if (depthwise) {
-      pinned["GlobalBuffer"]["C"] = 1;
-    } else {
+    if (!depthwise) {
       const int64_t k = largest(size["K"], 16 / q);
       pinned["GlobalBuffer"]["K"] = k;
       pinned["DummyBuffer"]["K"] = largest(size["K"] / k, 16 / (s * c));

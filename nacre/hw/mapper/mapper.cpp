@@ -1,0 +1,105 @@
+#include "nacre/hw/mapper/mapper.hpp"
+
+#include <array>
+#include <chrono>
+
+#include "nacre/base/error.hpp"
+
+namespace nacre {
+namespace {
+
+constexpr std::array<std::pair<std::string_view, MappingObjective>, 3> kObjectives = {
+    {{"latency", MappingObjective::latency}, {"energy", MappingObjective::energy}, {"edp", MappingObjective::edp}}};
+
+}  // namespace
+
+std::string_view mapping_objective_name(MappingObjective objective) {
+  for (const auto& [name, value] : kObjectives)
+    if (value == objective) return name;
+  return "";
+}
+
+MappingObjective mapping_objective(std::string_view name) {
+  std::vector<std::string> names;
+  for (const auto& [known, value] : kObjectives) {
+    if (known == name) return value;
+    names.emplace_back(known);
+  }
+  throw UserError(unknown_name_message("objective of a mapping", name, names));
+}
+
+double mapping_objective_value(MappingObjective objective, double cycles, double energy_j) {
+  switch (objective) {
+    case MappingObjective::latency: return cycles;
+    case MappingObjective::energy: return energy_j;
+    case MappingObjective::edp: return cycles * energy_j;
+  }
+  return 0;
+}
+
+std::optional<Misfit> mapspace_misfit(const Mapspace& space) {
+  const auto& accelerator = space.accelerator();
+  std::optional<Misfit> least;
+  for (const auto& keeps : space.keep_patterns()) {
+    const auto slots = space.slots(keeps);
+    Mapping mapping;
+    mapping.levels.resize(accelerator.levels.size());
+    std::vector<int64_t> steps;
+    for (std::size_t l = 0; l < keeps.size(); ++l) mapping.levels[l].keeps = keeps[l];
+    for (const LoopDimension& dimension : space.workload().dimensions) steps.push_back(dimension.size);
+    for (std::size_t k = 0; k < slots.size(); ++k)
+      for (std::size_t d = 0; d < steps.size(); ++d) {
+        const auto factors = space.factors(slots[k], d, steps[d], k + 1 == slots.size());
+        if (factors.empty() || factors.front() == 1) continue;
+        const int64_t factor = factors.front();
+        auto& loops = mapping.levels[slots[k].level].loops;
+        const LoopKind kind = !slots[k].spatial                                          ? LoopKind::temporal
+                              : space.may_spread(slots[k].level, d, LoopKind::spatial_x) ? LoopKind::spatial_x
+                                                                                         : LoopKind::spatial_y;
+        const MappedLoop loop{.dimension = int(d), .factor = factor, .kind = kind};
+        // Slots come from the inside: time after space of the same level, and so before it in the list.
+        slots[k].spatial ? loops.push_back(loop) : void(loops.insert(loops.begin(), loop));
+        steps[d] = (steps[d] + factor - 1) / factor;
+      }
+    bool covered = true;
+    for (int64_t left : steps) covered = covered && left == 1;
+    if (!covered) continue;
+    const auto misfit = mapping_misfit(space.workload(), accelerator, mapping);
+    if (!misfit) return std::nullopt;
+    if (!least || misfit->missing_bits < least->missing_bits) least = misfit;
+  }
+  return least;
+}
+
+const Registry<MapperMethod>& mapper_registry() {
+  static const Registry<MapperMethod> registry = [] {
+    Registry<MapperMethod> made("mapper", "mappers");
+    made.add({.name = "exact",
+              .summary = "branch and bound over all factors, orders and bypasses; proves the optimum or states the gap",
+              .source = "bounds: nacre/hw/mapper/nest_bound.hpp"},
+             exact_search);
+    return made;
+  }();
+  return registry;
+}
+
+MappingResult find_mapping(const Workload& workload, const AcceleratorDescription& accelerator,
+                           const MapperOptions& options) {
+  const auto start = std::chrono::steady_clock::now();
+  const Mapspace space(workload, accelerator, options.constraints);
+  const auto& method = mapper_registry().get(options.method);
+  if (const auto misfit = mapspace_misfit(space))
+    throw UserError("'" + workload.name + "' cannot be mapped on '" + accelerator.name +
+                    "', not even with the smallest tiles: " + misfit->reason);
+  MappingResult result = method.make({space, options});
+  result.cost = evaluate_mapping(workload, accelerator, result.mapping, options.rules);
+  if (options.objective != MappingObjective::latency && !result.cost.energy_j)
+    throw UserError("'" + accelerator.name +
+                    "' does not tell all energies; map for latency, or complete its description");
+  result.mapspace = space.size();
+  result.method = options.method;
+  result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  return result;
+}
+
+}  // namespace nacre
