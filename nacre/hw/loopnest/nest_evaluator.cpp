@@ -222,7 +222,7 @@ void NestEvaluator::time(NestCost& result) const {
       result.cycles = std::max(result.cycles, cost.cycles);
       continue;
     }
-    Demand all, exchange, outside;
+    Demand all, exchange;
     for (std::size_t t = 0; t < workload_.tensors.size(); ++t) {
       const NestTensorCost& tensor = cost.tensors[t];
       if (!tensor.kept) continue;
@@ -237,17 +237,19 @@ void NestEvaluator::time(NestCost& result) const {
     result.cycles = std::max(result.cycles, cost.cycles);
     if (i == 0 || level.double_buffered || !level.capacity_bits || !rules_.stall_on_exchange) continue;
     cost.stall_cycles = transfer_cycles(level, {exchange.read / instances, exchange.written / instances});
-    for (std::size_t t = 0; t < workload_.tensors.size(); ++t) {  // and the level outside must deliver
+    // And the levels outside must deliver.
+    std::array<Demand, kMaximumMemoryLevels> outside = {};
+    for (std::size_t t = 0; t < workload_.tensors.size(); ++t) {
       if (!cost.tensors[t].kept || cost.tensors[t].tile_elements <= 1) continue;
       std::size_t parent = i - 1;
       while (!result.levels[parent].tensors[t].kept) --parent;
       const NestTensorCost& tensor = result.levels[parent].tensors[t];
-      const double share = static_cast<double>(result.levels[parent].instances);
-      cost.stall_cycles = std::max(
-          cost.stall_cycles, transfer_cycles(accelerator_.levels[parent],
-                                             {static_cast<double>(tensor.reads - tensor.evicted) * tensor.bits / share,
-                                              static_cast<double>(tensor.updates) * tensor.bits / share}));
+      const auto share = static_cast<double>(result.levels[parent].instances);
+      outside[parent].read += static_cast<double>(tensor.reads - tensor.evicted) * tensor.bits / share;
+      outside[parent].written += static_cast<double>(tensor.updates) * tensor.bits / share;
     }
+    for (std::size_t parent = 0; parent < i; ++parent)
+      cost.stall_cycles = std::max(cost.stall_cycles, transfer_cycles(accelerator_.levels[parent], outside[parent]));
     stalls += cost.stall_cycles;
   }
   result.cycles += stalls;
