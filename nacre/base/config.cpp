@@ -6,6 +6,7 @@
 #include <cmath>
 #include <set>
 
+#include "nacre/base/config_dialect.hpp"
 #include "nacre/base/file.hpp"
 
 namespace nacre {
@@ -17,6 +18,7 @@ constexpr uint64_t kMaximumBytes = 16 << 20;
 
 struct Converter {
   const std::string& origin;
+  std::vector<std::string>* repeated = nullptr;  // of a dialect: what stands twice; nullptr refuses it
   int64_t nodes = 0;
 
   SourcePosition position(const YAML::Mark& mark) const {
@@ -38,19 +40,54 @@ struct Converter {
       for (const YAML::Node& item : node) result.items.push_back(convert(item, depth + 1));
     } else if (node.IsMap()) {
       result.kind = ConfigNode::Kind::map;
+      if (repeated != nullptr) add_tag(node, result);
       std::set<std::string> seen;
       for (const auto& entry : node) {
         const SourcePosition key_position = position(entry.first.Mark());
         if (!entry.first.IsScalar()) throw UserError(key_position, "expected a word as key");
         std::string key = entry.first.Scalar();
-        if (!seen.insert(key).second) throw UserError(key_position, "key '" + key + "' stands here twice");
+        const bool first = seen.insert(key).second;
+        if (!first && repeated == nullptr) throw UserError(key_position, "key '" + key + "' stands here twice");
         ConfigNode value = convert(entry.second, depth + 1);
         value.key_position = key_position;
         if (!value.position.known() || value.position.line == 0) value.position = key_position;
+        if (!first) {
+          repeated->push_back(key_position.text() + ": '" + key + "' stands there twice, the last is read");
+          std::erase_if(result.entries, [&](const auto& known) { return known.first == key; });
+        }
         result.entries.emplace_back(std::move(key), std::move(value));
       }
+      if (repeated != nullptr) merge(result);
     }
     return result;
+  }
+
+  static void add_tag(const YAML::Node& node, ConfigNode& map) {
+    const std::string& tag = node.Tag();
+    if (tag.size() < 2 || tag[0] != '!') return;
+    ConfigNode value;
+    value.kind = ConfigNode::Kind::scalar;
+    value.scalar = tag.substr(1);
+    value.quoted = true;
+    value.position = value.key_position = map.position;
+    map.entries.emplace_back(std::string(kTagKey), std::move(value));
+  }
+
+  // "<<" gives what the map does not have itself; of a list the first map that has it.
+  static void merge(ConfigNode& map) {
+    const auto found = std::ranges::find(map.entries, "<<", [](const auto& entry) { return entry.first; });
+    if (found == map.entries.end()) return;
+    const ConfigNode base = std::move(found->second);
+    map.entries.erase(found);
+    if (base.kind == ConfigNode::Kind::scalar) throw UserError(base.position, "<<: expected a map or a list of maps");
+    std::vector<const ConfigNode*> bases;
+    if (base.is_map()) bases.push_back(&base);
+    for (const ConfigNode& item : base.items) bases.push_back(&item);
+    for (const ConfigNode* from : bases) {
+      if (!from->is_map()) throw UserError(base.position, "<<: expected a map or a list of maps");
+      for (const auto& [key, value] : from->entries)
+        if (map.find(key) == nullptr) map.entries.emplace_back(key, value);
+    }
   }
 };
 
@@ -204,7 +241,9 @@ size_t find_not_text(std::string_view text) {
 
 }  // namespace
 
-ConfigNode parse_config(std::string_view yaml, const std::string& origin) {
+namespace {
+
+ConfigNode parse_text(std::string_view yaml, const std::string& origin, std::vector<std::string>* repeated) {
   if (yaml.size() > kMaximumBytes) throw UserError("'" + origin + "' is larger than 16 MiB");
   if (const size_t place = find_not_text(yaml); place != std::string_view::npos) {
     const std::string_view before = yaml.substr(0, place);
@@ -214,7 +253,7 @@ ConfigNode parse_config(std::string_view yaml, const std::string& origin) {
     throw UserError({origin, line, column}, "not UTF-8 text; expected a YAML file saved as UTF-8");
   }
   try {
-    Converter converter{origin};
+    Converter converter{origin, repeated};
     ConfigNode root = converter.convert(YAML::Load(std::string(yaml)), 0);
     if (root.position.line == 0) root.position = {origin, 1, 1};
     return root;
@@ -224,6 +263,16 @@ ConfigNode parse_config(std::string_view yaml, const std::string& origin) {
                                         : SourcePosition{origin, error.mark.line + 1, error.mark.column + 1};
     throw UserError(position, "invalid YAML: " + std::string(error.msg));
   }
+}
+
+}  // namespace
+
+ConfigNode parse_config(std::string_view yaml, const std::string& origin) { return parse_text(yaml, origin, nullptr); }
+
+DialectConfig parse_config_dialect(std::string_view yaml, const std::string& origin) {
+  DialectConfig config;
+  config.root = parse_text(yaml, origin, &config.repeated);
+  return config;
 }
 
 ConfigNode load_config(const std::filesystem::path& path) {

@@ -10,10 +10,12 @@
 #include "nacre/base/error.hpp"
 #include "nacre/hw/accelerator/accelerator_registry.hpp"
 #include "nacre/hw/accelerator/description_file.hpp"
+#include "tests/hw/loopnest/loop_time.hpp"
 
 namespace nacre {
 namespace {
 
+using test::cycles_of;
 using testing::HasSubstr;
 
 struct Shape {
@@ -31,39 +33,6 @@ Workload convolution(const Shape& shape) {
                        {{{{0, 1}}}, {{{2, 1}}}, {{{3, shape.stride}, {5, 1}}}, {{{4, shape.stride}, {6, 1}}}}},
                       {"Outputs", TensorRole::outputs, {{{{0, 1}}}, {{{1, 1}}}, {{{3, 1}}}, {{{4, 1}}}}}};
   return workload;
-}
-
-struct ChainLink {
-  int64_t factor;
-  bool temporal;
-};
-
-// Time of a chain of loops over one dimension, walked by its definition: the last step may be shorter, children work at once.
-int64_t time_of(const std::vector<ChainLink>& chain, size_t at, int64_t extent) {
-  if (at == chain.size()) return 1;
-  int64_t inside = 1;
-  for (size_t i = at + 1; i < chain.size(); ++i) inside *= chain[i].factor;
-  if (!chain[at].temporal) return time_of(chain, at + 1, std::min(extent, inside));
-  const int64_t full = extent / inside;
-  return full * time_of(chain, at + 1, inside) + (extent % inside != 0 ? time_of(chain, at + 1, extent % inside) : 0);
-}
-
-int64_t cycles_of(const Workload& workload, const Mapping& mapping) {
-  int64_t cycles = 1;
-  for (size_t d = 0; d < workload.dimensions.size(); ++d) {
-    std::vector<ChainLink> chain;
-    int64_t covered = 1;
-    for (const LevelMapping& level : mapping.levels) {
-      for (const MappedLoop& loop : level.loops) {
-        if (loop.dimension != static_cast<int>(d)) continue;
-        chain.push_back({loop.factor, loop.kind == LoopKind::temporal});
-        covered *= loop.factor;
-      }
-    }
-    EXPECT_GE(covered, workload.dimensions[d].size) << workload.dimensions[d].name;
-    cycles *= time_of(chain, 0, workload.dimensions[d].size);
-  }
-  return cycles;
 }
 
 int64_t cycles_on_flat(const std::string& dataflow, const Shape& shape, int64_t elements) {
