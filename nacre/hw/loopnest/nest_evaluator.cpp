@@ -278,9 +278,15 @@ std::optional<double> NestEvaluator::network_energy(std::size_t index, const Nes
   return static_cast<double>(tensor.delivered + tensor.returned) * tensor.bits_below * *bit;
 }
 
-std::optional<double> NestEvaluator::compute_energy() const {
+std::optional<double> NestEvaluator::energy_of_one() const {
   if (!mac_energy_j_) return std::nullopt;
-  return static_cast<double>(points_) * *mac_energy_j_ * operand_density(workload_);
+  return *mac_energy_j_ * operand_density(workload_);
+}
+
+std::optional<double> NestEvaluator::compute_energy() const {
+  const std::optional<double> one = energy_of_one();
+  if (!one) return std::nullopt;
+  return static_cast<double>(points_) * *one;
 }
 
 std::optional<double> NestEvaluator::leakage_energy(std::size_t index, double cycles) const {

@@ -65,6 +65,8 @@ class NestEvaluator {
   std::optional<double> access_energy(std::size_t level, const NestTensorCost& tensor) const;
   std::optional<double> network_energy(std::size_t level, const NestTensorCost& tensor) const;
   std::optional<double> compute_energy() const;
+  std::optional<double> energy_of_one() const;  // of one multiply-accumulate with operands of their densities
+  double rate() const { return rate_; }         // multiply-accumulates of a lane and cycle
   std::optional<double> leakage_energy(std::size_t level, double cycles) const;
 
  private:
