@@ -2,7 +2,9 @@
 #include <benchmark/benchmark.h>
 
 #include "nacre/base/random.hpp"
+#include "nacre/hw/loopnest/bulk_evaluator.hpp"
 #include "nacre/hw/loopnest/nest_evaluator.hpp"
+#include "nacre/hw/loopnest/systolic.hpp"
 
 namespace {
 
@@ -123,6 +125,118 @@ void mappings_with_divisors(benchmark::State& state) { evaluate(state, {}, false
 void mappings_with_any_bounds(benchmark::State& state) { evaluate(state, {}, true); }
 void mappings_as_timeloop(benchmark::State& state) { evaluate(state, CountingRules::timeloop(), false); }
 
+// One order of loops on each array: weights, rows or outputs stay where the array is named for it.
+Mapping loops_of(int kind, const Workload& workload, const AcceleratorDescription& accelerator) {
+  const char* text =
+      kind == 0   ? "DRAM[WIO] Q2 K2 C2 | GlobalBuffer[IO] K2 P2 Q2:X | Column[] K2:Y C2:Y S2:Y | InputRF[I] | "
+                    "WeightRF[W] R2 C2 | PsumRF[O] K2"
+      : kind == 1 ? "DRAM[WIO] P2 Q2 C2 K2 | GlobalBuffer[WIO] K2 C2 Q2 P2 R2 S2 K2:X | AccumBuffer[O] Q2 P2 "
+                    "C2:Y | WeightReg[W]"
+                  : "DRAM[WIO] K2 Q2 P2 | GlobalBuffer[WIO] P2 K2 R2 S2 Q2:Y P2:X | PsumReg[O] C2 R2 S2";
+  return parse_mapping(text, workload, accelerator);
+}
+
+void bulk(benchmark::State& state, const CountingRules& rules) {
+  const int kind = static_cast<int>(state.range(0));
+  const AcceleratorDescription accelerator = architecture(kind);
+  const Workload workload = convolution(128, 128, 28, 3, 1);
+  const BulkEvaluator evaluator(workload, accelerator, loops_of(kind, workload, accelerator), rules);
+  Random random(7);
+  constexpr std::size_t kRows = 512;
+  std::vector<int64_t> bounds(kRows * static_cast<std::size_t>(evaluator.loop_count()));
+  for (int64_t& bound : bounds) bound = random.integer(1, 8);
+  std::vector<BulkCost> costs(kRows);
+  for (auto _ : state) {
+    evaluator.evaluate(bounds, {}, costs);
+    benchmark::DoNotOptimize(costs.data());
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(kRows));
+  state.SetLabel(accelerator.name);
+}
+
+void mappings_in_bulk(benchmark::State& state) { bulk(state, {}); }
+void mappings_in_bulk_as_timeloop(benchmark::State& state) { bulk(state, CountingRules::timeloop()); }
+
+struct Layer {
+  int64_t k, c, p, r, stride;
+};
+
+// ResNet-50 (v1.5, 224 x 224): 53 convolutions and the classifier.
+std::vector<Layer> resnet50() {
+  std::vector<Layer> layers = {{64, 3, 112, 7, 2}};
+  int64_t in = 64, size = 56;
+  const std::array<int64_t, 4> blocks = {3, 4, 6, 3}, widths = {64, 128, 256, 512};
+  for (std::size_t stage = 0; stage < 4; ++stage)
+    for (int64_t block = 0; block < blocks[stage]; ++block) {
+      const int64_t stride = stage > 0 && block == 0 ? 2 : 1, width = widths[stage];
+      layers.push_back({width, in, size, 1, 1});
+      size /= stride;
+      layers.push_back({width, width, size, 3, stride});
+      layers.push_back({4 * width, width, size, 1, 1});
+      if (block == 0) layers.push_back({4 * width, in, size, 1, stride});
+      in = 4 * width;
+    }
+  layers.push_back({1000, 2048, 1, 1, 1});
+  return layers;
+}
+
+// Bounds of a layer under the nvdla-like order: 16 filters over columns, 16 channels over rows, a row of outputs accumulates, the
+// kernel above it; the rest outside.
+void fixed_bounds(const Layer& layer, int64_t* bounds) {
+  const auto parts = [](int64_t size, int64_t part) { return (size + part - 1) / part; };
+  const std::array<int64_t, 14> values = {layer.p,
+                                          1,
+                                          parts(layer.c, 16),
+                                          parts(layer.k, 16),
+                                          1,
+                                          1,
+                                          1,
+                                          1,
+                                          layer.r,
+                                          layer.r,
+                                          std::min<int64_t>(16, layer.k),
+                                          layer.p,
+                                          1,
+                                          std::min<int64_t>(16, layer.c)};
+  std::copy(values.begin(), values.end(), bounds);
+}
+
+// All layers under one dataflow, from their sizes to cycles and energy.
+void layers_under_a_fixed_dataflow(benchmark::State& state) {
+  const AcceleratorDescription accelerator = architecture(1);
+  const Workload workload = convolution(128, 128, 28, 3, 1);
+  const BulkEvaluator evaluator(workload, accelerator, loops_of(1, workload, accelerator));
+  const std::vector<Layer> layers = resnet50();
+  const auto loops = static_cast<std::size_t>(evaluator.loop_count());
+  std::vector<int64_t> bounds(layers.size() * loops), coefficients(layers.size() * 7);
+  std::vector<BulkCost> costs(layers.size());
+  for (auto _ : state) {
+    for (std::size_t i = 0; i < layers.size(); ++i) {
+      fixed_bounds(layers[i], &bounds[i * loops]);
+      for (std::size_t d = 0; d < 7; ++d) coefficients[i * 7 + d] = d == 2 || d == 3 ? layers[i].stride : 1;
+    }
+    evaluator.evaluate(bounds, coefficients, costs);
+    benchmark::DoNotOptimize(costs.data());
+  }
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(layers.size()));
+  state.SetLabel("54 layers of ResNet-50 an iteration");
+}
+
+void layers_on_a_systolic_array(benchmark::State& state) {
+  const std::vector<Layer> layers = resnet50();
+  for (auto _ : state)
+    for (const Layer& layer : layers) {
+      const SystolicCost cost = systolic_cost({.m = layer.p * layer.p, .n = layer.k, .t = layer.c * layer.r * layer.r},
+                                              {16, 16}, SystolicDataflow::weight_stationary);
+      benchmark::DoNotOptimize(cost.cycles);
+    }
+  state.SetItemsProcessed(state.iterations() * static_cast<int64_t>(layers.size()));
+}
+
+BENCHMARK(mappings_in_bulk)->Arg(0)->Arg(1)->Arg(2);
+BENCHMARK(mappings_in_bulk_as_timeloop)->Arg(0)->Arg(1)->Arg(2);
+BENCHMARK(layers_under_a_fixed_dataflow);
+BENCHMARK(layers_on_a_systolic_array);
 BENCHMARK(mappings_with_divisors)->Arg(0)->Arg(1)->Arg(2);
 BENCHMARK(mappings_with_any_bounds)->Arg(0)->Arg(1)->Arg(2);
 BENCHMARK(mappings_as_timeloop)->Arg(0)->Arg(1)->Arg(2);

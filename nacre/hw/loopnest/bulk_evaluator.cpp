@@ -64,7 +64,7 @@ BulkEvaluator::BulkEvaluator(const Workload& workload, const AcceleratorDescript
       for (int level = parent; level <= child; ++level) {
         Node node{.level = level,
                   .labels = {},
-                  .spread = std::vector<int>(at(counted.axis_count), -1),
+                  .spread = std::vector<std::array<int, 2>>(at(counted.axis_count), {-1, -1}),
                   .absent_labels = {},
                   .all_absent_labels_parent = {}};
         for (int i = 0; i < (child == levels ? loop_count() : level_end_[at(child - 1)]); ++i) {
@@ -78,9 +78,13 @@ BulkEvaluator::BulkEvaluator(const Workload& workload, const AcceleratorDescript
           if (label || (axis >= 0 && counted.axes[at(axis)].terms == 1)) {
             node.labels.push_back(i);
           } else if (axis >= 0) {
-            if (node.spread[at(axis)] >= 0)
-              throw UserError("two fan-out loops along one window are not counted in bulk");
-            node.spread[at(axis)] = i;
+            std::array<int, 2>& spread = node.spread[at(axis)];
+            const bool equal_tiles =
+                !rules.exact_windows && spread[0] >= 0 && loops_[at(spread[0])].level == loop.level;
+            if (spread[1] >= 0 || equal_tiles)
+              throw UserError(fmt::format("fan-out loops along one window of '{}' that are not counted in bulk",
+                                          workload.tensors[at(tensor)].name));
+            spread[spread[0] < 0 ? 0 : 1] = i;
           }
         }
         boundary.nodes.push_back(std::move(node));

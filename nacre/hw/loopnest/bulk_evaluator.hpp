@@ -3,6 +3,7 @@
 // their products, so its cycles are right and its traffic an upper bound; where they do divide, all is equal to `evaluate_mapping`.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -22,8 +23,8 @@ struct BulkCost {
 class BulkEvaluator {
  public:
   // `loops`: levels, order, kinds and kept tensors count, bounds do not; `workload`: its sizes do not. UserError as of
-  // check_mapping, and for what has no vector form: windows of more than two terms, windows on outputs, more than one fan-out loop
-  // along a window between two levels that keep the tensor.
+  // check_mapping, and for what has no vector form: windows of more than two terms, windows on outputs, more than two fan-out loops
+  // along a window between two levels that keep the tensor (as Timeloop counts: of one level).
   BulkEvaluator(const Workload& workload, const AcceleratorDescription& accelerator, const Mapping& loops,
                 const CountingRules& rules = {});
 
@@ -47,7 +48,7 @@ class BulkEvaluator {
   struct Node {
     int level;
     std::vector<int> labels;                    // fan-out loops whose children count apart
-    std::vector<int> spread;                    // by axis: the fan-out loop along a window; -1: none
+    std::vector<std::array<int, 2>> spread;     // by axis: the fan-out loops along a window; -1: none
     std::vector<int> absent_labels;             // of those labels, along dimensions that the tensor lacks
     std::vector<int> all_absent_labels_parent;  // the same where all children share
   };

@@ -141,15 +141,41 @@ struct BulkKernel {
     gaps |= ~progression;
   }
 
-  // Tiles of `count` elements, joined over the children of one fan-out loop.
-  NACRE_INLINE Vector joined(const Vector& count, const Vector& spacing, const Vector& coefficient, int loop) {
-    if (!evaluator.rules_.exact_windows) return count * s.bound[loop];
-    const Vector offset = coefficient * s.step[loop];
-    // Two or more tiles: of the smaller of tile and offset for each further one; what is off the grid of a tile is apart.
-    const Vector ratio = offset / spacing;
-    const Mask on_grid = (whole_part(ratio) == ratio) | (count == 1.0);
-    gaps |= ~on_grid & (s.bound[loop] > 1.0);
-    return count == 1.0 ? s.bound[loop] : count + (s.bound[loop] - 1.0) * smaller(count, ratio);
+  struct Solid {  // `count` elements at a distance of `spacing`, or (not solid) as many with gaps
+    Vector count, spacing;
+    Mask solid;
+  };
+
+  // Tiles joined over the children of one fan-out loop.
+  NACRE_INLINE void join(Solid& tile, const Vector& offset, const Vector& children) {
+    const Mask many = children > 1.0, single = tile.count == 1.0;
+    const Vector ratio = offset / tile.spacing;
+    gaps |= many & ~single & ((whole_part(ratio) != ratio) | ~tile.solid);
+    const Mask touching = ratio <= tile.count;
+    const Vector together = tile.count + (children - 1.0) * (touching ? ratio : tile.count);
+    tile.spacing = many & single ? offset : tile.spacing;
+    tile.solid &= ~many | single | touching;
+    tile.count = many ? (single ? children : together) : tile.count;
+  }
+
+  NACRE_INLINE Vector joined(const Vector& count, const Vector& spacing, const CountedTensor& tensor, std::size_t t,
+                             int axis, const std::array<int, 2>& loops) {
+    if (loops[0] < 0) return count;
+    if (!evaluator.rules_.exact_windows)
+      return loops[1] < 0 ? count * s.bound[loops[0]] : count * s.bound[loops[0]] * s.bound[loops[1]];
+    Solid tile{count, spacing, Mask{} == 0};
+    const Vector first = coefficient(tensor, t, axis, evaluator.loops_[at(loops[0])].dimension) * s.step[loops[0]];
+    if (loops[1] < 0) {
+      join(tile, first, s.bound[loops[0]]);
+      return tile.count;
+    }
+    // The nearer children first.
+    const Vector second = coefficient(tensor, t, axis, evaluator.loops_[at(loops[1])].dimension) * s.step[loops[1]];
+    const Mask swapped = second < first;
+    const Vector &b1 = s.bound[loops[0]], &b2 = s.bound[loops[1]];
+    join(tile, swapped ? second : first, swapped ? b2 : b1);
+    join(tile, swapped ? first : second, swapped ? b1 : b2);
+    return tile.count;
   }
 
   NACRE_INLINE Vector moved(const BulkEvaluator::Boundary& boundary, const BulkEvaluator::Node& node) {
@@ -164,10 +190,7 @@ struct BulkKernel {
         s.whole[k] = s.count[k] = s.tile[boundary.child][axis.dimensions[0]];
       } else {
         window_tile(t, axis, k, boundary.child, s.count[k], s.spacing[k]);
-        const int spread = node.spread[at(k)];
-        s.whole[k] = spread < 0 ? s.count[k]
-                                : joined(s.count[k], s.spacing[k],
-                                         coefficient(tensor, t, k, evaluator.loops_[at(spread)].dimension), spread);
+        s.whole[k] = joined(s.count[k], s.spacing[k], tensor, t, k, node.spread[at(k)]);
       }
       whole *= s.whole[k];
     }
@@ -181,9 +204,7 @@ struct BulkKernel {
     const Vector fresh = whole_part(ratio) == ratio ? smaller(s.count[axis], ratio) : s.count[axis];
     // A tile of one element has no spacing.
     const Vector count = s.count[axis] == 1.0 ? s.count[axis] : fresh;
-    const int spread = node.spread[at(axis)];
-    if (spread < 0) return count;
-    return joined(count, s.spacing[axis], coefficient(tensor, t, axis, evaluator.loops_[at(spread)].dimension), spread);
+    return joined(count, s.spacing[axis], tensor, t, axis, node.spread[at(axis)]);
   }
 
   NACRE_INLINE Vector arriving_in_steps(const BulkEvaluator::Boundary& boundary, const BulkEvaluator::Node& node,
