@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <iostream>
 
 #include "nacre/hw/loopnest/evaluate.hpp"
 #include "reference_architectures.hpp"
@@ -138,6 +139,57 @@ TEST_F(TimeloopReference, TransfersOfEveryNetwork) {
       EXPECT_EQ(traffic.delivered - traffic.sent, traffic.instances * std::stoll(row.at("spatial_reductions")));
     }
   }
+}
+
+// Each difference between nacre's defaults and Timeloop belongs to one switch, and moves what that switch is about: halos and exact
+// windows the inputs, reading what is evicted the outputs' reads, stalls the cycles alone.
+TEST_F(TimeloopReference, EveryDifferenceOfTheDefaultsHasItsSwitch) {
+  int halos = 0, windows = 0, evictions = 0, stalls = 0;
+  for (const Row& row : models_) {
+    SCOPED_TRACE(key(row) + ": " + row.at("mapping"));
+    CountingRules rules = CountingRules::timeloop();
+    const Evaluated before = evaluate(row, rules);
+    const auto changed = [&](const MappingCost& cost, const std::string& tensor) {
+      const std::size_t t = tensor_of(before.workload, tensor);
+      bool result = false;
+      for (std::size_t level = 0; level < cost.levels.size(); ++level) {
+        const TensorTraffic &a = before.cost.levels[level].tensors[t], &b = cost.levels[level].tensors[t];
+        result |= a.tile_elements != b.tile_elements || a.reads != b.reads || a.fills != b.fills ||
+                  a.updates != b.updates || a.reductions != b.reductions;
+      }
+      return result;
+    };
+    const auto inputs_alone = [&](const MappingCost& cost) {
+      EXPECT_FALSE(changed(cost, "Weights"));
+      EXPECT_FALSE(changed(cost, "Outputs"));
+      return changed(cost, "Inputs");
+    };
+    rules.halos = HaloRule::kept;
+    const MappingCost keeping = evaluate(row, rules).cost;
+    EXPECT_LE(*keeping.energy_j, *before.cost.energy_j);
+    halos += inputs_alone(keeping);
+    rules = CountingRules::timeloop();
+    rules.exact_windows = true;
+    windows += inputs_alone(evaluate(row, rules).cost);
+    rules = CountingRules::timeloop();
+    rules.read_when_evicted = true;
+    const MappingCost evicting = evaluate(row, rules).cost;
+    EXPECT_FALSE(changed(evicting, "Weights"));
+    EXPECT_FALSE(changed(evicting, "Inputs"));
+    evictions += changed(evicting, "Outputs");
+    // Defaults are these together, and time: level by level without Timeloop's rounding, and stalls.
+    rules = CountingRules{};
+    rules.stall_on_exchange = false;
+    const MappingCost together = evaluate(row, rules).cost, defaults = evaluate(row, {}).cost;
+    EXPECT_EQ(*together.energy_j, *defaults.energy_j);
+    EXPECT_LE(together.cycles, defaults.cycles);
+    stalls += together.cycles < defaults.cycles;
+  }
+  EXPECT_GT(halos, 0);
+  EXPECT_GT(windows, 0);
+  EXPECT_EQ(evictions, static_cast<int>(models_.size()));
+  std::cout << "of " << models_.size() << " mappings: halos " << halos << ", windows " << windows << ", stalls "
+            << stalls << "\n";
 }
 
 }  // namespace
