@@ -73,7 +73,7 @@ NestBound::NestBound(const Mapspace& space, const CountingRules& rules, const Ma
       std::array<int64_t, kMaximumLoopDimensions> extents;
       for (std::size_t i = 0; i < axis.terms.size(); ++i)
         extents[i] = workload_.dimensions[at(axis.terms[i].dimension)].size;
-      elements *= double(this->elements(axis, extents));
+      elements *= double(touched(axis, extents));
     }
     tensor_elements_.push_back(elements);
 
@@ -133,14 +133,16 @@ NestBound::NestBound(const Mapspace& space, const CountingRules& rules, const Ma
 }
 
 int64_t NestBound::elements(const Axis& axis, const std::array<int64_t, kMaximumLoopDimensions>& extents) const {
-  int64_t extent = 1, largest = 1;
-  for (std::size_t i = 0; i < axis.terms.size(); ++i) {
-    extent += axis.terms[i].coefficient * (extents[i] - 1);
-    largest = std::max(largest, extents[i]);
-  }
-  if (!rules_.exact_windows || axis.terms.size() == 1)
-    return axis.terms.size() == 1 && rules_.exact_windows ? extents[0] : extent;
-  if (axis.terms.size() > 2) return largest;
+  int64_t extent = 1;
+  for (std::size_t i = 0; i < axis.terms.size(); ++i) extent += axis.terms[i].coefficient * (extents[i] - 1);
+  return rules_.exact_windows ? touched(axis, extents) : extent;
+}
+
+// Different elements that are used at all; what lies between them, too, is counted by Timeloop, but not by everything that it counts.
+int64_t NestBound::touched(const Axis& axis, const std::array<int64_t, kMaximumLoopDimensions>& extents) const {
+  int64_t largest = 1;
+  for (std::size_t i = 0; i < axis.terms.size(); ++i) largest = std::max(largest, extents[i]);
+  if (axis.terms.size() != 2) return largest;
   const int64_t divisor = std::gcd(axis.terms[0].coefficient, axis.terms[1].coefficient);
   const int64_t a = axis.terms[1].coefficient / divisor, b = axis.terms[0].coefficient / divisor;
   return extents[0] * extents[1] - std::max<int64_t>(0, extents[0] - a) * std::max<int64_t>(0, extents[1] - b);
@@ -402,7 +404,8 @@ uint32_t NestBound::slide_dimensions(const Interface& here, int interface) const
   return 0;
 }
 
-double NestBound::window_sum(const Interface& here, int interface, const Axis& axis, bool merged, int slide) const {
+double NestBound::window_sum(const Interface& here, int interface, const Axis& axis, bool merged, int slide,
+                             double repeats) const {
   const std::size_t terms = axis.terms.size();
   std::array<int64_t, kMaximumLoopDimensions> tile, last;
   std::array<double, kMaximumLoopDimensions> positions;
@@ -431,7 +434,7 @@ double NestBound::window_sum(const Interface& here, int interface, const Axis& a
   if (slide_term >= 0 && split > 1) {
     // Both dimensions of a window move: the most that can be kept is everything seen before.
     for (std::size_t i = 0; i < terms; ++i) extents[i] = steps_[0][at(axis.terms[i].dimension)];
-    return double(elements(axis, extents));
+    return double(touched(axis, extents));
   }
   for (uint32_t which = 0; which < (1u << terms); ++which) {
     double times = 1;
@@ -455,6 +458,21 @@ double NestBound::window_sum(const Interface& here, int interface, const Axis& a
       extents[i] = tile[i];
       if (int(i) != slide_term) moves *= positions[i];
     }
+    if (rules_.halos == HaloRule::kept && repeats > 1) {
+      // Loops that the tensor lacks take the window back to its start, at most as near as its next step would be.
+      double starts = 0;
+      int64_t extent = 1;
+      for (std::size_t i = 0; i < terms; ++i) extent += axis.terms[i].coefficient * (tile[i] - 1);
+      for (int k = here.boundary; k < std::min(ended_slots_, upto_[d]); ++k) {
+        if (slots_[at(k)].spatial || factor_[at(k)][d] == 1) continue;
+        if ((factor_[at(k)][d] - 1) * axis.terms[at(slide_term)].coefficient * tile_[at(k)][d] >= extent)
+          starts = double(steps_[at(k + 1)][d] - 1) * (1 - 1 / repeats);
+        break;
+      }
+      moves = positions[at(slide_term)] - (merged ? 0.0 : starts);
+      for (std::size_t i = 0; i < terms; ++i)
+        if (int(i) != slide_term) moves *= positions[i];
+    }
     if (moves > 0) sum -= moves * double(overlap(axis, extents, axis.terms[at(slide_term)].coefficient * shift));
   }
   return std::max(sum, 1.0);
@@ -469,7 +487,8 @@ double NestBound::arriving_elements(int interface, bool leaving) const {
     if (!(relevant_[tensor] >> d & 1u)) result *= leaving ? counts.leaving[at(d)] : counts.arriving[at(d)];
   const uint32_t slides = slide_dimensions(here, interface);
   double plain = 1, least = 0;
-  bool any = false;
+  bool any = false, wandering = false;
+  const double repeats = result;
   std::vector<std::pair<double, double>> sums;  // whole, with the best slide
   for (const Axis& axis : axes_[tensor]) {
     if (axis.terms.size() == 1 && axis.terms[0].coefficient == 1) {
@@ -487,19 +506,80 @@ double NestBound::arriving_elements(int interface, bool leaving) const {
       }
       merged = rules_.exact_windows ? spread > 0 : spread > 1;
     }
-    const double whole = window_sum(here, interface, axis, merged, -1);
+    const double whole = window_sum(here, interface, axis, merged, -1, repeats);
     double best = whole;
+    int moving = 0;
+    std::array<int64_t, kMaximumLoopDimensions> all;
+    for (std::size_t i = 0; i < axis.terms.size(); ++i) {
+      const auto d = at(axis.terms[i].dimension);
+      all[i] = steps_[0][d];
+      moving += steps_[at(here.boundary)][d] > 1 ? 1 : 0;
+    }
+    // Shifts of two loops may cancel: the window returns to where it was.
+    wandering |= moving > 1 && rules_.halos == HaloRule::kept && here.child < int(accelerator_.levels.size());
+    if (moving > 1) best = std::min(best, double(touched(axis, all)));
     for (const Term& term : axis.terms)
       if (slides >> term.dimension & 1u)
-        best = std::min(best, window_sum(here, interface, axis, merged, term.dimension));
+        best = std::min(best, window_sum(here, interface, axis, merged, term.dimension, repeats));
     plain *= whole;
     sums.push_back({whole, best});
     any = true;
   }
-  if (!any) return result;
+  if (!any) return less_remainders(here, interface, result);
   least = plain;
   for (const auto& [whole, best] : sums) least = std::min(least, plain / whole * best);
-  return result * least;
+  // Loops of one window with others between them may bring back what has just gone; nothing is known but that all came once.
+  if (wandering) return std::min(result * least, tensor_elements_[tensor]);
+  return less_remainders(here, interface, result * least);
+}
+
+// Is the dimension spread over children between an interface's tile and a slot?
+bool NestBound::spread(const Interface& here, int slot, int dimension) const {
+  for (int k = here.boundary; k < slot; ++k)
+    if (slots_[at(k)].spatial && factor_[at(k)][at(dimension)] > 1) return true;
+  return false;
+}
+
+// In the last, shorter pass of an uneven loop that ends a run, the loop may have one step only; the run goes on there.
+double NestBound::less_remainders(const Interface& here, int interface, double elements) const {
+  const int close = close_[at(interface)];
+  if (space_.rule() == FactorRule::exact || close < 0 || close >= slot_count()) return elements;
+  const uint32_t relevant = relevant_[at(here.tensor)];
+  const OrderChoice& choice = orders_[at(close)];
+  double share = 0;  // of the tensor that lies there
+  if (close < ended_slots_) {
+    for (std::size_t place = choice.order.size(); place-- > 0;) {
+      const auto d = at(choice.order[place]);
+      const int64_t f = factor_[at(close)][d];
+      if (f == 1 || !(relevant >> d & 1u)) continue;
+      const int64_t blocks = steps_[at(close + 1)][d];
+      const int64_t in_last = steps_[at(close)][d] - (blocks - 1) * f;
+      if (in_last == 1) share = double(steps_[0][d] - (blocks - 1) * tile_[at(close + 1)][d]) / double(steps_[0][d]);
+      // Of two steps the second may leave some children without work.
+      if (in_last == 2 && spread(here, close, choice.order[place]) &&
+          steps_[0][d] < steps_[at(close)][d] * tile_[at(close)][d])
+        share = double(tile_[at(close)][d]) / double(steps_[0][d]);
+      break;
+    }
+  } else {
+    for (int i = 0; i < dimensions_; ++i) {
+      const auto d = at(i);
+      if (!(choice.nontrivial >> i & 1u)) continue;
+      const int upto = std::min(upto_[d], close);
+      const int64_t n = steps_[at(upto)][d];
+      bool next = true;
+      for (int k = upto; k < close; ++k) next = next && orders_[at(k)].trivial >> i & 1u && !slots_[at(k)].spatial;
+      double worst = n < 3 ? 0.0 : double(steps_[0][d] - (n - 1) * tile_[at(upto)][d]) / double(steps_[0][d]);
+      if (spread(here, upto, i) && steps_[0][d] < n * tile_[at(upto)][d])
+        worst = double(tile_[at(upto)][d]) / double(steps_[0][d]);
+      if (!next) worst = 0.5;
+      share = std::max(share, worst);
+    }
+  }
+  if (share == 0) return elements;
+  for (const Axis& axis : axes_[at(here.tensor)])
+    if (axis.terms.size() > 1) share = std::min(1.0, 2 * share);
+  return elements - share * std::max(0.0, elements - tensor_elements_[at(here.tensor)]);
 }
 
 int64_t NestBound::tile_elements(int tensor, const int64_t* tile) const {
@@ -513,17 +593,19 @@ int64_t NestBound::tile_elements(int tensor, const int64_t* tile) const {
 }
 
 // Energy of filling the tiles of a level, if they have these sizes, at best.
-double NestBound::tile_cost(int level, const std::array<int64_t, kMaximumLoopDimensions>& tiles) const {
+double NestBound::tile_cost(int level, const std::array<int64_t, kMaximumLoopDimensions>& tiles, uint32_t open) const {
   double energy = 0;
   for (std::size_t i = 0; i < interfaces_.size(); ++i) {
     const Interface& here = interfaces_[i];
     if (here.child != level) continue;
     const uint32_t relevant = relevant_[at(here.tensor)];
     // The first loops in time outside the tile.
-    bool closed = false;
-    uint32_t slides = 0;
+    bool closed = false, spread_between = false, wandering = false;
+    uint32_t slides = 0, closing = 0;
     for (int k = here.boundary; k < slot_count(); ++k) {
+      spread_between |= slots_[at(k)].spatial;
       if (slots_[at(k)].spatial) continue;
+      closing = orders_[at(k)].nontrivial;
       const OrderChoice& choice = orders_[at(k)];
       if (choice.trivial == (1u << dimensions_) - 1) continue;
       closed = choice.nontrivial != 0 && (choice.nontrivial & ~relevant) == 0;
@@ -545,27 +627,58 @@ double NestBound::tile_cost(int level, const std::array<int64_t, kMaximumLoopDim
         continue;
       }
       std::array<int64_t, kMaximumLoopDimensions> extents, whole;
-      double sum = 0;
       bool slide = false;
+      int moving = 0;
       for (std::size_t j = 0; j < axis.terms.size(); ++j) {
         whole[j] = steps_[0][at(axis.terms[j].dimension)];
         slide |= slides >> axis.terms[j].dimension & 1u;
+        moving += tiles[at(axis.terms[j].dimension)] < whole[j] || (open >> axis.terms[j].dimension & 1u) ? 1 : 0;
       }
-      for (uint32_t which = 0; which < (1u << axis.terms.size()); ++which) {
-        double times = 1;
+      slide |= moving > 1;
+      // Of the tiles that give these numbers of steps the cheapest: a sum that is concave in the tile is least at an end.
+      double sum = std::numeric_limits<double>::infinity();
+      const bool exact = space_.rule() == FactorRule::exact;
+      for (uint32_t ends = 0; ends < (exact ? 1u : 1u << axis.terms.size()); ++ends) {
+        double here_sum = 0;
+        for (uint32_t which = 0; which < (1u << axis.terms.size()); ++which) {
+          double times = 1;
+          for (std::size_t j = 0; j < axis.terms.size(); ++j) {
+            int64_t t = tiles[at(axis.terms[j].dimension)];
+            const int64_t n = ceil_div(whole[j], t);
+            if ((ends >> j & 1u) && n > 1) t = (whole[j] - 1) / (n - 1);
+            const bool is_last = which >> j & 1u;
+            extents[j] = is_last ? whole[j] - (n - 1) * t : t;
+            times *= is_last ? 1.0 : double(n - 1);
+          }
+          if (times > 0) here_sum += times * double(elements(axis, extents));
+        }
+        sum = std::min(sum, here_sum);
+      }
+      double slid = double(touched(axis, whole));
+      if (rules_.halos == HaloRule::kept && repeats > 1) {
+        if (moving > 1) wandering = true;
         for (std::size_t j = 0; j < axis.terms.size(); ++j) {
           const int64_t t = tiles[at(axis.terms[j].dimension)], n = ceil_div(whole[j], t);
-          const bool is_last = which >> j & 1u;
-          extents[j] = is_last ? whole[j] - (n - 1) * t : t;
-          times *= is_last ? 1.0 : double(n - 1);
+          extents[j] = n > 1 && !exact ? (whole[j] - 1) / (n - 1) : t;
         }
-        if (times > 0) sum += times * double(elements(axis, extents));
+        slid = std::max(1.0, slid - double(elements(axis, extents)));  // of every pass but the first
       }
-      const double all = double(elements(axis, whole));
-      least = std::min(least * sum, slide ? plain * all : std::numeric_limits<double>::infinity());
+      least = std::min(least * sum, slide ? plain * slid : std::numeric_limits<double>::infinity());
       plain *= sum;
     }
-    const double arriving = repeats * least;
+    double arriving = std::max(repeats * least, tensor_elements_[at(here.tensor)]);
+    if (wandering) arriving = tensor_elements_[at(here.tensor)];
+    if (closed && space_.rule() == FactorRule::uneven) {
+      double share = 0;
+      for (int d = 0; d < dimensions_; ++d)
+        if (closing >> d & 1u) {
+          const int64_t n = ceil_div(steps_[0][at(d)], tiles[at(d)]);
+          share = std::max(share, spread_between ? 0.5 : n < 3 ? 0.0 : 1.0 / double(n));
+        }
+      for (const Axis& axis : axes_[at(here.tensor)])
+        if (axis.terms.size() > 1) share = std::min(1.0, 2 * share);
+      arriving -= share * std::max(0.0, arriving - tensor_elements_[at(here.tensor)]);
+    }
     double outside = 1;  // children that may share
     for (int k = 0; k < slot_count(); ++k)
       if (here.merging >> k & 1u) outside *= double(accelerator_.levels[slots_[at(k)].level].fanout.count());
@@ -623,6 +736,11 @@ double NestBound::level_minimum(int level, uint32_t assigned) {
     return bits <= capacity;
   };
   std::vector<int> open;
+  uint32_t windowed = 0;
+  for (const auto& axes : axes_)
+    for (const Axis& axis : axes)
+      if (axis.terms.size() > 1)
+        for (const Term& term : axis.terms) windowed |= 1u << term.dimension;
   for (int d = 0; d < dimensions_; ++d)
     if (!(assigned >> d & 1u)) open.push_back(d);
   double best = std::numeric_limits<double>::infinity();
@@ -632,7 +750,9 @@ double NestBound::level_minimum(int level, uint32_t assigned) {
     for (std::size_t i = index; i < open.size(); ++i) tiles[at(open[i])] = 1;
     const bool fit = fits();
     for (std::size_t i = index; i < open.size(); ++i) tiles[at(open[i])] = steps_[0][at(open[i])];
-    const double cost = fit ? tile_cost(level, tiles) : best;
+    uint32_t still_open = 0;
+    for (std::size_t i = index; i < open.size(); ++i) still_open |= 1u << open[i];
+    const double cost = fit ? tile_cost(level, tiles, still_open) : best;
     tiles = kept;
     if (!fit || cost >= best) return;
     if (index == open.size()) {
@@ -644,7 +764,7 @@ double NestBound::level_minimum(int level, uint32_t assigned) {
       tiles[at(open[index])] = candidates[i];
       choose(index + 1);
       // The largest that fits is the best for the last dimension.
-      if (index + 1 == open.size() && fits()) break;
+      if (index + 1 == open.size() && !(windowed >> open[index] & 1u) && fits()) break;
     }
   };
   choose(0);

@@ -9,6 +9,9 @@
 //  2. The run ends at the first loop that T has. As long as it is not known where, all loops outside that T lacks are taken to be
 //     in it; a level whose order begins (from inside) with a class of dimensions that T has ends it there, since of that class one
 //     factor at least exceeds 1 (else another order of the list is meant). So more choices never lower the bound.
+//     Uneven factors: in the last, shorter pass a loop may have a single step and not end the run. The share of the tensor that lies
+//     there counts once. Windows: the overlap is taken at its most; where both dimensions of a window have loops outside the tile,
+//     whose shifts may cancel, every element counts once.
 //  3. What a fan-out can merge (multicast, reduction) is divided by all children that are not yet placed.
 //  4. Of tiles that are not chosen yet the best is taken: for each level by itself, the minimum of 1. over all tiles that fit in it,
 //     given the factors of the level that are chosen (a table that is filled on demand).
@@ -99,16 +102,19 @@ class NestBound {
   };
 
   int64_t elements(const Axis& axis, const std::array<int64_t, kMaximumLoopDimensions>& extents) const;
+  int64_t touched(const Axis& axis, const std::array<int64_t, kMaximumLoopDimensions>& extents) const;
   int64_t overlap(const Axis& axis, const std::array<int64_t, kMaximumLoopDimensions>& extents, int64_t shift) const;
   void refresh(int dimension);
   void refresh(int interface, int dimension);
   double arriving_elements(int interface, bool leaving) const;
-  double window_sum(const Interface& at, int interface, const Axis& axis, bool merged, int slide) const;
+  bool spread(const Interface& at, int slot, int dimension) const;
+  double less_remainders(const Interface& at, int interface, double elements) const;
+  double window_sum(const Interface& at, int interface, const Axis& axis, bool merged, int slide, double repeats) const;
   uint32_t slide_dimensions(const Interface& at, int interface) const;
   bool may_be_open(int interface, int upto) const;
   int64_t tile_elements(int tensor, const int64_t* tile) const;
   double level_minimum(int level, uint32_t assigned);
-  double tile_cost(int level, const std::array<int64_t, kMaximumLoopDimensions>& tiles) const;
+  double tile_cost(int level, const std::array<int64_t, kMaximumLoopDimensions>& tiles, uint32_t open) const;
 
   const Mapspace& space_;
   const Workload& workload_;
