@@ -11,9 +11,9 @@
 
 namespace nacre {
 
-struct SumTerm {
-  int64_t coefficient = 1;
-  int64_t count = 1;
+struct SumTerm {  // without initial values: arrays of them are scratch
+  int64_t coefficient;
+  int64_t count;
 };
 
 // start, start + step, ..., `count` of them.

@@ -1,11 +1,20 @@
 #include "nacre/hw/loopnest/nest.hpp"
 
+#include <atomic>
+
 #include <fmt/format.h>
 
 #include "nacre/base/error.hpp"
 
 namespace nacre {
 namespace {
+
+uint64_t next_stamp() {
+  static std::atomic<uint64_t> threads{0};
+  thread_local const uint64_t thread = threads.fetch_add(1) << 44;
+  thread_local uint64_t count = 0;
+  return thread | ++count;
+}
 
 void check_level(const Workload& workload, const AcceleratorDescription& accelerator, std::size_t index,
                  const LevelMapping& level) {
@@ -95,6 +104,7 @@ void check_mapping(const Workload& workload, const AcceleratorDescription& accel
 }
 
 void flatten_mapping(const Workload& workload, const Mapping& mapping, Nest& nest) {
+  nest.stamp = next_stamp();
   nest.levels = static_cast<int>(mapping.levels.size());
   nest.dimension_count = static_cast<int>(workload.dimensions.size());
   nest.keeps.fill(0);

@@ -34,6 +34,7 @@ struct NestDimension {
 };
 
 struct Nest {
+  uint64_t stamp = 0;  // different for each flattening: what is derived from a nest is kept by it
   int levels = 0;
   int dimension_count = 0;
   int loop_count = 0;

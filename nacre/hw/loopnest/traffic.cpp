@@ -1,6 +1,8 @@
 #include "nacre/hw/loopnest/traffic.hpp"
 
 #include <algorithm>
+#include <memory>
+#include <vector>
 
 #include "nacre/base/error.hpp"
 #include "nacre/hw/loopnest/axis_sets.hpp"
@@ -64,6 +66,27 @@ struct Parts {
 
 bool is_label(const NestLoop& loop, const TrafficRequest& request) {
   return loop.level < request.node || !(request.merging >> loop.level & 1u);
+}
+
+// Views of the nest last looked at, for all tensors and nodes.
+class ViewCache {
+ public:
+  const View& view(const Nest& nest, int dimension, const TrafficRequest& request, Sharing sharing);
+
+ private:
+  struct Entry {
+    int child;
+    uint32_t key;
+    View view;
+  };
+  uint64_t stamp_ = 0;
+  std::array<std::vector<std::unique_ptr<Entry>>, kMaximumLoopDimensions> entries_;
+  std::array<int, kMaximumLoopDimensions> used_ = {};
+};
+
+ViewCache& view_cache() {
+  thread_local ViewCache cache;
+  return cache;
 }
 
 void finish_tree(View& view, Tree& tree) {
@@ -171,6 +194,37 @@ class ViewBuilder {
   int64_t remainder_ = 1;
 };
 
+const View& ViewCache::view(const Nest& nest, int dimension, const TrafficRequest& request, Sharing sharing) {
+  if (nest.stamp != stamp_) {
+    stamp_ = nest.stamp;
+    used_.fill(0);
+  }
+  // Views differ by what their fan-out loops do.
+  uint32_t key = 0;
+  const NestDimension& chain = nest.dimensions[at(dimension)];
+  const int end = nest.level_begin[at(request.child)];
+  for (int place = 0; place < chain.count && chain.loops[at(place)] < end; ++place) {
+    const NestLoop& loop = nest.loops[at(chain.loops[at(place)])];
+    if (!loop.spatial) continue;
+    if (sharing == Sharing::apart || is_label(loop, request))
+      key |= 1u << place;
+    else
+      key |= sharing == Sharing::joined ? 1u << 31 : 1u << 30;
+  }
+  std::vector<std::unique_ptr<Entry>>& entries = entries_[at(dimension)];
+  for (int i = 0; i < used_[at(dimension)]; ++i)
+    if (entries[at(i)]->child == request.child && entries[at(i)]->key == key) return entries[at(i)]->view;
+  const int index = used_[at(dimension)]++;
+  if (index == static_cast<int>(entries.size())) entries.push_back(std::make_unique<Entry>());
+  Entry& entry = *entries[at(index)];
+  entry.child = request.child;
+  entry.key = key;
+  entry.view.temporals = entry.view.trees = entry.view.joined = 0;
+  entry.view.uneven_join = false;
+  ViewBuilder(nest, dimension, request, sharing, entry.view);
+  return entry.view;
+}
+
 // Prefixes of a dimension's temporal loops before loop `depth`, all instances.
 int64_t prefixes(const View& view, int depth) {
   int64_t result = 0;
@@ -215,6 +269,36 @@ void advance_parts(const View& view, int depth, Parts& parts) {
     parts.add(tree.instances * (tree.full[at(depth)] * steps + last - 1), view.tile, view.tile, shift);
     parts.add(tree.instances, view.tile, tree.leaf, shift);
   }
+}
+
+// Axes of one term: their tiles never overlap, so a shift is all new.
+AxisCounts reset_counts(const View& view, int depth, bool evictions) {
+  AxisCounts counts;
+  for (int i = 0; i < view.trees; ++i) {
+    const Tree& tree = view.tree[at(i)];
+    const int64_t full = tree.full[at(depth)] * view.tile;
+    if (depth == view.temporals) {
+      counts.still += tree.instances * (full + tree.leaf);
+    } else if (tree.single[at(depth)]) {
+      counts.arriving += tree.instances * full;
+      counts.still += tree.instances * tree.leaf;
+    } else {
+      counts.arriving += tree.instances * (full + (evictions ? tree.leaf : view.tile));
+    }
+  }
+  return counts;
+}
+
+AxisCounts advance_counts(const View& view, int depth, bool evictions) {
+  AxisCounts counts;
+  for (int i = 0; i < view.trees; ++i) {
+    const Tree& tree = view.tree[at(i)];
+    const int64_t last = tree.passes[at(depth)] - 1;
+    int64_t sum = (tree.full[at(depth)] * (view.factor[at(depth)] - 1) + last) * view.tile;
+    if (last > 0 && !evictions && tree.single[at(depth + 1)]) sum += tree.leaf - view.tile;
+    counts.arriving += tree.instances * sum;
+  }
+  return counts;
 }
 
 void first_parts(const View& view, bool evictions, Parts& parts) {
@@ -383,10 +467,10 @@ enum class Moment { first, step, all };
 
 class Counting {
  public:
-  Counting(const Nest& nest, const CountedTensor& tensor, const TrafficRequest& request, const CountingRules& rules,
-           std::array<View, kMaximumLoopDimensions>& views)
-      : nest_(nest), tensor_(tensor), request_(request), rules_(rules), views_(views) {
-    depth_.fill(0);
+  Counting(const Nest& nest, const CountedTensor& tensor, const TrafficRequest& request, const CountingRules& rules)
+      : nest_(nest), tensor_(tensor), request_(request), rules_(rules) {
+    for (int d = 0; d < nest.dimension_count; ++d) depth_[at(d)] = 0;
+    for (int i = 0; i < tensor.axis_count; ++i) known_[at(i)] = false;
     for (int i = 0; i < tensor.axis_count; ++i) {
       const CountedAxis& axis = tensor.axes[at(i)];
       const Sharing sharing = axis.terms > 1 ? Sharing::joined : Sharing::apart;
@@ -395,17 +479,6 @@ class Counting {
     }
     for (int d = 0; d < nest.dimension_count; ++d)
       if (!(tensor.dimensions >> d & 1u)) view_of(d, Sharing::same);
-  }
-
-  int64_t instances_of_absent() const {
-    int64_t result = 1;
-    for (int d = 0; d < nest_.dimension_count; ++d) {
-      if (tensor_.dimensions >> d & 1u) continue;
-      int64_t sum = 0;
-      for (int i = 0; i < views_[at(d)].trees; ++i) sum += views_[at(d)].tree[at(i)].instances;
-      result *= sum;
-    }
-    return result;
   }
 
   int64_t total() {
@@ -418,30 +491,28 @@ class Counting {
       if (loop.spatial) continue;
       result += step(i);
       ++depth_[at(loop.dimension)];
+      if (const int axis = tensor_.axis_of[at(loop.dimension)]; axis >= 0) known_[at(axis)] = false;
     }
     return result;
   }
 
  private:
   void view_of(int dimension, Sharing sharing) {
-    View& view = views_[at(dimension)];
-    view.temporals = view.trees = view.joined = 0;
-    view.uneven_join = false;
+    const View* view = &view_cache().view(nest_, dimension, request_, sharing);
     // Where equal tiles alone are shared, uneven children count apart.
-    ViewBuilder(nest_, dimension, request_, sharing, view);
-    if (sharing == Sharing::joined && view.uneven_join && !rules_.exact_windows) {
-      view.temporals = view.trees = view.joined = 0;
-      view.uneven_join = false;
-      ViewBuilder(nest_, dimension, request_, Sharing::apart, view);
-    }
+    if (view->uneven_join && !rules_.exact_windows)
+      view = &view_cache().view(nest_, dimension, request_, Sharing::apart);
+    views_[at(dimension)] = view;
   }
 
   void prepare_window(int index) {
     const CountedAxis& axis = tensor_.axes[at(index)];
     Window& window = windows_[at(index)];
-    window = {};
+    window.uneven = false;
+    window.spread_count = 0;
+    window.equal_tiles = 1;
     for (int k = 0; k < axis.terms; ++k) {
-      const View& view = views_[at(axis.dimensions[at(k)])];
+      const View& view = *views_[at(axis.dimensions[at(k)])];
       window.uneven |= view.uneven_join;
       for (int i = 0; i < view.joined; ++i) {
         const NestLoop& loop = nest_.loops[at(view.joined_loops[at(i)])];
@@ -463,7 +534,7 @@ class Counting {
   // --- the counts of one axis ---
 
   void parts_of(int dimension, Moment moment, int loop, Parts& parts) const {
-    const View& view = views_[at(dimension)];
+    const View& view = *views_[at(dimension)];
     parts.count = 0;
     if (moment == Moment::first) {
       first_parts(view, request_.evictions, parts);
@@ -482,9 +553,27 @@ class Counting {
     }
   }
 
+  // While `loop` advances: an axis that is not its own changes only with its own loops further out.
+  AxisCounts step_counts(int index, int loop, const int64_t* shift) {
+    if (shift || tensor_.axis_of[at(nest_.loops[at(loop)].dimension)] == index)
+      return axis_counts(index, Moment::step, loop, shift);
+    if (!known_[at(index)]) {
+      counts_[at(index)] = axis_counts(index, Moment::step, loop, nullptr);
+      known_[at(index)] = true;
+    }
+    return counts_[at(index)];
+  }
+
   AxisCounts axis_counts(int index, Moment moment, int loop, const int64_t* shift) const {
     const CountedAxis& axis = tensor_.axes[at(index)];
     AxisCounts counts;
+    if (axis.terms == 1 && moment == Moment::step && !shift) {
+      const int dimension = axis.dimensions[0];
+      const View& view = *views_[at(dimension)];
+      return nest_.loops[at(loop)].dimension == dimension
+                 ? advance_counts(view, depth_[at(dimension)], request_.evictions)
+                 : reset_counts(view, depth_[at(dimension)], request_.evictions);
+    }
     if (axis.terms == 1) {
       Parts parts;
       parts_of(axis.dimensions[0], moment, loop, parts);
@@ -548,7 +637,7 @@ class Counting {
     int64_t result = 1;
     for (int d = 0; d < nest_.dimension_count; ++d) {
       if (tensor_.dimensions >> d & 1u) continue;
-      const View& view = views_[at(d)];
+      const View& view = *views_[at(d)];
       if (moment == Moment::first)
         result *= prefixes(view, 0);
       else if (moment == Moment::all)
@@ -608,7 +697,7 @@ class Counting {
     return Overlap::one_axis;
   }
 
-  int64_t step(int loop) const {
+  int64_t step(int loop) {
     const int64_t* shifts = nullptr;
     const Overlap overlap = overlap_of(loop, shifts);
     if (overlap == Overlap::everything) return 0;
@@ -617,7 +706,7 @@ class Counting {
     // Running: all, all still, overlap of one moved axis with the others still.
     int64_t all = 1, still = 1, partial = 0;
     for (int i = 0; i < tensor_.axis_count; ++i) {
-      const AxisCounts counts = axis_counts(i, Moment::step, loop, shifts ? shifts + i : nullptr);
+      const AxisCounts counts = step_counts(i, loop, shifts ? shifts + i : nullptr);
       partial = partial * counts.still + still * counts.overlap;
       still *= counts.still;
       all *= counts.still + counts.overlap + counts.arriving;
@@ -628,9 +717,9 @@ class Counting {
   }
 
   struct Window {
-    bool uneven = false;
-    int spread_count = 0;
-    int64_t equal_tiles = 1;
+    bool uneven;
+    int spread_count;
+    int64_t equal_tiles;
     std::array<SumTerm, kMaximumChain> spread;
     std::array<int, kMaximumChain> level;
   };
@@ -639,7 +728,9 @@ class Counting {
   const CountedTensor& tensor_;
   const TrafficRequest& request_;
   const CountingRules& rules_;
-  std::array<View, kMaximumLoopDimensions>& views_;
+  std::array<const View*, kMaximumLoopDimensions> views_;
+  std::array<AxisCounts, kMaximumLoopDimensions> counts_;  // of axes that stand aside, where `known_`
+  std::array<bool, kMaximumLoopDimensions> known_;
   std::array<int, kMaximumLoopDimensions> depth_;  // temporal loops of a dimension outside the one that advances
   std::array<Window, kMaximumLoopDimensions> windows_;
   int main_loop_ = -1;
@@ -783,11 +874,6 @@ class EvenCounting {
   std::array<int64_t, kMaximumLoopDimensions> whole_;
 };
 
-std::array<View, kMaximumLoopDimensions>& view_buffer() {
-  thread_local std::array<View, kMaximumLoopDimensions> views;
-  return views;
-}
-
 CountedTensor counted(const WorkloadTensor& tensor) {
   CountedTensor result;
   result.output = tensor.role == TensorRole::outputs;
@@ -816,7 +902,7 @@ TrafficCounter::TrafficCounter(const Workload& workload, const CountingRules& ru
 
 int64_t TrafficCounter::moved(const Nest& nest, const CountedTensor& tensor, const TrafficRequest& request) const {
   if (nest.uneven == 0) return EvenCounting(nest, tensor, request, rules_).total();
-  return Counting(nest, tensor, request, rules_, view_buffer()).total();
+  return Counting(nest, tensor, request, rules_).total();
 }
 
 int64_t TrafficCounter::distinct(const Nest& nest, const CountedTensor& tensor, const TrafficRequest& request) const {
@@ -827,7 +913,8 @@ int64_t TrafficCounter::distinct(const Nest& nest, const CountedTensor& tensor, 
       if (loop.spatial && is_label(loop, request) && tensor.axis_of[at(loop.dimension)] < 0) result *= loop.factor;
     }
   } else {
-    result = Counting(nest, tensor, request, rules_, view_buffer()).instances_of_absent();
+    for (int d = 0; d < nest.dimension_count; ++d)
+      if (tensor.axis_of[at(d)] < 0) result *= prefixes(view_cache().view(nest, d, request, Sharing::same), 0);
   }
   for (int i = 0; i < tensor.axis_count; ++i) {
     const CountedAxis& axis = tensor.axes[at(i)];
@@ -865,13 +952,7 @@ int64_t used_instances(const Nest& nest, int level) {
     return result;
   }
   for (int d = 0; d < nest.dimension_count; ++d) {
-    View& view = view_buffer()[at(d)];
-    view.temporals = view.trees = view.joined = 0;
-    view.uneven_join = false;
-    ViewBuilder(nest, d, request, Sharing::apart, view);
-    int64_t sum = 0;
-    for (int i = 0; i < view.trees; ++i) sum += view.tree[at(i)].instances;
-    result *= sum;
+    result *= prefixes(view_cache().view(nest, d, request, Sharing::apart), 0);
   }
   return result;
 }
@@ -885,10 +966,7 @@ int64_t temporal_steps(const Nest& nest, int level) {
     return result;
   }
   for (int d = 0; d < nest.dimension_count; ++d) {
-    View& view = view_buffer()[at(d)];
-    view.temporals = view.trees = view.joined = 0;
-    view.uneven_join = false;
-    ViewBuilder(nest, d, request, Sharing::same, view);
+    const View& view = view_cache().view(nest, d, request, Sharing::same);
     result *= prefixes(view, view.temporals);
   }
   return result;
