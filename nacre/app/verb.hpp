@@ -40,6 +40,7 @@ void add_inspect(Command& program, Session& session);
 void add_rewrite(Command& program, Session& session);
 void add_verify(Command& program, Session& session);
 void add_cells(Command& program, Session& session);
+void add_import(Command& program, Session& session);
 void add_measure(Command& program, Session& session);
 void add_list(Command& program, Session& session);
 void add_describe(Command& program, Session& session);

@@ -1,5 +1,5 @@
-// Writes the seeds of the fuzzers: make_fuzz_seeds FOLDER fills FOLDER/onnx_reader, FOLDER/graph_text and FOLDER/config,
-// and FOLDER/operators.dict.
+// Writes the seeds of the fuzzers: make_fuzz_seeds FOLDER fills FOLDER/onnx_reader, FOLDER/graph_text, FOLDER/config
+// and FOLDER/interchange, and FOLDER/operators.dict.
 #include <cstdio>
 #include <filesystem>
 #include <set>
@@ -36,6 +36,39 @@ constexpr const char* kConfigurations[] = {
     "{\"json\": [1, -2.5e-3, true, false, null, \"\\u0041\", {\"nested\": {}}]}\n",
 };
 
+// The first byte says as what: YAML, MAESTRO's layers, SCALE-Sim's configuration and topology.
+constexpr const char* kInterchange[] = {
+    "0arch:\n  arithmetic: {name: m, instances: 4, meshX: 2}\n  storage:\n  - {name: r, instances: 4, meshX: 2, "
+    "entries: 4}\n"
+    "  - {name: d, technology: DRAM}\nproblem: {K: 4, C: 2}\nmapping:\n- {target: d, type: temporal, factors: K0 C2, "
+    "permutation: KC}\n",
+    "0architecture:\n  version: 0.4\n  nodes:\n  - !Component {name: D, class: DRAM, attributes: {width: 64, "
+    "datawidth: 8}}\n  "
+    "- !Container {name: P, spatial: {meshX: 4}, constraints: {spatial: {factors: [C=2], split: 1}}}\n  - !Parallel\n  "
+    "  "
+    "nodes:\n    - !Component {name: a, class: RF, attributes: {depth: 4, width: 8}}\n    - !Nothing {}\n",
+    "0name: c\nmemories:\n  s: {size: 64, operands: [I1, I2, O], served_dimensions: [D1], ports: [{type: read, "
+    "bandwidth_max: "
+    "8}]}\noperational_array: {unit_energy: 1, dimensions: [D1], sizes: [4]}\n",
+    "0- {id: 0, equation: 'O[b][ox]+=W[fx]*I[b][ix]', dimension_relations: [ix=2*ox+1*fx], loop_dims: [B, OX, FX], "
+    "loop_sizes: [1, 4, 3]}\n- {name: a, spatial_mapping: {D1: ['K, 4']}, temporal_ordering: [[OX, 2]]}\n",
+    "0{% set A=A | default(1) %}\narch:\n  nodes:\n  - !Memory {name: m, size: 8 * 8, tensors: {keep: All}, actions: "
+    "[{name: "
+    "read, energy: {{A}}}]}\n  - !Compute {name: c}\n",
+    "0ERT: {tables: [{name: 'a.b[1..2]', actions: [{name: read, energy: 2}]}]}\nART: {tables: [{name: b, area: 1}]}\n",
+    "0name: chip\nnode_nm: 45\nlevels:\n- {name: d, estimate: lpddr4}\n- {name: b, capacity_kib: 4, estimate: sram, "
+    "fanout: {x: "
+    "4}}\ncompute: {estimate: [int8]}\n",
+    "0name: f\nparameters: {w: 4}\nspread: [{dimensions: [C], at_most: w}, {dimensions: [K]}]\norder: [K, C]\n",
+    "1Constant T 2;\nNetwork n { Layer a { Type: CONV Stride { X: 1, Y: 1 } Dimensions { K: 4, C: 2, R: 3, S: 3, Y: 5, "
+    "X: 5 } "
+    "Dataflow { SpatialMap(1,1) K; TemporalMap(T,T) C; TemporalMap(Sz(R),1) Y; Cluster(2, P); SpatialMap(1,1) C; } } "
+    "}\n",
+    "1num_pes: 64\nl1_size_cstr: 100\n",
+    "2ArrayHeight: 4\nArrayWidth: 4\nIfmapSramSzkB: 1\nFilterSramSzkB: 1\nOfmapSramSzkB: 1\nDataflow: ws\n",
+    "3Layer,H,W,R,S,C,K,Strides,\na,8,8,3,3,4,4,1,\n",
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -70,6 +103,9 @@ int main(int argc, char** argv) {
   for (const std::string& word : words) dictionary += "\"" + word + "\"\n";
   nacre::write_file_atomically(folder / "operators.dict", dictionary);
   int number = 0;
+  for (const char* text : kInterchange)
+    nacre::write_file_atomically(folder / "interchange" / std::to_string(number++), text);
+  number = 0;
   for (const char* text : kConfigurations)
     nacre::write_file_atomically(folder / "config" / std::to_string(number++), text);
   return 0;

@@ -6,6 +6,7 @@
 #include "nacre/app/catalogue.hpp"
 #include "nacre/app/verb.hpp"
 #include "nacre/bench/suite.hpp"
+#include "nacre/hw/accelerator/description_file.hpp"
 #include "nacre/run/configuration.hpp"
 #include "nacre/run/formulation.hpp"
 
@@ -58,6 +59,10 @@ void print_reference() {
   print_section("evaluator",
                 "Who says how good a network is. Left out: `trained`. `kind` and the keys of that evaluator.", {});
   print_kinds("evaluator");
+  print_section("accelerators", "A file of its own (`docs/accelerators.md`), or the name of one that comes with nacre.",
+                {});
+  for (const AcceleratorKeys& keys : accelerator_keys())
+    std::cout << "\n### " << keys.part << "\n\n" << parameters_markdown(keys.parameters);
   print_section("final", "What happens to the front.", final_parameters());
   print_section(
       "targets",

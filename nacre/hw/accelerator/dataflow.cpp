@@ -391,6 +391,24 @@ Dataflow dataflow_from_config(const ConfigNode& node) {
   return dataflow;
 }
 
+std::string dataflow_yaml(const Dataflow& dataflow) {
+  Json json = {{"name", dataflow.name}};
+  if (!dataflow.summary.empty()) json["summary"] = dataflow.summary;
+  if (!dataflow.source.empty()) json["source"] = dataflow.source;
+  for (const auto& [name, value] : dataflow.parameters) json["parameters"][name] = value;
+  Json& spread = json["spread"] = Json::array();
+  for (const DataflowSpread& entry : dataflow.spread) {
+    spread.push_back({{"dimensions", entry.dimensions}});
+    if (!entry.at_most.empty()) spread.back()["at_most"] = entry.at_most;
+  }
+  json["order"] = dataflow.order;
+  if (dataflow.registers) {
+    Json& registers = json["registers"] = Json::array();
+    for (const TensorRole role : *dataflow.registers) registers.push_back(tensor_role_name(role));
+  }
+  return yaml_text(json);
+}
+
 Dataflow load_dataflow(const std::string& name_or_path, const std::filesystem::path& base_folder) {
   if (const auto* entry = dataflow_registry().find(name_or_path)) return entry->make();
   const std::filesystem::path path = base_folder / name_or_path;

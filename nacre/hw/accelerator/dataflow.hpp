@@ -52,6 +52,8 @@ const Registry<DataflowFactory>& dataflow_registry();
 
 // UserError with position for unknown keys, parameters that do not exist, widths below one, names that stand twice.
 Dataflow dataflow_from_config(const ConfigNode& node);
+// YAML that reads back equal.
+std::string dataflow_yaml(const Dataflow& dataflow);
 // A registered name or a file, as load_accelerator.
 Dataflow load_dataflow(const std::string& name_or_path, const std::filesystem::path& base_folder = {});
 // With other values of its parameters. UserError for unknown names and values below one.

@@ -441,7 +441,7 @@ Json compute_json(const ComputeArray& compute) {
 const char* tensor_role_name(TensorRole role) { return kRoles[static_cast<size_t>(role)].c_str(); }
 
 std::vector<AcceleratorKeys> accelerator_keys() {
-  return {{"top", top_parameters()},
+  return {{"the accelerator", top_parameters()},
           {"levels[]", level_parameters()},
           {"levels[].fanout", fanout_parameters()},
           {"compute", compute_parameters()},

@@ -40,7 +40,7 @@ AcceleratorDescription load_accelerator(const std::string& name_or_path, const s
 
 // The keys of each part, for the reference.
 struct AcceleratorKeys {
-  std::string part;  // "top", "levels[]", "levels[].fanout", "compute", "vector_unit"
+  std::string part;  // "the accelerator", "levels[]", "levels[].fanout", "compute", "vector_unit"
   std::vector<Parameter> parameters;
 };
 std::vector<AcceleratorKeys> accelerator_keys();

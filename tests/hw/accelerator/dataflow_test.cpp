@@ -10,6 +10,7 @@
 #include "nacre/base/error.hpp"
 #include "nacre/hw/accelerator/accelerator_registry.hpp"
 #include "nacre/hw/accelerator/description_file.hpp"
+#include "nacre/hw/loopnest/evaluate.hpp"
 #include "tests/hw/loopnest/loop_time.hpp"
 
 namespace nacre {
@@ -95,6 +96,55 @@ TEST(Dataflow, MoreElementsAreNeverSlowerWhereSizesDivide) {
   }
 }
 
+// Sheet of NASAIC, proof 1: every input and weight is read from the shared memory at least once, all work is done, and a wider
+// network is never slower.
+TEST(Dataflow, SharedMemoryIsReadAtLeastOnceAndBandwidthNeverHurts) {
+  const Shape shapes[] = {{.k = 64, .c = 3, .p = 28, .q = 28, .r = 3, .s = 3},
+                          {.k = 40, .c = 56, .p = 7, .q = 9, .r = 3, .s = 1}};
+  for (const std::string& name : dataflow_registry().names()) {
+    for (const Shape& shape : shapes) {
+      SCOPED_TRACE(name);
+      const Workload workload = convolution(shape);
+      double before = INFINITY;
+      for (const double bits : {16.0, 64.0, 256.0, 4096.0, 1e6}) {
+        const AcceleratorDescription array = flat_array({.elements = 256, .bits_per_cycle = bits});
+        const Mapping mapping = fixed_dataflow_mapping(workload, array, load_dataflow(name));
+        const MappingCost cost = evaluate_mapping(workload, array, mapping);
+        EXPECT_EQ(cost.multiply_accumulates, workload.points());
+        EXPECT_EQ(cost.compute_cycles, cycles_of(workload, mapping));
+        const auto& traffic = cost.levels[0].tensors;
+        EXPECT_GE(traffic[0].reads, shape.k * shape.c * shape.r * shape.s);
+        EXPECT_GE(traffic[1].reads, shape.n * shape.c * (shape.p + shape.r - 1) * (shape.q + shape.s - 1));
+        EXPECT_GE(traffic[2].updates, shape.n * shape.k * shape.p * shape.q);
+        EXPECT_LE(cost.cycles, before);
+        before = cost.cycles;
+      }
+      EXPECT_GE(before, cycles_on_flat(name, shape, 256));
+    }
+  }
+}
+
+// What the loops ask for fits into the presets' memories, or the array itself asks for more than one of them has.
+TEST(Dataflow, TilesFitThePresets) {
+  const Shape shapes[] = {{.k = 64, .c = 64, .p = 56, .q = 56, .r = 3, .s = 3}, {.k = 1000, .c = 512}};
+  int fitting = 0;
+  for (const auto& entry : accelerator_registry().entries()) {
+    const AcceleratorDescription chip = entry.make();
+    for (const std::string& name : dataflow_registry().names()) {
+      for (const Shape& shape : shapes) {
+        Workload workload = convolution(shape);
+        for (WorkloadTensor& tensor : workload.tensors) tensor.bits = 8;
+        workload.partial_sum_bits = 16;
+        const Mapping mapping = fixed_dataflow_mapping(workload, chip, load_dataflow(name));
+        const auto misfit = mapping_misfit(workload, chip, mapping);
+        if (!misfit) ++fitting;
+        EXPECT_FALSE(misfit) << entry.name << " " << name << ": " << misfit->reason;
+      }
+    }
+  }
+  EXPECT_EQ(fitting, 7 * 7 * 2);
+}
+
 // Every template on every preset for odd shapes: the loops cover, no axis is overfilled, kept tensors are ones that may be kept,
 // and memories change no cycle.
 TEST(Dataflow, AnyWorkloadOnAnyAccelerator) {
@@ -160,6 +210,22 @@ TEST(Dataflow, ParametersChangeTheCluster) {
     EXPECT_THAT(error.what(), HasSubstr("did you mean 'cluster'"));
   }
   EXPECT_THROW(with_parameters(dla, {{"cluster", 0}}), UserError);
+}
+
+TEST(Dataflow, IsWrittenBackEqual) {
+  for (const auto& entry : dataflow_registry().entries()) {
+    const Dataflow dataflow = entry.make();
+    const Dataflow again = dataflow_from_config(parse_config(dataflow_yaml(dataflow), "written"));
+    EXPECT_EQ(again.name, entry.name);
+    EXPECT_EQ(again.parameters, dataflow.parameters);
+    EXPECT_EQ(again.order, dataflow.order);
+    EXPECT_EQ(again.registers, dataflow.registers);
+    ASSERT_EQ(again.spread.size(), dataflow.spread.size());
+    for (size_t i = 0; i < again.spread.size(); ++i) {
+      EXPECT_EQ(again.spread[i].dimensions, dataflow.spread[i].dimensions);
+      EXPECT_EQ(again.spread[i].at_most, dataflow.spread[i].at_most);
+    }
+  }
 }
 
 TEST(Dataflow, BadFilesAreRefusedWithTheirPlace) {
