@@ -57,11 +57,26 @@ void IntegerSet::clear(int64_t low, int64_t high) {
 
 void IntegerSet::add_sums(std::span<const SumTerm> terms, int64_t offset) {
   if (terms.empty()) {
-    const auto bit = static_cast<std::size_t>(offset - low_);
-    words_[bit / 64] |= uint64_t{1} << (bit % 64);
+    add_run(offset, 1);
     return;
   }
-  for (int64_t i = 0; i < terms[0].count; ++i) add_sums(terms.subspan(1), offset + i * terms[0].coefficient);
+  const SumTerm& first = terms[0];
+  if (terms.size() == 1 && first.coefficient == 1) {
+    add_run(offset, first.count);
+    return;
+  }
+  for (int64_t i = 0; i < first.count; ++i) add_sums(terms.subspan(1), offset + i * first.coefficient);
+}
+
+void IntegerSet::add_run(int64_t first, int64_t count) {
+  auto bit = static_cast<uint64_t>(first - low_);
+  const uint64_t end = bit + static_cast<uint64_t>(count);
+  while (bit < end) {
+    const uint64_t in_word = bit % 64, width = std::min<uint64_t>(64 - in_word, end - bit);
+    const uint64_t ones = width == 64 ? ~uint64_t{0} : (uint64_t{1} << width) - 1;
+    words_[bit / 64] |= ones << in_word;
+    bit += width;
+  }
 }
 
 void IntegerSet::add(const IntegerSet& other) {

@@ -32,6 +32,7 @@ class IntegerSet {
  public:
   void clear(int64_t low, int64_t high);  // empty, for values in [low, high]
   void add_sums(std::span<const SumTerm> terms, int64_t offset);
+  void add_run(int64_t first, int64_t count);  // first, first + 1, ...
   void add(const IntegerSet& other);
   void remove(const IntegerSet& other);
   bool operator==(const IntegerSet& other) const { return words_ == other.words_; }

@@ -30,6 +30,19 @@ struct Entry {
   std::vector<ChildTile> children;  // those at work
 };
 
+// Entries of one dimension; their memory is used again.
+struct Entries {
+  std::vector<Entry> list;
+  std::size_t used = 0;
+  int64_t labels = 1;  // instances whose children count apart
+
+  Entry& next() {
+    if (used == list.size()) list.emplace_back();
+    list[used].children.clear();
+    return list[used++];
+  }
+};
+
 // Where a walk along a dimension's loops stands against its last path.
 enum class Path { last, full, none };
 
@@ -48,11 +61,14 @@ class DimensionWalk {
     remainder_ = count_ == 0 ? dimension_.size : 1;
     if (count_ > 0)
       for (int place = count_; place < dimension_.count; ++place) remainder_ += loop(place).last * loop(place).step;
-    digits_.assign(at(count_), 0);
+    digits_.fill(0);
   }
 
-  std::vector<Entry> entries(const UnevenMoment& moment) {
-    std::vector<Entry> result;
+  void entries(const UnevenMoment& moment, Entries& result) {
+    result.used = 0;
+    result.labels = 1;
+    for (int place = 0; place < count_; ++place)
+      if (loop(place).spatial && is_label(loop(place), request_)) result.labels *= loop(place).factor;
     if (moment.kind == UnevenMoment::Kind::first) {
       add(result, 1, 0, [&](ChildTile& child) {
         const std::optional<Span> tile = request_.evictions ? final_tile(0, Path::last) : first_tile(0, Path::last);
@@ -60,7 +76,7 @@ class DimensionWalk {
         child.from = child.to = *tile;
         return true;
       });
-      return result;
+      return;
     }
     int place = 0;  // behind the temporal loops outside the one that advances
     int own = -1;
@@ -91,9 +107,8 @@ class DimensionWalk {
       }
     });
     if (request_.evictions)
-      for (Entry& entry : result)
-        for (ChildTile& child : entry.children) std::swap(child.from, child.to);
-    return result;
+      for (std::size_t i = 0; i < result.used; ++i)
+        for (ChildTile& child : result.list[i].children) std::swap(child.from, child.to);
   }
 
  private:
@@ -101,10 +116,11 @@ class DimensionWalk {
 
   // `tile` gives the place of a child's tiles by the loops from `inside` on.
   template <class Tile>
-  void add(std::vector<Entry>& entries, int64_t times, int inside, Tile&& tile) {
+  void add(Entries& entries, int64_t times, int inside, Tile&& tile) {
     if (times <= 0) return;
-    Entry entry{.times = times, .children = {}};
-    std::fill(digits_.begin(), digits_.end(), 0);
+    Entry& entry = entries.next();
+    entry.times = times;
+    digits_.fill(0);
     while (true) {
       ChildTile child;
       child.label = label();
@@ -120,7 +136,7 @@ class DimensionWalk {
         digits_[at(place++)] = 0;
       if (place == count_) break;
     }
-    if (!entry.children.empty()) entries.push_back(std::move(entry));
+    if (entry.children.empty()) --entries.used;
   }
 
   int64_t label() const {
@@ -156,7 +172,7 @@ class DimensionWalk {
     return path;
   }
 
-  void advance(std::vector<Entry>& entries, int64_t times, int place, int own, int deviation, bool below) {
+  void advance(Entries& entries, int64_t times, int place, int own, int deviation, bool below) {
     const int64_t last = loop(own).last, factor = loop(own).factor;
     const auto group = [&](int64_t first, int64_t end) {  // to indices first .. end - 1, all alike
       if (first >= end || first < 1) return;
@@ -206,45 +222,67 @@ class DimensionWalk {
   const TrafficRequest& request_;
   int count_ = 0;
   int64_t tile_ = 1, remainder_ = 1;
-  std::vector<int64_t> digits_;  // of the fan-out loops, by place
+  std::array<int64_t, kMaximumChain> digits_;  // of the fan-out loops, by place
 };
 
 struct AxisTile {
-  std::vector<int64_t> label;
-  std::array<SumTerm, kMaximumLoopDimensions> from, to;
+  int64_t label = 0;
   int64_t from_position = 0, to_position = 0;
+  std::array<const ChildTile*, kMaximumLoopDimensions> children;  // by term
 };
 
-void combine(const CountedAxis& axis, const std::vector<const Entry*>& entries, int term, const AxisTile& so_far,
+void combine(const CountedAxis& axis, const std::array<const Entry*, kMaximumLoopDimensions>& entries,
+             const std::array<Entries, kMaximumLoopDimensions>& all, int term, AxisTile& tile,
              std::vector<AxisTile>& result) {
   if (term == axis.terms) {
-    result.push_back(so_far);
+    result.push_back(tile);
     return;
   }
+  const AxisTile outside = tile;
   const int64_t coefficient = axis.coefficients[at(term)];
   for (const ChildTile& child : entries[at(term)]->children) {
-    AxisTile next = so_far;
-    next.label.push_back(child.label);
-    next.from[at(term)] = {coefficient, child.from.size};
-    next.to[at(term)] = {coefficient, child.to.size};
-    next.from_position += coefficient * child.from.position;
-    next.to_position += coefficient * child.to.position;
-    combine(axis, entries, term + 1, next, result);
+    tile.label = outside.label * all[at(term)].labels + child.label;
+    tile.from_position = outside.from_position + coefficient * child.from.position;
+    tile.to_position = outside.to_position + coefficient * child.to.position;
+    tile.children[at(term)] = &child;
+    combine(axis, entries, all, term + 1, tile, result);
   }
 }
 
-int64_t extent(const std::array<SumTerm, kMaximumLoopDimensions>& terms, int count) {
+using Terms = std::array<SumTerm, kMaximumLoopDimensions>;
+
+std::span<SumTerm> terms_of(const CountedAxis& axis, const AxisTile& tile, bool to, Terms& terms) {
+  for (int i = 0; i < axis.terms; ++i) {
+    const ChildTile& child = *tile.children[at(i)];
+    terms[at(i)] = {axis.coefficients[at(i)], to ? child.to.size : child.from.size};
+  }
+  return {terms.data(), at(axis.terms)};
+}
+
+int64_t extent(std::span<const SumTerm> terms) {
   int64_t high = 0;
-  for (int i = 0; i < count; ++i) high += terms[at(i)].coefficient * (terms[at(i)].count - 1);
+  for (const SumTerm& term : terms) high += term.coefficient * (term.count - 1);
   return high;
 }
 
+void fill(IntegerSet& set, std::span<SumTerm> terms, int64_t position) {
+  Progression run;
+  if (as_progression(terms, run)) {
+    const SumTerm one{run.step, run.count};
+    set.add_sums({&one, 1}, position);
+  } else {
+    set.add_sums(terms, position);
+  }
+}
+
 // Children that share: the sets of what stands still, what has moved, and what of that is new.
-AxisCounts count_group(std::span<const AxisTile> tiles, int terms, bool whole) {
+AxisCounts count_group(const CountedAxis& axis, std::span<const AxisTile> tiles, bool whole) {
   int64_t low = 0, high = 0;
+  Terms from_terms, to_terms;
   for (const AxisTile& tile : tiles) {
     low = std::min({low, tile.from_position, tile.to_position});
-    high = std::max({high, tile.from_position + extent(tile.from, terms), tile.to_position + extent(tile.to, terms)});
+    high = std::max({high, tile.from_position + extent(terms_of(axis, tile, false, from_terms)),
+                     tile.to_position + extent(terms_of(axis, tile, true, to_terms))});
   }
   thread_local IntegerSet from, to, still, moved, arriving;
   still.clear(low, high);
@@ -253,8 +291,8 @@ AxisCounts count_group(std::span<const AxisTile> tiles, int terms, bool whole) {
   for (const AxisTile& tile : tiles) {
     from.clear(low, high);
     to.clear(low, high);
-    to.add_sums({tile.to.data(), at(terms)}, tile.to_position);
-    if (!whole) from.add_sums({tile.from.data(), at(terms)}, tile.from_position);
+    fill(to, terms_of(axis, tile, true, to_terms), tile.to_position);
+    if (!whole) fill(from, terms_of(axis, tile, false, from_terms), tile.from_position);
     if (!whole && from == to) {
       still.add(to);
       continue;
@@ -272,38 +310,39 @@ AxisCounts count_group(std::span<const AxisTile> tiles, int terms, bool whole) {
 
 AxisCounts uneven_axis_counts(const Nest& nest, const CountedAxis& axis, const TrafficRequest& request,
                               const UnevenMoment& moment) {
-  std::vector<std::vector<Entry>> entries;
-  for (int term = 0; term < axis.terms; ++term)
-    entries.push_back(DimensionWalk(nest, axis.dimensions[at(term)], request).entries(moment));
+  thread_local std::array<Entries, kMaximumLoopDimensions> entries;
+  thread_local std::vector<AxisTile> tiles;
   AxisCounts counts;
-  std::vector<std::size_t> choice(at(axis.terms), 0);
-  for (const std::vector<Entry>& list : entries)
-    if (list.empty()) return counts;
-  std::vector<const Entry*> chosen(at(axis.terms));
-  std::vector<AxisTile> tiles;
+  for (int term = 0; term < axis.terms; ++term) {
+    DimensionWalk(nest, axis.dimensions[at(term)], request).entries(moment, entries[at(term)]);
+    if (entries[at(term)].used == 0) return counts;
+  }
+  std::array<std::size_t, kMaximumLoopDimensions> choice = {};
+  std::array<const Entry*, kMaximumLoopDimensions> chosen;
   while (true) {
     int64_t times = 1;
     for (int term = 0; term < axis.terms; ++term) {
-      chosen[at(term)] = &entries[at(term)][choice[at(term)]];
+      chosen[at(term)] = &entries[at(term)].list[choice[at(term)]];
       times *= chosen[at(term)]->times;
     }
     tiles.clear();
-    combine(axis, chosen, 0, {}, tiles);
-    std::stable_sort(tiles.begin(), tiles.end(),
-                     [](const AxisTile& a, const AxisTile& b) { return a.label < b.label; });
+    AxisTile tile;
+    combine(axis, chosen, entries, 0, tile, tiles);
+    const auto by_label = [](const AxisTile& a, const AxisTile& b) { return a.label < b.label; };
+    if (!std::is_sorted(tiles.begin(), tiles.end(), by_label)) std::sort(tiles.begin(), tiles.end(), by_label);
     for (std::size_t first = 0; first < tiles.size();) {
       std::size_t last = first + 1;
       while (last < tiles.size() && tiles[last].label == tiles[first].label) ++last;
       const AxisCounts group =
-          count_group({tiles.data() + first, last - first}, axis.terms, moment.kind != UnevenMoment::Kind::step);
+          count_group(axis, {tiles.data() + first, last - first}, moment.kind != UnevenMoment::Kind::step);
       counts.still += times * group.still;
       counts.overlap += times * group.overlap;
       counts.arriving += times * group.arriving;
       first = last;
     }
     std::size_t term = 0;
-    while (term < choice.size() && ++choice[term] == entries[term].size()) choice[term++] = 0;
-    if (term == choice.size()) break;
+    while (term < at(axis.terms) && ++choice[term] == entries[term].used) choice[term++] = 0;
+    if (term == at(axis.terms)) break;
   }
   return counts;
 }
