@@ -112,6 +112,7 @@ void flatten_mapping(const Workload& workload, const Mapping& mapping, Nest& nes
   for (int d = 0; d < nest.dimension_count; ++d) {
     nest.dimensions[static_cast<std::size_t>(d)].size = workload.dimensions[static_cast<std::size_t>(d)].size;
     nest.dimensions[static_cast<std::size_t>(d)].count = 0;
+    nest.dimensions[static_cast<std::size_t>(d)].fanouts = 0;
     inside[static_cast<std::size_t>(d)] = 1;
   }
   for (const LevelMapping& level : mapping.levels)
@@ -121,9 +122,11 @@ void flatten_mapping(const Workload& workload, const Mapping& mapping, Nest& nes
   for (int d = 0; d < nest.dimension_count; ++d)
     rest[static_cast<std::size_t>(d)] = nest.dimensions[static_cast<std::size_t>(d)].size - 1;
   const auto set_tiles = [&](int level) {
-    for (std::size_t d = 0; d < workload.dimensions.size(); ++d)
+    for (std::size_t d = 0; d < workload.dimensions.size(); ++d) {
+      nest.dimensions[d].outside[static_cast<std::size_t>(level)] = nest.dimensions[d].count;
       nest.tile[static_cast<std::size_t>(level)][d] =
           nest.dimensions[d].count == 0 ? nest.dimensions[d].size : inside[d];
+    }
   };
   int count = 0;
   for (int level = 0; level < nest.levels; ++level) {
@@ -149,6 +152,7 @@ void flatten_mapping(const Workload& workload, const Mapping& mapping, Nest& nes
                                                      .factor = dimension.count == 0 ? last + 1 : mapped.factor,
                                                      .last = last,
                                                      .step = inside[d]};
+      if (mapped.kind != LoopKind::temporal) dimension.fanouts |= 1u << dimension.count;
       dimension.loops[static_cast<std::size_t>(dimension.count++)] = count++;
     }
   }

@@ -29,8 +29,10 @@ struct NestLoop {
 struct NestDimension {
   int64_t size = 1;
   int count = 0;
-  std::array<int, kMaximumChain> loops;  // indices into Nest::loops, outer to inner
-  int even_from = 0;                     // from this place of `loops` on, q = factor - 1
+  std::array<int, kMaximumChain> loops;               // indices into Nest::loops, outer to inner
+  int even_from = 0;                                  // from this place of `loops` on, q = factor - 1
+  uint32_t fanouts = 0;                               // places of `loops` that are spatial, as bits
+  std::array<int, kMaximumMemoryLevels + 1> outside;  // of `loops`, those of the levels before a level
 };
 
 struct Nest {

@@ -83,6 +83,22 @@ void NestEvaluator::count_output_node(NestTensorCost& parent, NestTensorCost* ch
   }
 }
 
+namespace {
+
+// Whether children below a level can want the same: they are spread along a dimension that the tensor lacks, or along a window.
+bool shares(const Nest& nest, const CountedTensor& tensor, const TrafficRequest& request, int level) {
+  if (!(request.merging >> level & 1u)) return false;
+  for (int i = nest.level_begin[at(level)]; i < nest.level_begin[at(level + 1)]; ++i) {
+    const NestLoop& loop = nest.loops[at(i)];
+    if (!loop.spatial) continue;
+    const int axis = tensor.axis_of[at(loop.dimension)];
+    if (axis < 0 || tensor.axes[at(axis)].terms > 1) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
 void NestEvaluator::count_tensor(const Nest& nest, int index, NestCost& result) const {
   const CountedTensor& tensor = counter_.tensor(index);
   const WorkloadTensor& described = workload_.tensors[at(index)];
@@ -98,8 +114,8 @@ void NestEvaluator::count_tensor(const Nest& nest, int index, NestCost& result) 
     through[at(child)] = child == nest.levels ? points_ : counter_.moved(nest, tensor, request);
     for (int level = child - 1; level >= parent; --level) {
       request.node = level;
-      const bool spreads = nest.spatial_x[at(level)] > 1 || nest.spatial_y[at(level)] > 1;
-      through[at(level)] = spreads ? counter_.moved(nest, tensor, request) : through[at(level + 1)];
+      through[at(level)] =
+          shares(nest, tensor, request, level) ? counter_.moved(nest, tensor, request) : through[at(level + 1)];
     }
 #ifndef NDEBUG
     check_conservation(nest, request, tensor, through);

@@ -1,6 +1,7 @@
 #include "nacre/hw/loopnest/traffic.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <memory>
 #include <vector>
 
@@ -108,8 +109,7 @@ class ViewBuilder {
  public:
   ViewBuilder(const Nest& nest, int dimension, const TrafficRequest& request, Sharing sharing, View& view)
       : nest_(nest), dimension_(nest.dimensions[at(dimension)]), view_(view) {
-    const int end = nest.level_begin[at(request.child)];
-    while (count_ < dimension_.count && dimension_.loops[at(count_)] < end) ++count_;
+    count_ = dimension_.outside[at(request.child)];
     remainder_ = 1;
     for (int place = count_; place < dimension_.count; ++place) remainder_ += loop(place).last * loop(place).step;
     view_.tile = count_ == 0 ? dimension_.size : loop(count_ - 1).step;
@@ -202,11 +202,10 @@ const View& ViewCache::view(const Nest& nest, int dimension, const TrafficReques
   // Views differ by what their fan-out loops do.
   uint32_t key = 0;
   const NestDimension& chain = nest.dimensions[at(dimension)];
-  const int end = nest.level_begin[at(request.child)];
-  for (int place = 0; place < chain.count && chain.loops[at(place)] < end; ++place) {
-    const NestLoop& loop = nest.loops[at(chain.loops[at(place)])];
-    if (!loop.spatial) continue;
-    if (sharing == Sharing::apart || is_label(loop, request))
+  const uint32_t outside = chain.fanouts & ((1u << chain.outside[at(request.child)]) - 1);
+  for (uint32_t rest = outside; rest; rest &= rest - 1) {
+    const int place = std::countr_zero(rest);
+    if (sharing == Sharing::apart || is_label(nest.loops[at(chain.loops[at(place)])], request))
       key |= 1u << place;
     else
       key |= sharing == Sharing::joined ? 1u << 31 : 1u << 30;
@@ -486,12 +485,21 @@ class Counting {
     int64_t result = whole(Moment::first);
     const int end = nest_.level_begin[at(request_.child)];
     prepare_directions(end);
+    absent_ = 1;
+    for (int d = 0; d < nest_.dimension_count; ++d)
+      if (tensor_.axis_of[at(d)] < 0) absent_ *= absent_prefixes_[at(d)] = prefixes(*views_[at(d)], 0);
     for (int i = 0; i < end; ++i) {
       const NestLoop& loop = nest_.loops[at(i)];
       if (loop.spatial) continue;
       result += step(i);
       ++depth_[at(loop.dimension)];
-      if (const int axis = tensor_.axis_of[at(loop.dimension)]; axis >= 0) known_[at(axis)] = false;
+      if (const int axis = tensor_.axis_of[at(loop.dimension)]; axis >= 0) {
+        known_[at(axis)] = false;
+      } else {
+        absent_ /= absent_prefixes_[at(loop.dimension)];
+        absent_ *= absent_prefixes_[at(loop.dimension)] =
+            prefixes(*views_[at(loop.dimension)], depth_[at(loop.dimension)]);
+      }
     }
     return result;
   }
@@ -633,25 +641,11 @@ class Counting {
 
   // --- all axes together ---
 
-  int64_t absent_steps(Moment moment, int loop) const {
-    int64_t result = 1;
-    for (int d = 0; d < nest_.dimension_count; ++d) {
-      if (tensor_.dimensions >> d & 1u) continue;
-      const View& view = *views_[at(d)];
-      if (moment == Moment::first)
-        result *= prefixes(view, 0);
-      else if (moment == Moment::all)
-        result *= prefixes(view, view.temporals);
-      else if (nest_.loops[at(loop)].dimension == d)
-        result *= advances(view, depth_[at(d)]);
-      else
-        result *= prefixes(view, depth_[at(d)]);
-    }
-    return result;
-  }
-
   int64_t whole(Moment moment) const {
-    int64_t result = absent_steps(moment, -1);
+    int64_t result = 1;
+    for (int d = 0; d < nest_.dimension_count; ++d)
+      if (tensor_.axis_of[at(d)] < 0)
+        result *= prefixes(*views_[at(d)], moment == Moment::first ? 0 : views_[at(d)]->temporals);
     for (int i = 0; i < tensor_.axis_count; ++i) result *= axis_counts(i, moment, -1, nullptr).arriving;
     return result;
   }
@@ -701,7 +695,11 @@ class Counting {
     const int64_t* shifts = nullptr;
     const Overlap overlap = overlap_of(loop, shifts);
     if (overlap == Overlap::everything) return 0;
-    const int64_t absent = absent_steps(Moment::step, loop);
+    // Steps of the dimensions that the tensor lacks.
+    const int dimension = nest_.loops[at(loop)].dimension;
+    int64_t absent = absent_;
+    if (tensor_.axis_of[at(dimension)] < 0)
+      absent = absent / absent_prefixes_[at(dimension)] * advances(*views_[at(dimension)], depth_[at(dimension)]);
     if (absent == 0) return 0;
     // Running: all, all still, overlap of one moved axis with the others still.
     int64_t all = 1, still = 1, partial = 0;
@@ -731,6 +729,8 @@ class Counting {
   std::array<const View*, kMaximumLoopDimensions> views_;
   std::array<AxisCounts, kMaximumLoopDimensions> counts_;  // of axes that stand aside, where `known_`
   std::array<bool, kMaximumLoopDimensions> known_;
+  int64_t absent_ = 1;  // prefixes of all dimensions that the tensor lacks
+  std::array<int64_t, kMaximumLoopDimensions> absent_prefixes_;
   std::array<int, kMaximumLoopDimensions> depth_;  // temporal loops of a dimension outside the one that advances
   std::array<Window, kMaximumLoopDimensions> windows_;
   int main_loop_ = -1;

@@ -55,8 +55,7 @@ class DimensionWalk {
  public:
   DimensionWalk(const Nest& nest, int dimension, const TrafficRequest& request)
       : nest_(nest), dimension_(nest.dimensions[at(dimension)]), request_(request) {
-    const int end = nest.level_begin[at(request.child)];
-    while (count_ < dimension_.count && dimension_.loops[at(count_)] < end) ++count_;
+    count_ = dimension_.outside[at(request.child)];
     tile_ = count_ == 0 ? dimension_.size : loop(count_ - 1).step;
     remainder_ = count_ == 0 ? dimension_.size : 1;
     if (count_ > 0)
