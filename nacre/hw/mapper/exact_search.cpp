@@ -16,6 +16,8 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 // Bounds are sums of doubles in another order than the engine's; this much is rounding.
 constexpr double kRounding = 1e-9;
+constexpr int64_t kFirstEvaluations = 1000;
+constexpr int64_t kFirstNodes = 400000;
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
@@ -36,20 +38,17 @@ class Search {
   MappingResult run() {
     const auto patterns = space_.keep_patterns();
     std::vector<Root> roots;
-    for (const auto& keeps : patterns) bounds_.emplace_back(space_, context_.options.rules, keeps);
+    const auto minima = std::make_shared<NestBound::Minima>();
+    for (const auto& keeps : patterns) bounds_.emplace_back(space_, context_.options.rules, keeps, minima);
     for (std::size_t p = 0; p < patterns.size(); ++p) add_roots(p, roots);
     std::stable_sort(roots.begin(), roots.end(), [](const Root& a, const Root& b) { return a.bound < b.bound; });
-    double open = kInfinity;  // the least bound that was left
-    for (const Root& root : roots) {
-      if (root.bound >= cutoff()) break;
-      if (stopped()) {
-        open = std::min(open, root.bound);
-        break;
-      }
-      bound_ = &bounds_[root.pattern];
-      orders_ = root.orders;
-      bound_->begin(orders_);
-      open = std::min(open, descend(0));
+    start_with_guided(kFirstEvaluations, 0.1);
+    probe(roots);
+    // Many spaces are closed at once. Where not, a better first mapping is worth its time.
+    double open = explore(roots, kFirstNodes);
+    if (open < cutoff() && !stopped()) {
+      start_with_guided(context_.options.evaluations, 0.35);
+      open = std::max(open, explore(roots, std::numeric_limits<int64_t>::max() / 2));
     }
     if (best_ == kInfinity) {
       if (!stopped_)
@@ -102,6 +101,77 @@ class Search {
     choose(0);
   }
 
+  // The least bound that was left; infinite when nothing was.
+  double explore(const std::vector<Root>& roots, int64_t nodes) {
+    double open = kInfinity;
+    node_limit_ = nodes_ + nodes;
+    probe_ended_ = false;
+    for (const Root& root : roots) {
+      if (root.bound == kInfinity || root.bound >= cutoff()) break;
+      if (stopped() || probe_ended_) {
+        open = std::min(open, root.bound);
+        break;
+      }
+      bound_ = &bounds_[root.pattern];
+      orders_ = root.orders;
+      bound_->begin(orders_);
+      open = std::min(open, descend(0));
+    }
+    node_limit_ = std::numeric_limits<int64_t>::max();
+    probe_ended_ = false;
+    return open;
+  }
+
+  // The lattice search gives a first mapping, so that the bounds cut from the start.
+  void start_with_guided(int64_t evaluations, double share_of_time) {
+    MapperOptions options = context_.options;
+    options.evaluations = evaluations;
+    options.time_s *= share_of_time;
+    // Mappings of the space by exact factors that keep what they may are evaluated soonest, and near the best of all.
+    MappingConstraints divided = options.constraints;
+    divided.factors = FactorRule::exact;
+    divided.free_bypass = false;
+    try {
+      const Mapspace space(space_.workload(), space_.accelerator(), divided);
+      take(lattice_search({space, options}));
+      return;
+    } catch (const UserError&) {
+      // Pinned factors that do not divide, or nothing that fits was met.
+    }
+    try {
+      take(lattice_search({space_, options}));
+    } catch (const UserError&) {
+      // The search itself says whether there is anything.
+    }
+  }
+
+  void take(const MappingResult& found) {
+    evaluations_ += found.evaluations;
+    if (found.objective >= best_) return;
+    best_ = found.objective;
+    best_mapping_ = found.mapping;
+  }
+
+  // A good mapping early: short descents from the most promising roots of the patterns that keep most.
+  void probe(const std::vector<Root>& roots) {
+    for (const std::size_t pattern : {std::size_t{0}, bounds_.size()}) {
+      int left = 12;
+      for (const Root& root : roots) {
+        if (left == 0 || root.bound == kInfinity || root.bound >= cutoff()) break;
+        if (pattern < bounds_.size() && root.pattern != pattern) continue;
+        --left;
+        bound_ = &bounds_[root.pattern];
+        orders_ = root.orders;
+        bound_->begin(orders_);
+        node_limit_ = nodes_ + 4000;
+        descend(0);
+        node_limit_ = std::numeric_limits<int64_t>::max();
+        probe_ended_ = false;
+        if (stopped()) return;
+      }
+    }
+  }
+
   // Returns the least bound of what was left unexplored below.
   double descend(int slot) {
     if (slot == bound_->slot_count()) return leaf();
@@ -128,7 +198,7 @@ class Search {
       if (bound_->end_slot(slot)) {
         ++nodes_;
         const double here = value(bound_->bound());
-        if (here < cutoff()) open = stopped_ ? here : descend(slot + 1);
+        if (here < cutoff()) open = stopped_ || probe_ended_ ? here : descend(slot + 1);
       }
       bound_->reopen_slot(slot);
       bound_->begin_slot(slot);
@@ -153,6 +223,7 @@ class Search {
       if ((++nodes_ & 1023) == 0) stopped();
       bound_->assign(slot, d, factor);
       if (!bound_->may_fit(slot)) break;  // a larger factor needs no less
+      if (!bound_->may_complete()) continue;
       const double here = value(bound_->bound());
       if (here < cutoff()) children.push_back({here, factor});
     }
@@ -162,7 +233,8 @@ class Search {
     double open = kInfinity;
     for (const Child& child : children) {
       if (child.bound >= cutoff()) break;
-      if (stopped_ && best_ < kInfinity) {
+      probe_ended_ = probe_ended_ || nodes_ > node_limit_;
+      if (stopped_ || probe_ended_) {
         open = std::min(open, child.bound);
         break;
       }
@@ -256,6 +328,8 @@ class Search {
   double best_ = kInfinity;
   Mapping best_mapping_;
   int64_t nodes_ = 0, evaluations_ = 0;
+  int64_t node_limit_ = std::numeric_limits<int64_t>::max();
+  bool probe_ended_ = false;
   bool stopped_ = false;
 };
 

@@ -78,6 +78,19 @@ const Registry<MapperMethod>& mapper_registry() {
               .summary = "branch and bound over all factors, orders and bypasses; proves the optimum or states the gap",
               .source = "bounds: nacre/hw/mapper/nest_bound.hpp"},
              exact_search);
+    made.add({.name = "lattice",
+              .summary = "annealed walks over the lattice of factors, orders and bypasses",
+              .source = "simulated annealing"},
+             lattice_search);
+    made.add(
+        {.name = "genetic",
+         .summary = "a population of mappings: crossover by dimension and level, tournament, replacement of the worst",
+         .source = "after GAMMA (Kao and Krishna, ICCAD 2020)"},
+        genetic_search);
+    made.add({.name = "random_pruned",
+              .summary = "uniform draws (in the logarithm of factors), dropped where they do not fit",
+              .source = "after Timeloop (Parashar et al., ISPASS 2019)"},
+             random_pruned_search);
     return made;
   }();
   return registry;

@@ -19,16 +19,47 @@ bool is_timeloop(const CountingRules& rules) {
 
 constexpr int kNever = 1 << 20;
 
+// Energy of what leaves one level for another: `whole` / s when s children share, 1 <= s <= most.
+struct Shared {
+  double whole = 0;
+  double least = 0;
+  double most = 1;
+};
+
+// The minimum of sum whole_i / s_i with prod s_i <= children: all s_i in proportion to whole_i, within their limits.
+double shared_minimum(const std::vector<Shared>& shares, double children) {
+  double result = 0;
+  if (children <= 1) {
+    for (const Shared& share : shares) result += share.whole;
+    return result;
+  }
+  double low = 1e-300, high = 0;
+  for (const Shared& share : shares) high = std::max(high, share.whole);
+  if (high <= 0) return 0;
+  low = high * 1e-12;
+  for (int i = 0; i < 24; ++i) {
+    const double level = std::sqrt(low * high);
+    double product = 1;
+    for (const Shared& share : shares) product *= std::clamp(share.whole / level, 1.0, share.most);
+    (product > children ? low : high) = level;
+  }
+  // At `low` more is shared than there are children: a bound.
+  for (const Shared& share : shares) result += share.whole / std::clamp(share.whole / low, 1.0, share.most);
+  return result;
+}
+
 }  // namespace
 
-NestBound::NestBound(const Mapspace& space, const CountingRules& rules, const Mapspace::KeepPattern& keeps)
+NestBound::NestBound(const Mapspace& space, const CountingRules& rules, const Mapspace::KeepPattern& keeps,
+                     std::shared_ptr<Minima> minima)
     : space_(space),
       workload_(space.workload()),
       accelerator_(space.accelerator()),
       rules_(rules),
       keeps_(keeps),
       dimensions_(int(space.workload().dimensions.size())),
-      slots_(space.slots(keeps)) {
+      slots_(space.slots(keeps)),
+      minima_(std::move(minima)) {
   const int levels = int(accelerator_.levels.size());
   boundary_of_level_.assign(at(levels) + 1, 0);
   for (int l = 0; l < levels; ++l)
@@ -119,6 +150,11 @@ NestBound::NestBound(const Mapspace& space, const CountingRules& rules, const Ma
     }
   }
   counts_.resize(interfaces_.size());
+  for (int d = 0; d < dimensions_; ++d) {
+    int lacking = 0;
+    for (const uint32_t relevant : relevant_) lacking += relevant >> d & 1u ? 0 : 1;
+    if (workload_.dimensions[at(d)].size > 1 && lacking > 1) exclusive_ = false;
+  }
   for (int d = 0; d < dimensions_; ++d) {
     const int64_t size = workload_.dimensions[at(d)].size;
     std::vector<int64_t> tiles;
@@ -248,6 +284,19 @@ void NestBound::assign(int k, int d, int64_t factor) {
 void NestBound::retract(int k, int d) {
   upto_[at(d)] = k;
   refresh(d);
+}
+
+bool NestBound::may_complete() const {
+  for (int k = ended_slots_; k < slot_count(); ++k) {
+    const uint32_t needed = slots_[at(k)].spatial ? 0 : orders_[at(k)].nontrivial;
+    bool possible = needed == 0;
+    for (int d = 0; d < dimensions_ && !possible; ++d) {
+      if (!(needed >> d & 1u)) continue;
+      possible = upto_[at(d)] > k ? factor_[at(k)][at(d)] > 1 : steps_[at(upto_[at(d)])][at(d)] > 1;
+    }
+    if (!possible) return false;
+  }
+  return true;
 }
 
 bool NestBound::may_fit(int k) const {
@@ -704,21 +753,33 @@ double NestBound::level_minimum(int level, uint32_t assigned) {
   std::string key;
   auto add = [&](int64_t number) { key.append(reinterpret_cast<const char*>(&number), sizeof number); };
   add(level);
+  for (const Interface& interface : interfaces_)
+    if (interface.child == level) add(interface.tensor << 8 | interface.parent);
   for (int k = boundary_of_level_[at(level)]; k < slot_count(); ++k) {
     if (slots_[at(k)].spatial || orders_[at(k)].trivial == (1u << dimensions_) - 1) continue;
-    add(int64_t(orders_[at(k)].nontrivial) << 32 | k);
+    add(int64_t(orders_[at(k)].nontrivial) << 32 | int64_t(slots_[at(k)].level));
     break;
+  }
+  // Dimensions without a factor further out lie in the tile as a whole; of the first class outside one does not.
+  uint32_t whole = (1u << dimensions_) - 1, needed = 0;
+  for (int k = boundary_of_level_[at(level)]; k < slot_count(); ++k) {
+    whole &= slots_[at(k)].spatial ? 0u : orders_[at(k)].trivial;
+    if (needed == 0 && !slots_[at(k)].spatial) needed = orders_[at(k)].nontrivial;
   }
   std::array<int64_t, kMaximumLoopDimensions> tiles;
   for (int d = 0; d < dimensions_; ++d) {
     int64_t n = 0;
-    if (assigned >> d & 1u) {
+    if (whole >> d & 1u) {
+      n = 1;
+      tiles[at(d)] = steps_[0][at(d)];
+      if ((assigned >> d & 1u) && steps_[at(upto_[at(d)])][at(d)] > 1) return std::numeric_limits<double>::infinity();
+    } else if (assigned >> d & 1u) {
       n = steps_[at(upto_[at(d)])][at(d)];
       tiles[at(d)] = ceil_div(steps_[0][at(d)], n);
     }
     add(n);
   }
-  if (const auto found = minima_.find(key); found != minima_.end()) return found->second;
+  if (const auto found = minima_->find(key); found != minima_->end()) return found->second;
 
   const MemoryLevel& memory = accelerator_.levels[at(level)];
   const double capacity = memory.capacity_bits
@@ -742,7 +803,7 @@ double NestBound::level_minimum(int level, uint32_t assigned) {
       if (axis.terms.size() > 1)
         for (const Term& term : axis.terms) windowed |= 1u << term.dimension;
   for (int d = 0; d < dimensions_; ++d)
-    if (!(assigned >> d & 1u)) open.push_back(d);
+    if (!((assigned | whole) >> d & 1u)) open.push_back(d);
   double best = std::numeric_limits<double>::infinity();
   // With the dimensions still open as small as can be for what fits, and as large as can be for the cost.
   std::function<void(std::size_t)> choose = [&](std::size_t index) {
@@ -756,7 +817,10 @@ double NestBound::level_minimum(int level, uint32_t assigned) {
     tiles = kept;
     if (!fit || cost >= best) return;
     if (index == open.size()) {
-      best = cost;
+      bool possible = needed == 0;
+      for (int d = 0; d < dimensions_; ++d)
+        possible = possible || ((needed >> d & 1u) && tiles[at(d)] < steps_[0][at(d)]);
+      if (possible) best = cost;
       return;
     }
     const auto& candidates = candidate_tiles_[at(open[index])];
@@ -764,11 +828,11 @@ double NestBound::level_minimum(int level, uint32_t assigned) {
       tiles[at(open[index])] = candidates[i];
       choose(index + 1);
       // The largest that fits is the best for the last dimension.
-      if (index + 1 == open.size() && !(windowed >> open[index] & 1u) && fits()) break;
+      if (index + 1 == open.size() && !((windowed | needed) >> open[index] & 1u) && fits()) break;
     }
   };
   choose(0);
-  return minima_[key] = best;
+  return (*minima_)[key] = best;
 }
 
 BoundValue NestBound::bound() {
@@ -776,6 +840,8 @@ BoundValue NestBound::bound() {
   BoundValue result;
   result.energy_j = base_energy_;
   std::array<double, kMaximumMemoryLevels> read = {}, written = {}, stall_written = {}, stall_parent = {};
+  double shared_energy = 0;
+  std::vector<Shared> shares;
   // Levels whose tile is not complete yet.
   uint32_t pending = 0;
   for (int l = 1; l < levels; ++l) {
@@ -814,14 +880,16 @@ BoundValue NestBound::bound() {
       above_child *= left;
       if (int(slots_[at(k)].level) < here.parent) above_parent *= left;
     }
+    double unshared = 0;
     if (here.child == levels) {
       arriving = 1;
       for (int d = 0; d < dimensions_; ++d) arriving *= double(steps_[0][at(d)]);
-      leaving = arriving_elements(int(i), true) / sharing;
+      unshared = arriving_elements(int(i), true);
     } else {
       arriving = arriving_elements(int(i), false);
-      leaving = arriving_elements(int(i), true) / sharing;
+      unshared = arriving_elements(int(i), true);
     }
+    leaving = unshared / sharing;
     leaving = std::max(leaving, std::min(arriving, tensor_elements_[tensor]));
     double bits = here.bits;
     if (here.output && !here.window_output) {
@@ -836,8 +904,17 @@ BoundValue NestBound::bound() {
       back_parent = rules_.zero_first_reads ? std::max(0.0, leaving - first_parent) : leaving;
       if (arriving > first_child) bits = here.partial_bits;
     }
-    result.energy_j += bits * (arriving * here.arrive + leaving * here.leave + back_child * here.arrive_back +
-                               back_parent * here.leave_back);
+    result.energy_j += bits * (arriving * here.arrive + back_child * here.arrive_back + back_parent * here.leave_back);
+    shared_energy += bits * leaving * here.leave;
+    Shared shared{.least = bits * leaving * here.leave, .most = sharing};
+    shared.whole = bits * unshared * here.leave;
+    for (const Axis& axis : axes_[tensor])
+      if (axis.terms.size() > 1 && sharing > 1) {
+        int64_t smallest = std::numeric_limits<int64_t>::max();
+        for (const Term& term : axis.terms) smallest = std::min(smallest, steps_[0][at(term.dimension)]);
+        shared.whole /= double(smallest);
+      }
+    shares.push_back(shared);
     // Bandwidth.
     if (here.output) {
       written[at(here.parent)] += leaving * bits;
@@ -871,6 +948,20 @@ BoundValue NestBound::bound() {
       }
     }
   }
+  if (exclusive_) {
+    double children = 1;
+    for (int k = ended_slots_; k < slot_count(); ++k) {
+      if (!slots_[at(k)].spatial) continue;
+      double here = double(space_.children(slots_[at(k)].level, LoopKind::spatial_x)) *
+                    double(space_.children(slots_[at(k)].level, LoopKind::spatial_y));
+      if (k == current_slot_)
+        for (int d = 0; d < dimensions_; ++d)
+          if (upto_[at(d)] == k + 1) here = std::floor(here / double(factor_[at(k)][at(d)]));
+      children *= std::max(1.0, here);
+    }
+    shared_energy = std::max(shared_energy, shared_minimum(shares, children));
+  }
+  result.energy_j += shared_energy;
   // Compute: fan-outs that are not placed yet share what is left.
   double busy = 1, left = 1;
   for (int d = 0; d < dimensions_; ++d) busy *= busy_[at(d)];

@@ -26,6 +26,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -51,7 +52,11 @@ struct BoundValue {
 
 class NestBound {
  public:
-  NestBound(const Mapspace& space, const CountingRules& rules, const Mapspace::KeepPattern& keeps);
+  // Minima of levels, shared by the patterns of one space, rules and search.
+  using Minima = std::unordered_map<std::string, double>;
+
+  NestBound(const Mapspace& space, const CountingRules& rules, const Mapspace::KeepPattern& keeps,
+            std::shared_ptr<Minima> minima = std::make_shared<Minima>());
 
   int slot_count() const { return int(slots_.size()); }
   const FactorSlot& slot(int k) const { return slots_[std::size_t(k)]; }
@@ -68,6 +73,8 @@ class NestBound {
   void reopen_slot(int slot);
   // Could the tile of the slot's level still fit? (Dimensions not assigned count as they are.)
   bool may_fit(int slot) const;
+  // Are enough steps left for the slots further out that need a factor above 1?
+  bool may_complete() const;
 
   int64_t steps(int slot, int dimension) const { return steps_[std::size_t(slot)][std::size_t(dimension)]; }
   int64_t factor(int slot, int dimension) const { return factor_[std::size_t(slot)][std::size_t(dimension)]; }
@@ -122,6 +129,7 @@ class NestBound {
   CountingRules rules_;
   Mapspace::KeepPattern keeps_;
   int dimensions_ = 0;
+  bool exclusive_ = true;  // every dimension is shared by one tensor at most
   std::vector<FactorSlot> slots_;
   std::vector<int> boundary_of_level_;  // slots inside the tile of a level
   std::vector<uint32_t> relevant_;      // by tensor, dimensions as bits
@@ -144,7 +152,7 @@ class NestBound {
   std::array<double, kMaximumLoopDimensions> busy_;  // iterations of the busiest multiplier
   int current_slot_ = 0;
   int ended_slots_ = 0;
-  std::unordered_map<std::string, double> minima_;
+  std::shared_ptr<Minima> minima_;
   std::vector<std::vector<int64_t>> candidate_tiles_;  // by dimension, descending in steps
 };
 

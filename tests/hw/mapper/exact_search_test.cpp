@@ -277,12 +277,12 @@ TEST(NestBound, NeverExceedsTheCostByTimeloopsRules) {
 }
 
 TEST(ExactSearch, EqualsEnumerationWithHalosKept) { compare(0, 40, {}, FactorRule::exact); }
-TEST(ExactSearch, EqualsEnumerationWithUnevenFactors) { compare(1000, 25, {}, FactorRule::uneven); }
+TEST(ExactSearch, EqualsEnumerationWithUnevenFactors) { compare(1000, 8, {}, FactorRule::uneven); }
 TEST(ExactSearch, EqualsEnumerationByTimeloopsRules) {
   compare(2000, 40, CountingRules::timeloop(), FactorRule::exact);
 }
 TEST(ExactSearch, EqualsEnumerationWithHalosDiscarded) {
-  compare(3000, 25, {.halos = HaloRule::discarded}, FactorRule::uneven);
+  compare(3000, 14, {.halos = HaloRule::discarded}, FactorRule::uneven);
 }
 
 }  // namespace

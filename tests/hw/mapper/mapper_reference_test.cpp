@@ -55,5 +55,21 @@ TEST(MapperReference, IsNeverWorseThanASearchedRow) {
     }
 }
 
+// Timeloop's mapper stops at 0.25 of the array for such a layer by its defaults; all of it can work.
+TEST(MapperReference, FindsTheWholeArrayUnaided) {
+  NACRE_NEED_REFERENCE_DATA();
+  const Workload workload = reference::convolution(
+      "layer1.0.conv2",
+      {{"depthwise", 0}, {"K", 64}, {"C", 64}, {"P", 56}, {"Q", 56}, {"R", 3}, {"S", 3}, {"stride", 1}});
+  MapperOptions options;
+  options.rules = CountingRules::timeloop();
+  options.time_s = 3;
+  const MappingResult r = find_mapping(workload, reference::machine("nvdla_ws_256"), options);
+  std::printf("%s\ngap %.3f, %s points, %.2f s\n",
+              mapping_text(r.mapping, workload, reference::machine("nvdla_ws_256")).c_str(), *r.gap,
+              count_text(r.mapspace).c_str(), r.seconds);
+  EXPECT_DOUBLE_EQ(r.cost.utilization, 1.0);
+}
+
 }  // namespace
 }  // namespace nacre

@@ -1,0 +1,46 @@
+// Mappings that were found, by what they were found for: the shape of the workload (not its name), the accelerator, objective, rules,
+// constraints and method with its budget. A plain value; a study keeps its lines.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "nacre/hw/mapper/mapper.hpp"
+
+namespace nacre {
+
+class MappingCache {
+ public:
+  static std::string key(const Workload& workload, const AcceleratorDescription& accelerator,
+                         const MapperOptions& options);
+
+  // What was kept; its cost is evaluated again.
+  std::optional<MappingResult> find(const Workload& workload, const AcceleratorDescription& accelerator,
+                                    const MapperOptions& options) const;
+  void keep(const Workload& workload, const AcceleratorDescription& accelerator, const MapperOptions& options,
+            const MappingResult& result);
+  // As `find_mapping`, which is asked only once. A search that was interrupted from outside is not kept.
+  MappingResult find_or_map(const Workload& workload, const AcceleratorDescription& accelerator,
+                            const MapperOptions& options);
+
+  // One JSON object a line.
+  std::string lines() const;
+  // Adds lines; UserError with the line that is none.
+  void read_lines(std::string_view text, const std::string& origin = "mapping cache");
+  std::size_t size() const { return kept_.size(); }
+
+ private:
+  struct Kept {
+    std::string mapping;
+    bool proved = false;
+    std::optional<double> bound;
+    int64_t nodes = 0, evaluations = 0;
+    double seconds = 0;
+    bool interrupted = false;
+  };
+  std::map<std::string, Kept> kept_;
+};
+
+}  // namespace nacre
