@@ -51,6 +51,27 @@ TEST(ImportVerb, ArchitectureProblemAndMappingAreJudgedAndWritten) {
   EXPECT_THAT(read_file(scratch.path() / "ours.yaml"), HasSubstr("name: Reg"));
 }
 
+TEST(ImportVerb, TheBestMappingWithinConstraints) {
+  const test::Scratch scratch;
+  const std::string folder = scratch.path().string();
+  write_file_atomically(scratch.path() / "arch.yaml", kArch);
+  write_file_atomically(scratch.path() / "problem.yaml", kProblem);
+  write_file_atomically(
+      scratch.path() / "constraints.yaml",
+      "mapspace:\n  constraints:\n  - {target: DRAM, type: spatial, factors: K2}\n  - {target: Reg, type: "
+      "datatype, keep: [Weights], bypass: [Inputs, Outputs]}\n");
+  const std::string files = folder + "/arch.yaml " + folder + "/problem.yaml ";
+  const Outcome free = run_program("import " + files + "--map latency --json");
+  ASSERT_EQ(free.exit_code, 0) << free.err;
+  EXPECT_EQ(parse_json(free.out, "stdout")["mappings"][0]["compute_cycles"], 16);
+  const Outcome bound = run_program("import " + files + folder + "/constraints.yaml --map latency --json");
+  ASSERT_EQ(bound.exit_code, 0) << bound.err;
+  const Json mapping = parse_json(bound.out, "stdout")["mappings"][0];
+  EXPECT_THAT(mapping["mapping"].get<std::string>(), testing::AllOf(HasSubstr("K2:X"), HasSubstr("Reg[W]")));
+  EXPECT_EQ(run_program("import " + folder + "/arch.yaml --map latency").exit_code, 2);
+  EXPECT_EQ(run_program("import " + files + "--map speed").exit_code, 2);
+}
+
 TEST(ImportVerb, DataflowsOfMaestro) {
   const test::Scratch scratch;
   write_file_atomically(

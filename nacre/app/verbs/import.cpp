@@ -16,6 +16,7 @@
 #include "nacre/hw/interchange/imported.hpp"
 #include "nacre/hw/interchange/timeloop.hpp"
 #include "nacre/hw/loopnest/evaluate.hpp"
+#include "nacre/hw/mapper/mapper.hpp"
 
 namespace nacre {
 namespace {
@@ -29,6 +30,7 @@ struct ImportVerbOptions {
   std::string output;
   std::string timeloop;
   int64_t word_bits = 16;
+  std::string map;  // objective
 };
 
 // A layer with a mapping on an accelerator: MAESTRO's layers, or an architecture, a problem and a mapping of three files.
@@ -64,10 +66,11 @@ Imported read_all(const ImportVerbOptions& options) {
   return all;
 }
 
-bool states_loops(const Imported& all) {
-  return std::ranges::any_of(all.directives, [](const MappingDirective& directive) {
-    return directive.kind == MappingDirective::Kind::temporal && !directive.factors.empty();
-  });
+std::vector<MappingDirective> directives_of(const Imported& all, bool constraints) {
+  std::vector<MappingDirective> chosen;
+  std::ranges::copy_if(all.directives, std::back_inserter(chosen),
+                       [&](const MappingDirective& directive) { return directive.constraint == constraints; });
+  return chosen;
 }
 
 // Words of a v0.3 architecture have one width, which its problem does not say.
@@ -79,15 +82,33 @@ void take_word_bits(Workload& workload, int64_t word_bits) {
   workload.partial_sum_bits = word_bits;
 }
 
-std::vector<Judged> judged_layers(const Imported& all, const ImportVerbOptions& options) {
+// The mapping that the files state, or, where one is asked for, the best within their constraints.
+std::vector<Judged> judged_layers(Imported& all, const ImportVerbOptions& options) {
   std::vector<Judged> rows;
   for (const ImportedLayer& layer : all.layers) rows.push_back({layer, {}, {}});
-  if (all.accelerators.size() == 1 && all.workloads.size() == 1 && all.layers.empty() && states_loops(all)) {
+  const std::vector<MappingDirective> stated = directives_of(all, false);
+  const bool one = all.accelerators.size() == 1 && all.workloads.size() == 1 && all.layers.empty();
+  if (!options.map.empty() && !one)
+    throw UserError("--map: expected files that together hold one accelerator and one problem");
+  if (one && (!options.map.empty() || !stated.empty())) {
     ImportedLayer layer;
     layer.accelerator = all.accelerators[0];
     layer.workload = all.workloads[0];
     take_word_bits(layer.workload, options.word_bits);
-    layer.mapping = mapping_of_directives(all.directives, layer.workload, all.accelerators[0]);
+    if (options.map.empty()) {
+      layer.mapping = mapping_of_directives(stated, layer.workload, *layer.accelerator);
+    } else {
+      MapperOptions mapper;
+      mapper.objective = mapping_objective(options.map);
+      mapper.constraints =
+          constraints_of_directives(directives_of(all, true), layer.workload, *layer.accelerator, all.warnings);
+      MappingResult result = find_mapping(layer.workload, *layer.accelerator, mapper);
+      if (!result.proved) {
+        all.warnings.push_back(fmt::format("the mapping is not proved to be the best: the bound is {:.3g} % below it",
+                                           100 * result.gap.value_or(1.0)));
+      }
+      layer.mapping = std::move(result.mapping);
+    }
     rows.push_back({std::move(layer), {}, {}});
   }
   for (Judged& row : rows) {
@@ -262,6 +283,8 @@ void add_import(Command& program, Session& session) {
   verb.add_option("--elements", options->elements, "size of the array, for dataflows of MAESTRO (256)").non_negative();
   verb.add_option("--word-bits", options->word_bits, "bits of an element, for problems and files of Timeloop (16)")
       .non_negative();
+  verb.add_option("--map", options->map,
+                  "latency, energy or edp: the best mapping of the problem within the files' constraints");
   verb.add_option("-o,--output", options->output,
                   "accelerator or dataflow as a file of nacre; a folder when there are several");
   verb.add_option("--timeloop", options->timeloop,

@@ -28,6 +28,7 @@ struct MappingDirective {
   std::optional<int64_t> split = {};                         // that many of the permutation are on x, the rest on y
   std::vector<std::string> keep = {};                        // tensors
   std::vector<std::string> bypass = {};
+  bool constraint = false;  // of mappings to choose from, not a mapping's own
   SourcePosition position = {};
 };
 

@@ -238,7 +238,7 @@ void read_problem(const ConfigNode& node, const std::string& name, Imported& imp
   imported.workloads.push_back(shaped(convolution_shape(), &node, name, imported.warnings));
 }
 
-void read_directives(const ConfigNode& list, Imported& imported) {
+void read_directives(const ConfigNode& list, bool constraints, Imported& imported) {
   if (list.kind == ConfigNode::Kind::scalar) return;  // the name of one of several lists
   const ConfigNode* items = &list;
   if (list.is_map()) {
@@ -247,6 +247,7 @@ void read_directives(const ConfigNode& list, Imported& imported) {
   }
   for (const ConfigNode& item : items->items) {
     MappingDirective directive = read_directive(item, "", "temporal", imported.warnings);
+    directive.constraint = constraints;
     if (!directive.target.empty()) imported.directives.push_back(std::move(directive));
   }
 }
@@ -254,8 +255,10 @@ void read_directives(const ConfigNode& list, Imported& imported) {
 void read_inline_constraints(const ConfigNode& constraints, const std::string& target, Imported& imported) {
   ForeignMap map(constraints, fmt::format("constraints of '{}'", target), imported.warnings);
   for (const char* type : {"spatial", "temporal", "dataspace"}) {
-    if (const ConfigNode* found = map.take(type))
+    if (const ConfigNode* found = map.take(type)) {
       imported.directives.push_back(read_directive(*found, target, type, imported.warnings));
+      imported.directives.back().constraint = true;
+    }
   }
   map.finish();
 }
@@ -271,16 +274,16 @@ Imported read_timeloop(const ConfigNode& root, const std::string& name) {
     if (mapspace->is_map()) {
       for (const auto& [key, value] : mapspace->entries) {
         if (key.starts_with("constraints") || key == "targets") {
-          read_directives(value, imported);
+          read_directives(value, true, imported);
         } else {
           imported.warnings.push_back(fmt::format("mapspace: not modelled: {}", key));
         }
       }
     } else {
-      read_directives(*mapspace, imported);
+      read_directives(*mapspace, true, imported);
     }
   }
-  if (const ConfigNode* mapping = map.take("mapping")) read_directives(*mapping, imported);
+  if (const ConfigNode* mapping = map.take("mapping")) read_directives(*mapping, false, imported);
   if (const ConfigNode* arch = map.take_any({"arch", "architecture"})) read_architecture(*arch, name, imported);
   if (const ConfigNode* problem = map.take("problem")) {
     read_problem(*problem, name, imported);

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "nacre/hw/interchange/imported.hpp"
+#include "nacre/hw/mapper/mapspace.hpp"
 
 namespace nacre {
 
@@ -17,6 +18,12 @@ Imported read_timeloop(const ConfigNode& root, const std::string& name);
 // The mapping that directives state. UserError when a level or a dimension is unknown, or a spatial loop is larger than its fan-out.
 Mapping mapping_of_directives(const std::vector<MappingDirective>& directives, const Workload& workload,
                               const AcceleratorDescription& accelerator);
+
+// The same as constraints of the mapper: exact factors, levels keep what they may unless the directives say otherwise. An order that
+// leaves out dimensions of more than one step is left free and named in `warnings`. UserError when a level or dimension is unknown.
+MappingConstraints constraints_of_directives(const std::vector<MappingDirective>& directives, const Workload& workload,
+                                             const AcceleratorDescription& accelerator,
+                                             std::vector<std::string>& warnings);
 
 // Text of Timeloop v0.3 files. UserError for what its files cannot hold: factors that do not divide.
 std::string timeloop_problem_yaml(const Workload& workload);

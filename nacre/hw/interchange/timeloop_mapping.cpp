@@ -173,6 +173,65 @@ Mapping mapping_of_directives(const std::vector<MappingDirective>& directives, c
   return mapping;
 }
 
+MappingConstraints constraints_of_directives(const std::vector<MappingDirective>& directives, const Workload& workload,
+                                             const AcceleratorDescription& accelerator,
+                                             std::vector<std::string>& warnings) {
+  MappingConstraints constraints;
+  constraints.factors = FactorRule::exact;
+  constraints.free_bypass = false;
+  const auto at = [&](const std::string& name) -> LevelConstraint& {
+    for (LevelConstraint& level : constraints.levels)
+      if (level.level == name) return level;
+    constraints.levels.push_back({.level = name});
+    return constraints.levels.back();
+  };
+  const auto known = [&](const std::string& name) {
+    return std::ranges::find(workload.dimensions, name, &LoopDimension::name) != workload.dimensions.end();
+  };
+  for (const MappingDirective& directive : directives) {
+    const MemoryLevel& memory = accelerator.levels[level_of(accelerator, directive)];
+    LevelConstraint& level = at(directive.target);
+    if (directive.kind == MappingDirective::Kind::tensors) {
+      // What a level cannot hold it bypasses anyway.
+      for (const WorkloadTensor& tensor : workload.tensors) {
+        const auto named = [&](const std::vector<std::string>& list) {
+          return std::ranges::find(list, tensor.name) != list.end();
+        };
+        const bool may = std::ranges::find(memory.holds, tensor.role) != memory.holds.end();
+        if (named(directive.keep) && may) level.keep.push_back(tensor.name);
+        if (named(directive.bypass) && may && &memory != &accelerator.levels[0]) level.bypass.push_back(tensor.name);
+      }
+      continue;
+    }
+    const bool spatial = directive.kind == MappingDirective::Kind::spatial;
+    for (const auto& [name, factor] : directive.factors) {
+      if (!known(name) && factor == 1) continue;
+      dimension_of(workload, name, directive.position);
+      (spatial ? level.spatial : level.temporal)[name] = factor;
+    }
+    const auto split = directive.split.value_or(static_cast<int64_t>(directive.permutation.size()));
+    std::vector<std::string> order;  // outer to inner
+    for (size_t i = directive.permutation.size(); i-- > 0;) {
+      const std::string& name = directive.permutation[i];
+      if (!known(name)) continue;
+      if (spatial) level.axis[name] = static_cast<int64_t>(i) < split ? LoopKind::spatial_x : LoopKind::spatial_y;
+      order.push_back(name);
+    }
+    if (spatial || order.empty()) continue;
+    bool whole = true;
+    for (const LoopDimension& dimension : workload.dimensions) {
+      if (std::ranges::find(order, dimension.name) != order.end()) continue;
+      whole = whole && dimension.size == 1;
+      order.insert(order.begin(), dimension.name);
+    }
+    if (whole)
+      level.order = std::move(order);
+    else
+      warnings.push_back(fmt::format("the order at '{}' leaves out dimensions: it is left free", directive.target));
+  }
+  return constraints;
+}
+
 std::string timeloop_problem_yaml(const Workload& workload) {
   Json shape = {{"name", workload.name.empty() ? "problem" : workload.name}};
   Json& dimensions = shape["dimensions"] = Json::array();

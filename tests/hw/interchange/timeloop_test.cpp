@@ -7,6 +7,7 @@
 #include "nacre/base/config_dialect.hpp"
 #include "nacre/base/error.hpp"
 #include "nacre/hw/interchange/imported.hpp"
+#include "nacre/hw/mapper/mapper.hpp"
 #include "tests/hw/interchange/interchange_data.hpp"
 
 namespace nacre {
@@ -190,6 +191,44 @@ TEST(Timeloop, MappingsAndProblemsAreWrittenBack) {
       EXPECT_EQ(again.levels[i].read_energy_j, chip.levels[i].read_energy_j);
     }
   }
+}
+
+// The space of its files, searched by nacre's mapper with its way of counting: the optimum that visiting all of it found.
+TEST(Timeloop, ConstraintsGiveTheMapspaceOfItsFiles) {
+  const auto data = test::shared_data("hw-reference");
+  if (!data) GTEST_SKIP() << "needs hw-reference of the shared data (NACRE_DATA or ../shared/data)";
+  std::map<std::string, std::map<std::string, std::string>> layers;
+  for (const auto& row : test::csv_rows(*data / "layers.csv")) layers[row.at("network") + row.at("layer")] = row;
+  int judged = 0;
+  for (const auto& row : test::csv_rows(*data / "timeloop_exhaustive.csv")) {
+    if (row.at("spatial_free") != "1") continue;
+    const auto& shape = layers.at(row.at("network") + row.at("layer"));
+    const bool depthwise = shape.at("groups") != "1";
+    const std::filesystem::path inputs = *data / "inputs";
+    const AcceleratorDescription chip = import_file(inputs / "arch_eyeriss.yaml").accelerators.at(0);
+    Workload workload =
+        import_file(inputs / (depthwise ? "problem_depthwise.yaml" : "problem_conv.yaml")).workloads.at(0);
+    for (LoopDimension& dimension : workload.dimensions)
+      dimension.size = std::stoll(shape.at(depthwise && dimension.name == "C" ? "groups" : dimension.name));
+    for (WorkloadTensor& tensor : workload.tensors) {
+      for (TensorAxis& axis : tensor.axes) {
+        // The stride is the coefficient of the output's position in a window.
+        if (axis.terms.size() == 2) axis.terms[1].coefficient = std::stoll(shape.at("stride"));
+      }
+    }
+    const Imported file = import_file(inputs / (depthwise ? "cons_eyeriss_dw.yaml" : "cons_eyeriss.yaml"));
+    MapperOptions options;
+    options.rules = CountingRules::timeloop();
+    std::vector<std::string> warnings;
+    options.constraints = constraints_of_directives(file.directives, workload, chip, warnings);
+    EXPECT_TRUE(warnings.empty());
+    const MappingResult result = find_mapping(workload, chip, options);
+    EXPECT_TRUE(result.proved);
+    EXPECT_NEAR(result.objective / 1e-12 / std::stod(row.at("edp")), 1.0, 1e-9)
+        << row.at("layer") << ": " << mapping_text(result.mapping, workload, chip) << "; " << row.at("mapping");
+    ++judged;
+  }
+  EXPECT_GE(judged, 3);
 }
 
 TEST(Timeloop, AFactorOfZeroIsWhatRemains) {
