@@ -151,9 +151,11 @@ std::vector<std::string> write_ours(const Imported& all, const fs::path& output)
 std::vector<std::string> write_timeloop(const Imported& all, const std::vector<Judged>& rows, const fs::path& folder,
                                         int64_t word_bits, std::vector<std::string>& warnings) {
   std::vector<std::pair<std::string, std::string>> files;
-  std::set<std::string> used;
+  std::set<std::string> used;  // of problems and their mappings
+  std::set<std::string> used_of_accelerators;
   for (const AcceleratorDescription& accelerator : all.accelerators) {
-    files.emplace_back("arch_" + file_name(accelerator.name, used), timeloop_architecture_yaml(accelerator, word_bits));
+    files.emplace_back("arch_" + file_name(accelerator.name, used_of_accelerators),
+                       timeloop_architecture_yaml(accelerator, word_bits));
   }
   if (rows.empty()) {
     for (const Workload& workload : all.workloads)
