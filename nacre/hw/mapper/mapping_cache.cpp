@@ -6,7 +6,6 @@
 #include "nacre/base/hash.hpp"
 #include "nacre/base/json.hpp"
 #include "nacre/hw/accelerator/description_file.hpp"
-#include "nacre/hw/accelerator/network_cost.hpp"
 
 namespace nacre {
 namespace {
@@ -118,6 +117,15 @@ void MappingCache::read_lines(std::string_view text, const std::string& origin) 
       throw UserError(position, std::string("not a line of a mapping cache: ") + error.what());
     }
   }
+}
+
+ProductMapper product_mapper(const AcceleratorDescription& accelerator, const MapperOptions& options,
+                             MappingCache& cache) {
+  return [accelerator, options, &cache](const Workload& workload) {
+    const MappingResult found = cache.find_or_map(workload, accelerator, options);
+    return ProductMapping{
+        .mapping = found.mapping, .cost = found.cost, .proved = found.proved, .gap = found.gap, .method = found.method};
+  };
 }
 
 }  // namespace nacre

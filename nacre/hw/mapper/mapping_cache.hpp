@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "nacre/hw/accelerator/network_cost.hpp"
 #include "nacre/hw/mapper/mapper.hpp"
 
 namespace nacre {
@@ -42,5 +43,9 @@ class MappingCache {
   };
   std::map<std::string, Kept> kept_;
 };
+
+// For `network_cost`: maps every product by `find_or_map`. The cache outlives the mapper; not for several threads at once.
+ProductMapper product_mapper(const AcceleratorDescription& accelerator, const MapperOptions& options,
+                             MappingCache& cache);
 
 }  // namespace nacre

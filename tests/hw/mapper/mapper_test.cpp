@@ -113,6 +113,11 @@ TEST(MappingCache, GivesBackWhatWasPutInAlsoFromItsFile) {
   EXPECT_EQ(mapping_text(third->mapping, workload, machine), mapping_text(first.mapping, workload, machine));
   EXPECT_DOUBLE_EQ(third->objective, first.objective);
   EXPECT_THROW(copy.read_lines("{\"key\": 3}\n"), UserError);
+
+  const ProductMapping product = product_mapper(machine, options, cache)(workload);
+  EXPECT_EQ(mapping_text(product.mapping, workload, machine), mapping_text(first.mapping, workload, machine));
+  EXPECT_EQ(product.method, "lattice");
+  EXPECT_EQ(cache.size(), 1u);
 }
 
 }  // namespace
