@@ -41,7 +41,6 @@ struct WindowTerm {
 struct Scratch {
   Vector bound[kMaximumNestLoops], step[kMaximumNestLoops], before[kMaximumNestLoops];
   Vector tile[kMaximumMemoryLevels + 1][kMaximumLoopDimensions];
-  Vector coefficient[kMaximumLoopDimensions];
   WindowTerm window[kMaximumWorkloadTensors][kMaximumLoopDimensions];
   Vector whole[kMaximumLoopDimensions], count[kMaximumLoopDimensions], spacing[kMaximumLoopDimensions];
   Vector shift_sum[kMaximumLoopDimensions], reset[kMaximumLoopDimensions];
@@ -93,10 +92,6 @@ struct BulkKernel {
 
   NACRE_INLINE void load_windows(std::span<const int64_t> coefficients, std::size_t rows) {
     const std::size_t dimensions = evaluator.workload_.dimensions.size();
-    for (std::size_t d = 0; d < dimensions; ++d)
-      for (std::size_t lane = 0; lane < kBulkLanes; ++lane)
-        s.coefficient[d][lane] =
-            coefficients.empty() ? 0 : static_cast<double>(coefficients[(lane < rows ? lane : 0) * dimensions + d]);
     for (std::size_t t = 0; t < evaluator.workload_.tensors.size(); ++t) {
       const CountedTensor& tensor = evaluator.counter_.tensor(static_cast<int>(t));
       for (int k = 0; k < tensor.axis_count; ++k) {

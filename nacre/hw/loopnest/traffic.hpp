@@ -49,6 +49,17 @@ struct TrafficRequest {
   bool evictions = false;  // what goes, instead of what comes
 };
 
+namespace loopnest {
+
+inline std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
+// Whether children along a fan-out loop count apart for what is asked.
+inline bool is_label(const NestLoop& loop, const TrafficRequest& request) {
+  return loop.level < request.node || !(request.merging >> loop.level & 1u);
+}
+
+}  // namespace loopnest
+
 class TrafficCounter {
  public:
   TrafficCounter(const Workload& workload, const CountingRules& rules);

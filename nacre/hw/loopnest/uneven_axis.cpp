@@ -9,11 +9,8 @@
 namespace nacre {
 namespace {
 
-std::size_t at(int index) { return static_cast<std::size_t>(index); }
-
-bool is_label(const NestLoop& loop, const TrafficRequest& request) {
-  return loop.level < request.node || !(request.merging >> loop.level & 1u);
-}
+using loopnest::at;
+using loopnest::is_label;
 
 struct Span {
   int64_t position = 0;
