@@ -704,6 +704,9 @@ double NestBound::tile_cost(int level, const std::array<int64_t, kMaximumLoopDim
         sum = std::min(sum, here_sum);
       }
       double slid = double(touched(axis, whole));
+      // Tiles of a window that are not chosen yet touch at least what is used; what lies between is counted for large ones only.
+      for (const Term& term : axis.terms)
+        if (open >> term.dimension & 1u) sum = std::min(sum, slid);
       if (rules_.halos == HaloRule::kept && repeats > 1) {
         if (moving > 1) wandering = true;
         for (std::size_t j = 0; j < axis.terms.size(); ++j) {
@@ -800,8 +803,8 @@ double NestBound::level_minimum(int level, uint32_t assigned) {
   uint32_t windowed = 0;
   for (const auto& axes : axes_)
     for (const Axis& axis : axes)
-      if (axis.terms.size() > 1)
-        for (const Term& term : axis.terms) windowed |= 1u << term.dimension;
+      for (const Term& term : axis.terms)
+        if (axis.terms.size() > 1 || term.coefficient > 1) windowed |= 1u << term.dimension;
   for (int d = 0; d < dimensions_; ++d)
     if (!((assigned | whole) >> d & 1u)) open.push_back(d);
   double best = std::numeric_limits<double>::infinity();

@@ -53,6 +53,24 @@ Workload random_workload(Random& random) {
   return w;
 }
 
+// Both windows of a convolution, with a batch.
+Workload random_convolution(Random& random) {
+  auto axis = [](int d) { return TensorAxis{{{d, 1}}}; };
+  Workload w;
+  w.name = "random";
+  w.dimensions = {{"N", random.integer(1, 2)},  {"K", random.integer(1, 9)},  {"C", random.integer(1, 8)},
+                  {"P", random.integer(1, 12)}, {"Q", random.integer(1, 12)}, {"R", random.integer(1, 4)},
+                  {"S", random.integer(1, 4)}};
+  const int64_t stride = random.integer(1, 3), dilation = random.integer(1, 2);
+  w.tensors = {{.name = "Weights", .role = TensorRole::weights, .axes = {axis(1), axis(2), axis(5), axis(6)}},
+               {.name = "Inputs",
+                .role = TensorRole::inputs,
+                .axes = {axis(0), axis(2), {{{3, stride}, {5, dilation}}}, {{{4, stride}, {6, dilation}}}}},
+               {.name = "Outputs", .role = TensorRole::outputs, .axes = {axis(0), axis(1), axis(3), axis(4)}}};
+  w.partial_sum_bits = random.bernoulli(0.5) ? 16 : 32;
+  return w;
+}
+
 AcceleratorDescription random_machine(Random& random) {
   const auto W = TensorRole::weights, I = TensorRole::inputs, O = TensorRole::outputs;
   AcceleratorDescription machine;
@@ -213,12 +231,17 @@ void compare(uint64_t first, uint64_t count, const CountingRules& rules, FactorR
 }
 
 // A random walk from nothing to a mapping: no bound on the way exceeds what the mapping costs.
-void walk(uint64_t first, uint64_t count, const CountingRules& rules, FactorRule factors) {
+void walk(uint64_t first, uint64_t count, const CountingRules& rules, FactorRule factors, bool large = false) {
   int walks = 0;
   for (uint64_t seed = first; seed < first + count; ++seed) {
     Random random = Random::stream(seed, "bounds");
-    const Workload workload = random_workload(random);
-    const AcceleratorDescription machine = random_machine(random);
+    const Workload workload = large ? random_convolution(random) : random_workload(random);
+    AcceleratorDescription machine = random_machine(random);
+    if (large) {
+      machine.levels[1].capacity_bits = 16 * 20000;
+      machine.levels[1].fanout.x = 4;
+      machine.levels[2].capacity_bits = 16 * random.integer(64, 512);
+    }
     const Mapspace space(workload, machine, {.factors = factors});
     const auto patterns = space.keep_patterns();
     const NestEvaluator evaluator(workload, machine, rules);
@@ -271,6 +294,11 @@ void walk(uint64_t first, uint64_t count, const CountingRules& rules, FactorRule
 TEST(NestBound, NeverExceedsTheCostWithHalosKept) { walk(0, 1000, {}, FactorRule::uneven); }
 TEST(NestBound, NeverExceedsTheCostWithHalosDiscarded) {
   walk(5000, 1000, {.halos = HaloRule::discarded}, FactorRule::uneven);
+}
+TEST(NestBound, NeverExceedsTheCostOfLargerConvolutions) {
+  walk(20000, 300, {}, FactorRule::uneven, true);
+  walk(30000, 300, CountingRules::timeloop(), FactorRule::exact, true);
+  walk(40000, 300, {.halos = HaloRule::discarded}, FactorRule::uneven, true);
 }
 TEST(NestBound, NeverExceedsTheCostByTimeloopsRules) {
   walk(10000, 1000, CountingRules::timeloop(), FactorRule::exact);
