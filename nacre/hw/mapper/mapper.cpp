@@ -1,5 +1,6 @@
 #include "nacre/hw/mapper/mapper.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 
@@ -40,6 +41,11 @@ double mapping_objective_value(MappingObjective objective, double cycles, double
 std::optional<Misfit> mapspace_misfit(const Mapspace& space) {
   const auto& accelerator = space.accelerator();
   std::optional<Misfit> least;
+  // Outputs that are finished where they are kept need no room for partial sums.
+  Workload workload = space.workload();
+  for (const WorkloadTensor& tensor : workload.tensors)
+    if (tensor.role == TensorRole::outputs)
+      workload.partial_sum_bits = std::min(workload.partial_sum_bits, tensor.bits);
   for (const auto& keeps : space.keep_patterns()) {
     const auto slots = space.slots(keeps);
     Mapping mapping;
@@ -64,7 +70,7 @@ std::optional<Misfit> mapspace_misfit(const Mapspace& space) {
     bool covered = true;
     for (int64_t left : steps) covered = covered && left == 1;
     if (!covered) continue;
-    const auto misfit = mapping_misfit(space.workload(), accelerator, mapping);
+    const auto misfit = mapping_misfit(workload, accelerator, mapping);
     if (!misfit) return std::nullopt;
     if (!least || misfit->missing_bits < least->missing_bits) least = misfit;
   }

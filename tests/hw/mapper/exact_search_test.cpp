@@ -276,7 +276,11 @@ void walk(uint64_t first, uint64_t count, const CountingRules& rules, FactorRule
       }
       if (!fits) continue;
       const Mapping mapping = bound.mapping(orders);
-      if (mapping_misfit(workload, machine, mapping)) continue;
+      Nest nest;
+      NestCost counted;
+      evaluator.flatten(mapping, nest);
+      evaluator.cost(nest, counted);
+      if (!evaluator.fits(nest, counted)) continue;
       const MappingCost cost = evaluate_mapping(workload, machine, mapping, rules);
       ++walks;
       for (const auto& [value, place] : way) {
