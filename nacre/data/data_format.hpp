@@ -29,5 +29,7 @@ void register_cifar_formats(DataFormatRegistry& registry);
 void register_csv_format(DataFormatRegistry& registry);
 void register_npy_format(DataFormatRegistry& registry);
 void register_image_folder_format(DataFormatRegistry& registry);
+void register_image_masks_format(DataFormatRegistry& registry);
+void register_textured_ground_format(DataFormatRegistry& registry);
 
 }  // namespace nacre

@@ -55,8 +55,16 @@ int64_t argmax_of_one_hot(const Tensor& labels, int64_t row, const std::string& 
 }
 
 int64_t largest_class(const Dataset& dataset) {
+  if (dataset.labels.type() == ElementType::uint8) {
+    const auto pixels = dataset.labels.values<uint8_t>();
+    return pixels.empty() ? -1 : *std::ranges::max_element(pixels);
+  }
   const auto labels = dataset.labels.values<int64_t>();
   return labels.empty() ? -1 : *std::ranges::max_element(labels);
+}
+
+bool holds_classes(const Dataset& dataset) {
+  return dataset.labels.type() == ElementType::int64 || dataset.holds_masks();
 }
 
 }  // namespace
@@ -141,6 +149,35 @@ Tensor number_labels(const Tensor& labels, const std::string& source) {
   return result.reshaped(std::vector<int64_t>{labels.extents()[0], 1});
 }
 
+Tensor mask_labels(const Tensor& labels, const std::string& source) {
+  std::vector<int64_t> extents = labels.extents();
+  if (extents.size() == 4 && extents[1] == 1) extents.erase(extents.begin() + 1);
+  if (extents.size() != 3) {
+    throw UserError(source + ": expected masks of shape [N,height,width], found " + extents_text(labels.extents()));
+  }
+  if (labels.type() == ElementType::uint8) return labels.reshaped(extents);
+  Tensor result(ElementType::uint8, extents);
+  const auto out = result.mutable_values<uint8_t>();
+  for (int64_t i = 0; i < labels.elements(); ++i) {
+    const double value = labels.number_at(i);
+    if (!(value >= 0 && value <= 255) || value != std::floor(value)) {
+      throw UserError(source + ": a pixel of mask " + std::to_string(i / (extents[1] * extents[2])) + " is " +
+                      Json(value).dump() + ", expected a class index from 0 to 255");
+    }
+    out[static_cast<size_t>(i)] = static_cast<uint8_t>(value);
+  }
+  return result;
+}
+
+Tensor labels_of_kind(LabelKind kind, const Tensor& labels, const std::string& source) {
+  switch (kind) {
+    case LabelKind::classes: return class_labels(labels, source);
+    case LabelKind::numbers: return number_labels(labels, source);
+    case LabelKind::masks: return mask_labels(labels, source);
+  }
+  throw InternalError("labels of no kind");
+}
+
 void check_dataset(const Dataset& dataset) {
   if (dataset.size() == 0) throw UserError(dataset.source + ": no samples");
   if (dataset.features.elements() == 0) throw UserError(dataset.source + ": samples without features");
@@ -149,7 +186,15 @@ void check_dataset(const Dataset& dataset) {
     throw UserError(dataset.source + ": " + std::to_string(dataset.size()) + " samples but " + std::to_string(labels) +
                     " labels");
   }
-  if (dataset.labels.type() != ElementType::int64) return;
+  if (!holds_classes(dataset)) return;
+  if (dataset.holds_masks()) {
+    const std::vector<int64_t> image = dataset.sample_extents();
+    const std::vector<int64_t>& mask = dataset.labels.extents();
+    if (!dataset.holds_images() || image[1] != mask[1] || image[2] != mask[2]) {
+      throw UserError(dataset.source + ": masks have shape " + extents_text(mask) + ", images " +
+                      extents_text(dataset.features.extents()) + "; height and width have to agree");
+    }
+  }
   const int64_t largest = largest_class(dataset);
   if (largest >= dataset.class_count()) {
     throw UserError(dataset.source + ": class " + std::to_string(largest) + " occurs, but only " +
@@ -165,13 +210,14 @@ void check_loaded(const LoadedData& data) {
     throw UserError(data.test->source + ": test samples have shape " + extents_text(data.test->sample_extents()) +
                     ", training samples " + extents_text(data.pool.sample_extents()));
   }
-  if (data.test->labels.rank() == 2 && data.test->labels.extents()[1] != data.pool.labels.extents()[1]) {
+  if (data.test->labels.rank() == 2 && data.pool.labels.rank() == 2 &&
+      data.test->labels.extents()[1] != data.pool.labels.extents()[1]) {
     throw UserError(data.test->source + ": test and training labels differ in their number of columns");
   }
 }
 
 void name_classes(LoadedData& data, std::vector<std::string> names) {
-  if (data.pool.labels.type() != ElementType::int64) return;
+  if (!holds_classes(data.pool)) return;
   const int64_t present = 1 + std::max(largest_class(data.pool), data.test ? largest_class(*data.test) : int64_t{-1});
   if (names.empty()) {
     for (int64_t k = 0; k < present; ++k) names.push_back(std::to_string(k));

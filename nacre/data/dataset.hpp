@@ -13,13 +13,13 @@
 
 namespace nacre {
 
-// What the labels are: classes (int64 indices) or numbers to be predicted (float32).
-enum class LabelKind { classes, numbers };
+// What the labels are: classes (int64 indices), numbers to be predicted (float32), or a class for every pixel (uint8).
+enum class LabelKind { classes, numbers, masks };
 
 struct Dataset {
-  std::string source;                      // where it came from, for messages and reports
-  Tensor features;                         // [N, ...], uint8 or float32; images are [N, channels, height, width]
-  Tensor labels;                           // int64 [N] class indices, or float32 [N, outputs]
+  std::string source;  // where it came from, for messages and reports
+  Tensor features;     // [N, ...], uint8 or float32; images are [N, channels, height, width]
+  Tensor labels;  // int64 [N] class indices, float32 [N, outputs], or uint8 [N, height, width] class indices of pixels
   std::vector<std::string> class_names;    // by index; empty for numbers
   std::vector<std::string> feature_names;  // of the columns of a table; else empty
   bool has_missing = false;                // features may hold NaN where a value was missing
@@ -29,6 +29,7 @@ struct Dataset {
   // Extents of one sample, without N.
   std::vector<int64_t> sample_extents() const;
   bool holds_images() const { return features.rank() == 4; }
+  bool holds_masks() const { return labels.rank() == 3 && labels.type() == ElementType::uint8; }
   // Of types, extents, bytes and class names: the provenance of every result won from it.
   Hash128 content_hash() const;
 };
@@ -58,6 +59,10 @@ Tensor arrange_features(Tensor samples, std::optional<bool> channels_last, const
 // accepted too.
 Tensor class_labels(const Tensor& labels, const std::string& source);
 Tensor number_labels(const Tensor& labels, const std::string& source);
+// uint8 [N, height, width] from whole numbers of that shape or [N, 1, height, width]; UserError for others than 0 to 255.
+Tensor mask_labels(const Tensor& labels, const std::string& source);
+// By the kind.
+Tensor labels_of_kind(LabelKind kind, const Tensor& labels, const std::string& source);
 
 // UserError unless N agrees, labels fit the class names, and the pool and the test set are of one kind.
 void check_dataset(const Dataset& dataset);

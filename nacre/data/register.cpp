@@ -10,6 +10,8 @@ const DataFormatRegistry& data_format_registry() {
     register_cifar_formats(list);
     register_npy_format(list);
     register_image_folder_format(list);
+    register_image_masks_format(list);
+    register_textured_ground_format(list);
     return list;
   }();
   return registry;
@@ -25,6 +27,10 @@ LoadedData load_data(const ConfigNode& section, const DataContext& context) {
   const auto& entry = data_format_registry().get(format->as_text("task.data.format"), format->position);
   const Options options = resolve_options(section, entry.parameters, "task.data", {"format"});
   LoadedData data = entry.make(options, context);
+  if (context.labels == LabelKind::masks && !data.pool.holds_masks()) {
+    throw UserError(format->position, "data format " + entry.name +
+                                          " has no masks; use npy, image_masks or textured_ground for segmentation");
+  }
   check_loaded(data);
   return data;
 }

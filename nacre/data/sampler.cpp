@@ -117,6 +117,31 @@ Tensor gather_features(const Dataset& dataset, std::span<const int64_t> indices,
   return std::move(batch.tensor);
 }
 
+Tensor gather_masks(const Dataset& dataset, std::span<const int64_t> indices, const Augmentation& augmentation,
+                    Random random) {
+  NACRE_CHECK(dataset.holds_masks());
+  std::vector<int64_t> extents = dataset.labels.extents();
+  const int64_t height = extents[1], width = extents[2];
+  extents[0] = static_cast<int64_t>(indices.size());
+  UnsetTensor batch = make_unset_tensor(ElementType::int64, extents);
+  auto* to = reinterpret_cast<int64_t*>(batch.bytes);
+  const uint8_t* values = dataset.labels.values<uint8_t>().data();
+  for (const int64_t index : indices) {
+    NACRE_CHECK(index >= 0 && index < dataset.size());
+    const uint8_t* from = values + index * height * width;
+    const AugmentationDraw draw = augmentation.active() ? draw_augmentation(augmentation, random) : AugmentationDraw{};
+    for (int64_t y = 0; y < height; ++y) {
+      for (int64_t x = 0; x < width; ++x) {
+        const int64_t source_y = y + draw.dy;
+        const int64_t source_x = (draw.flip ? width - 1 - x : x) + draw.dx;
+        const bool inside = source_y >= 0 && source_y < height && source_x >= 0 && source_x < width;
+        *to++ = inside ? from[source_y * width + source_x] : kIgnoredPixel;
+      }
+    }
+  }
+  return std::move(batch.tensor);
+}
+
 Tensor gather_labels(const Dataset& dataset, std::span<const int64_t> indices) {
   std::vector<int64_t> extents = dataset.labels.extents();
   const int64_t row_bytes = dataset.labels.bytes() / extents[0];

@@ -34,4 +34,10 @@ Tensor gather_features(const Dataset& dataset, std::span<const int64_t> indices,
 // Rows of the labels: int64 [n] or float32 [n, outputs].
 Tensor gather_labels(const Dataset& dataset, std::span<const int64_t> indices);
 
+inline constexpr int64_t kIgnoredPixel =
+    -100;  // class of a pixel that a crop brought in from outside: no loss is taken there
+// Masks, int64 [n, height, width], cropped and flipped as gather_features does it from a `random` of the same state.
+Tensor gather_masks(const Dataset& dataset, std::span<const int64_t> indices, const Augmentation& augmentation,
+                    Random random);
+
 }  // namespace nacre

@@ -297,8 +297,10 @@ double measure_training(const Graph& graph, const TaskSignature& signature, cons
     batch.tensors[spec.name] = input.to(device);
   }
   const TensorSpec& output = signature.outputs.at(0);
+  std::vector<int64_t> class_extents = with_batch(output);  // [batch, classes, ...] without its classes
+  class_extents.erase(class_extents.begin() + 1);
   at::Tensor target = loss.kind == "cross_entropy"
-                          ? at::randint(0, output.extents.at(0), {batch.size}, generator, at::TensorOptions(at::kLong))
+                          ? at::randint(0, output.extents.at(0), class_extents, generator, at::TensorOptions(at::kLong))
                           : at::randn(with_batch(output), generator);
   batch.tensors[loss.target] = target.to(device);
   for (int i = 0; i < warmup; ++i) step.run(batch, i, recipe.learning_rate).item<double>();

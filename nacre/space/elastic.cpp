@@ -99,6 +99,29 @@ ValueId ElasticBuilder::layer_norm(std::string_view name, ValueId x) {
   return result;
 }
 
+ValueId ElasticBuilder::upsample(std::string_view name, ValueId x, const Choice& out_channels, int64_t factor) {
+  const auto scope = builder_.scope(name);
+  const ValueId weight =
+      builder_.parameter("weight", {channels(x).elastic(), positive("channels", name, out_channels), factor, factor},
+                         {Distribution::Kind::kaiming_normal_fan_in, 1.0});
+  const ValueId result =
+      builder_.node("ConvTranspose", {x, weight}, {{"strides", std::vector<int64_t>{factor, factor}}});
+  if (table_ != nullptr) {
+    table_->note(weight, 0, channels(x));
+    table_->note(weight, 1, out_channels);
+    table_->note(result, 1, out_channels);
+  }
+  return result;
+}
+
+ValueId ElasticBuilder::concatenate(ValueId a, ValueId b) {
+  if (table_ != nullptr && (table_->find(a, 1) != nullptr || table_->find(b, 1) != nullptr)) {
+    throw UserError("channels that depend on decisions (" + channels(a).text() + ", " + channels(b).text() +
+                    ") are concatenated: such a space has no weights that networks could share");
+  }
+  return builder_.node("Concat", {a, b}, {{"axis", int64_t{1}}});
+}
+
 ValueId ElasticBuilder::convolution_norm_activation(std::string_view name, ValueId x, const Choice& out_channels,
                                                     const ElasticConvolution& options, Activation kind) {
   const auto scope = builder_.scope(name);

@@ -61,6 +61,11 @@ class ElasticBuilder {
                          Activation gate = Activation::hard_sigmoid);
   ValueId linear(std::string_view name, ValueId x, const Choice& out_features, bool bias = true);
   ValueId layer_norm(std::string_view name, ValueId x);
+  // Transposed convolution of kernel and stride `factor` without bias: [N, C, H, W] to [N, out, factor H, factor W].
+  ValueId upsample(std::string_view name, ValueId x, const Choice& out_channels, int64_t factor);
+  // Along the channels. UserError in a supernet when their number depends on decisions: what is cut from shared weights is the
+  // first channels of a value, and behind a concatenation these are not one piece.
+  ValueId concatenate(ValueId a, ValueId b);
 
   // Notes that axis 1 of `to` has the extent of axis 1 of `from` (pooling, addition, reshaping that keeps channels). Returns `to`.
   ValueId same_channels(ValueId from, ValueId to);

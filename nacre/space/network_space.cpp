@@ -19,14 +19,20 @@ std::vector<Parameter> network_space_parameters(std::vector<Parameter> own) {
   return own;
 }
 
-NetworkSpace::NetworkSpace(std::string name, const Options& options, const SpaceContext& context)
+NetworkSpace::NetworkSpace(std::string name, const Options& options, const SpaceContext& context, Answer answer)
     : name_(std::move(name)), task_name_(context.task_name), recipe_(context.recipe) {
   const TaskSignature& signature = context.signature;
-  if (signature.inputs.size() != 1 || signature.outputs.size() != 1 || signature.outputs[0].extents.size() != 1) {
+  const bool of_pixels = answer == Answer::pixels;
+  if (signature.inputs.size() != 1 || signature.outputs.size() != 1 ||
+      signature.outputs[0].extents.size() != (of_pixels ? 3U : 1U)) {
+    std::vector<std::string> outputs;
+    for (const TensorSpec& output : signature.outputs)
+      outputs.push_back(fmt::format("[{}]", fmt::join(output.extents, ", ")));
     throw UserError(
-        fmt::format("space '{}' builds networks with one input and one output [classes]; the task '{}' has {} inputs "
-                    "and {} outputs",
-                    name_, task_name_, signature.inputs.size(), signature.outputs.size()));
+        fmt::format("space '{}' builds networks with one input and one output {}; the task '{}' has {} input{} and "
+                    "output {}",
+                    name_, of_pixels ? "[classes, height, width]" : "[classes]", task_name_, signature.inputs.size(),
+                    signature.inputs.size() == 1 ? "" : "s", fmt::join(outputs, ", ")));
   }
   input_ = signature.inputs[0];
   output_name_ = signature.outputs[0].name;

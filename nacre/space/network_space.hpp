@@ -12,8 +12,10 @@ namespace nacre {
 
 class NetworkSpace : public Space {
  public:
-  // Reads the option `recipe`. UserError when the task has not one input and one output of rank 1.
-  NetworkSpace(std::string name, const Options& options, const SpaceContext& context);
+  // What the network answers: logits [classes] of a sample, or [classes, height, width] of its pixels.
+  enum class Answer { sample, pixels };
+  // Reads the option `recipe`. UserError when the task has not one input and one output of the answer's rank.
+  NetworkSpace(std::string name, const Options& options, const SpaceContext& context, Answer answer = Answer::sample);
 
   const std::string& name() const final { return name_; }
   using Space::build;
@@ -21,7 +23,7 @@ class NetworkSpace : public Space {
   Design build(Chooser& choose) const final;
 
  protected:
-  // Logits [batch, classes] from the input [batch, ...]. Pure, see Chooser.
+  // Logits [batch, classes] (or [batch, classes, height, width]) from the input [batch, ...]. Pure, see Chooser.
   virtual ValueId network(Chooser& choose, GraphBuilder& builder, ValueId x, const Recipe& recipe) const = 0;
 
   int64_t classes() const { return classes_; }

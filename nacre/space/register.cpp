@@ -15,9 +15,11 @@
 #include "nacre/space/spaces/nats_size.hpp"
 #include "nacre/space/spaces/ofa.hpp"
 #include "nacre/space/spaces/resnet.hpp"
+#include "nacre/space/spaces/resnet9.hpp"
 #include "nacre/space/spaces/single_path.hpp"
 #include "nacre/space/spaces/super_blocks.hpp"
 #include "nacre/space/spaces/transnas101.hpp"
+#include "nacre/space/spaces/unet.hpp"
 #include "nacre/space/yaml/yaml_space.hpp"
 
 namespace nacre {
@@ -27,6 +29,8 @@ const Registry<SpaceFactory>& space_registry() {
     Registry<SpaceFactory> registry("space", "spaces");
     registry.add(mbconv_record(), make_mbconv_space);
     registry.add(resnet_record(), make_resnet_space);
+    registry.add(resnet9_record(), make_resnet9_space);
+    registry.add(unet_record(), make_unet_space);
     registry.add(mlp_record(), make_mlp_space);
     registry.add(nasbench201_record(), make_nasbench201_space);
     registry.add(nasbench101_record(), make_nasbench101_space);

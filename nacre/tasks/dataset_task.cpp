@@ -159,8 +159,10 @@ Batch DatasetTask::load(Split split, std::span<const int64_t> indices, const Rec
   const Dataset& dataset = dataset_of(split);
   Batch batch;
   batch.size = static_cast<int64_t>(indices.size());
+  if (dataset.holds_masks())
+    batch.tensors[loss_.target] = gather_masks(dataset, rows, augmentation, random);  // the same draws
   batch.tensors[signature_.inputs[0].name] = gather_features(dataset, rows, normalization_, augmentation, random);
-  batch.tensors[loss_.target] = prepare_labels(gather_labels(dataset, rows));
+  if (!dataset.holds_masks()) batch.tensors[loss_.target] = prepare_labels(gather_labels(dataset, rows));
   return batch;
 }
 

@@ -27,6 +27,7 @@ std::vector<MetricSpec> regression_metrics();
 // Called by register.cpp only.
 void register_classification(TaskRegistry& registry);
 void register_regression(TaskRegistry& registry);
+void register_segmentation(TaskRegistry& registry);
 void register_external(TaskRegistry& registry);
 
 }  // namespace nacre

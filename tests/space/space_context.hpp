@@ -39,7 +39,9 @@ inline void expect_fits(const Design& design, const SpaceContext& context) {
   EXPECT_EQ(input.name, context.signature.inputs[0].name);
   EXPECT_EQ(output.name, context.signature.outputs[0].name);
   ASSERT_TRUE(output.shape.has_value());
-  EXPECT_EQ(graph.shape_text(*output.shape), "[batch," + std::to_string(context.signature.outputs[0].extents[0]) + "]");
+  std::string extents = "[batch";
+  for (const int64_t extent : context.signature.outputs[0].extents) extents += "," + std::to_string(extent);
+  EXPECT_EQ(graph.shape_text(*output.shape), extents + "]");
   Graph again = graph;
   infer_shapes(again);
   for (size_t i = 0; i < graph.values().size(); ++i) {

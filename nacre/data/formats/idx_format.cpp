@@ -24,8 +24,7 @@ Dataset read_pair(const fs::path& images, const fs::path& labels, LabelKind kind
   dataset.source = images.string();
   dataset.features = arrange_features(read_idx(images), std::nullopt, images.string());
   const Tensor values = read_idx(labels);
-  dataset.labels =
-      kind == LabelKind::classes ? class_labels(values, labels.string()) : number_labels(values, labels.string());
+  dataset.labels = labels_of_kind(kind, values, labels.string());
   return dataset;
 }
 

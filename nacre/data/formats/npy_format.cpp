@@ -51,7 +51,7 @@ Dataset make_dataset(Tensor features, const Tensor& labels, const Options& optio
   Dataset dataset;
   dataset.source = source;
   dataset.features = arrange_features(std::move(features), channels_last, source);
-  dataset.labels = context.labels == LabelKind::classes ? class_labels(labels, source) : number_labels(labels, source);
+  dataset.labels = labels_of_kind(context.labels, labels, source);
   return dataset;
 }
 
@@ -82,23 +82,24 @@ LoadedData load_npy(const Options& options, const DataContext& context) {
 }  // namespace
 
 void register_npy_format(DataFormatRegistry& registry) {
-  registry.add(
-      {.name = "npy",
-       .summary = "NumPy arrays: one .npz, or .npy files (plain or gzip)",
-       .source = "NumPy Enhancement Proposal 1",
-       .parameters = {{.name = "path",
-                       .description = ".npz file; arrays x_train, y_train, x_test, y_test are found by themselves"},
-                      {.name = "features", .description = "array of the .npz, or .npy file, of training samples"},
-                      {.name = "labels",
-                       .description = "array or file of training labels: class indices or one-hot rows"},
-                      {.name = "test_features", .description = "array or file of test samples"},
-                      {.name = "test_labels", .description = "array or file of test labels"},
-                      {.name = "layout",
-                       .description = "where images have their channels",
-                       .default_value = "detect",
-                       .choices = {"detect", "channels_first", "channels_last"}}},
-       .example = "format: npy\npath: mnist.npz\n"},
-      load_npy);
+  registry.add({.name = "npy",
+                .summary = "NumPy arrays: one .npz, or .npy files (plain or gzip)",
+                .source = "NumPy Enhancement Proposal 1",
+                .parameters =
+                    {{.name = "path",
+                      .description = ".npz file; arrays x_train, y_train, x_test, y_test are found by themselves"},
+                     {.name = "features", .description = "array of the .npz, or .npy file, of training samples"},
+                     {.name = "labels",
+                      .description =
+                          "array or file of training labels: class indices, one-hot rows, or masks [N, height, width]"},
+                     {.name = "test_features", .description = "array or file of test samples"},
+                     {.name = "test_labels", .description = "array or file of test labels"},
+                     {.name = "layout",
+                      .description = "where images have their channels",
+                      .default_value = "detect",
+                      .choices = {"detect", "channels_first", "channels_last"}}},
+                .example = "format: npy\npath: mnist.npz\n"},
+               load_npy);
 }
 
 }  // namespace nacre
