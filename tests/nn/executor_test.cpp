@@ -177,6 +177,17 @@ TEST(Executor, Bf16IsNearFp32) {
   }
 }
 
+// libtorch 1.13 takes a bfloat16 one on the CPU for a plain convolution, so it is run in float.
+TEST(Executor, TransposedConvolutionRunsBesideBf16) {
+  GraphBuilder builder("up");
+  ValueId x = builder.input("x", ElementType::float32, {2, 3, 6, 6});
+  x = builder.convolution_norm_activation("conv", x, 16, {.kernel = 3}, Activation::relu);
+  const ValueId weight = builder.parameter("weight", {16, 8, 2, 2}, {Distribution::Kind::kaiming_normal_fan_in, 1.0});
+  builder.output(builder.node("ConvTranspose", {x, weight}, {{"strides", std::vector<int64_t>{2, 2}}}), "y");
+  const Graph graph = builder.take();
+  expect_equal_to_reference(graph, random_inputs(graph, 3), numerics_under_test(Arithmetic::bf16), 0.03);
+}
+
 TEST(Executor, AttentionAndSqueezeExciteEqualTheReference) {
   GraphBuilder builder("attention");
   const ValueId x = builder.input("x", ElementType::float32, {2, 5, 8});

@@ -84,7 +84,8 @@ TorchKernel make_conv_transpose(const NodeContext& context) {
 
 std::vector<TorchOperator> convolution_operators() {
   return {{.name = "Conv", .precision = Precision::narrow, .make = make_conv},
-          {.name = "ConvTranspose", .precision = Precision::narrow, .make = make_conv_transpose}};
+          // In float: on the CPU libtorch 1.13 hands a bfloat16 one to a kernel that takes it for a plain convolution.
+          {.name = "ConvTranspose", .precision = Precision::wide, .make = make_conv_transpose}};
 }
 
 }  // namespace nacre::torch_operators
