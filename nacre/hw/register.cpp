@@ -11,6 +11,7 @@ const TargetRegistry& target_registry() {
     register_command(list);
     register_onnxruntime(list);
     register_heterogeneous(list);
+    register_accelerator(list);
     return list;
   }();
   return registry;

@@ -29,5 +29,6 @@ void register_host_table(TargetRegistry& registry);
 void register_command(TargetRegistry& registry);
 void register_onnxruntime(TargetRegistry& registry);
 void register_heterogeneous(TargetRegistry& registry);
+void register_accelerator(TargetRegistry& registry);
 
 }  // namespace nacre

@@ -1,4 +1,5 @@
 #include "nacre/hw/accelerator/description_file.hpp"
+#include "nacre/hw/loopnest/network_workloads.hpp"
 
 #include <fmt/format.h>
 
@@ -71,6 +72,8 @@ std::vector<Parameter> top_parameters() {
           levels,
           any("compute", "the multipliers; left out: one multiply-accumulate a cycle of unknown energy"),
           any("vector_unit", "where element-wise operators run; left out: none"),
+          any("formats",
+              "number formats that it computes with when nobody asks for others; left out: those of the network"),
           positive("other_area_mm2", "area that no level holds: control, pads; left out: 0", "mm2"),
           omitted};
 }
@@ -130,6 +133,11 @@ std::vector<Parameter> compute_parameters() {
           estimate,
           positive("area_mm2", "of one unit", "mm2"),
           text("source", "where the constants come from")};
+}
+
+std::vector<Parameter> format_parameters() {
+  return {text("weights", "number format of weights, e.g. int8"), text("activations", "of inputs and outputs"),
+          text("partial_sums", "of outputs that are not finished; left out: at least 32 bits for integers")};
 }
 
 std::vector<Parameter> vector_unit_parameters() {
@@ -436,16 +444,31 @@ Json compute_json(const ComputeArray& compute) {
   return json;
 }
 
+OperandFormats read_formats(const ConfigNode& node) {
+  const Options options = resolve_options(node, format_parameters(), "formats");
+  OperandFormats formats;
+  for (const auto& [key, format] :
+       {std::pair{"weights", &formats.weights}, std::pair{"activations", &formats.activations},
+        std::pair{"partial_sums", &formats.partial_sums}}) {
+    if (!options.has(key)) continue;
+    *format = options.text(key);
+    try {
+      format_bits(*format);
+    } catch (const UserError& error) {
+      throw UserError(options.position(key), std::string("formats.") + key + ": " + error.what());
+    }
+  }
+  return formats;
+}
+
 }  // namespace
 
 const char* tensor_role_name(TensorRole role) { return kRoles[static_cast<size_t>(role)].c_str(); }
 
 std::vector<AcceleratorKeys> accelerator_keys() {
-  return {{"the accelerator", top_parameters()},
-          {"levels[]", level_parameters()},
-          {"levels[].fanout", fanout_parameters()},
-          {"compute", compute_parameters()},
-          {"vector_unit", vector_unit_parameters()}};
+  return {{"the accelerator", top_parameters()},     {"levels[]", level_parameters()},
+          {"levels[].fanout", fanout_parameters()},  {"compute", compute_parameters()},
+          {"vector_unit", vector_unit_parameters()}, {"formats", format_parameters()}};
 }
 
 void check_accelerator(const AcceleratorDescription& accelerator, const SourcePosition& position) {
@@ -508,6 +531,7 @@ AcceleratorDescription accelerator_from_config(const ConfigNode& node, const std
   }
   accelerator.compute = read_compute(node.find("compute"), estimator);
   accelerator.vector_unit = read_vector_unit(node.find("vector_unit"), estimator);
+  if (const ConfigNode* formats = node.find("formats"); formats != nullptr) accelerator.native = read_formats(*formats);
   check_accelerator(accelerator, node.position);
   return accelerator;
 }
@@ -532,6 +556,10 @@ std::string accelerator_yaml(const AcceleratorDescription& accelerator) {
     if (unit.area_mm2) vector["area_mm2"] = *unit.area_mm2;
     if (!unit.source.empty()) vector["source"] = unit.source;
   }
+  for (const auto& [key, format] :
+       {std::pair{"weights", accelerator.native.weights}, std::pair{"activations", accelerator.native.activations},
+        std::pair{"partial_sums", accelerator.native.partial_sums}})
+    if (!format.empty()) json["formats"][key] = format;
   if (accelerator.other_area_mm2) json["other_area_mm2"] = *accelerator.other_area_mm2;
   if (!accelerator.not_modelled.empty()) json["not_modelled"] = accelerator.not_modelled;
   return yaml_text(json);

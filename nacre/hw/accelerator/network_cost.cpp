@@ -150,7 +150,12 @@ class NetworkCoster {
     }
     if (!stated || !leakage_w || !result_.latency_s) return;
     result_.static_energy_j = *leakage_w * *result_.latency_s;
-    result_.energy_j = sum(result_.energy_j, result_.static_energy_j);
+    // The products' energies hold the leakage of their own cycles already.
+    double product_cycles = 0;
+    for (const NodeCost& node : result_.nodes)
+      for (const ProductCost& product : node.products) product_cycles += product.mapped.cost.cycles;
+    result_.energy_j =
+        sum(result_.energy_j, *leakage_w * (*result_.latency_s - product_cycles / *accelerator_.clock_hz));
   }
 
   const Graph& graph_;

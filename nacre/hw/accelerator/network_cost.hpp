@@ -52,7 +52,7 @@ struct NetworkCost {
   double cycles = 0;
   std::optional<double> latency_s;        // unknown without a clock
   std::optional<double> energy_j;         // dynamic and static; unknown when a part is
-  std::optional<double> static_energy_j;  // of leakage, where all levels state one
+  std::optional<double> static_energy_j;  // of leakage, within energy_j; where all levels state one
   int64_t multiply_accumulates = 0;
   double utilization = 0;  // multiply-accumulates over what the array could do in all cycles
   std::vector<std::string> not_covered;
