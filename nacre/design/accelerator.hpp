@@ -27,9 +27,8 @@ enum class TensorRole { weights, inputs, outputs };
 struct Fanout {
   int64_t x = 1;
   int64_t y = 1;
-  bool multicast = true;    // one read serves all children that want the same element
-  bool reduction = true;    // partial sums of children are added on the way up; otherwise each is an update above
-  bool forwarding = false;  // children pass inputs on to their neighbors (systolic): a halo is read once
+  bool multicast = true;  // one read serves all children that want the same element
+  bool reduction = true;  // partial sums of children are added on the way up; otherwise each is an update above
   std::optional<double> energy_per_bit_j = {};  // of one bit to one child
   int64_t count() const { return x * y; }
 };
@@ -82,6 +81,7 @@ struct OperandFormats {
 
 struct AcceleratorDescription {
   std::string name;
+  std::string source = {};  // of the whole; levels and units have theirs
   std::string summary = {};
   std::optional<double> clock_hz = {};
   std::optional<double> node_nm = {};

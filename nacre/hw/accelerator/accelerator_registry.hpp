@@ -12,7 +12,5 @@ namespace nacre {
 using AcceleratorFactory = std::function<AcceleratorDescription()>;
 
 const Registry<AcceleratorFactory>& accelerator_registry();
-// The YAML text of one. UserError for an unknown name.
-std::string_view accelerator_preset_text(std::string_view name);
 
 }  // namespace nacre

@@ -5,35 +5,17 @@
 #include <algorithm>
 #include <cmath>
 #include <set>
+#include <span>
+#include <utility>
 
 #include "nacre/base/error.hpp"
 #include "nacre/base/options.hpp"
 #include "nacre/hw/accelerator/description_file.hpp"
 
-// Files of data/dataflows, built in by CMake: one namespace each.
+// Files of data/dataflows, built in by CMake.
 namespace nacre::dataflow_templates {
-namespace dla {
-extern const std::string_view yaml;
+extern const std::span<const std::pair<std::string_view, std::string_view>> files;
 }
-namespace shi {
-extern const std::string_view yaml;
-}
-namespace rs {
-extern const std::string_view yaml;
-}
-namespace weight_stationary {
-extern const std::string_view yaml;
-}
-namespace output_stationary {
-extern const std::string_view yaml;
-}
-namespace input_stationary {
-extern const std::string_view yaml;
-}
-namespace systolic {
-extern const std::string_view yaml;
-}
-}  // namespace nacre::dataflow_templates
 
 namespace nacre {
 namespace {
@@ -313,32 +295,17 @@ class Builder {
   std::map<std::pair<size_t, size_t>, int64_t> spatial_y_;
 };
 
-struct Template {
-  const char* name;
-  const std::string_view& text;
-};
-
-namespace templates = dataflow_templates;
-
-const Template kTemplates[] = {{"dla", templates::dla::yaml},
-                               {"shi", templates::shi::yaml},
-                               {"rs", templates::rs::yaml},
-                               {"weight_stationary", templates::weight_stationary::yaml},
-                               {"output_stationary", templates::output_stationary::yaml},
-                               {"input_stationary", templates::input_stationary::yaml},
-                               {"systolic", templates::systolic::yaml}};
-
 }  // namespace
 
 const Registry<DataflowFactory>& dataflow_registry() {
   static const Registry<DataflowFactory> kRegistry = [] {
     Registry<DataflowFactory> registry("dataflow", "dataflows");
-    for (const Template& known : kTemplates) {
-      const Dataflow dataflow = dataflow_from_config(parse_config(known.text, std::string("dataflow ") + known.name));
-      registry.add({.name = known.name,
+    for (const auto& [name, text] : dataflow_templates::files) {
+      const Dataflow dataflow = dataflow_from_config(parse_config(text, "dataflow " + std::string(name)));
+      registry.add({.name = std::string(name),
                     .summary = dataflow.summary,
                     .source = dataflow.source,
-                    .example = std::string(known.text)},
+                    .example = std::string(text)},
                    [dataflow] { return dataflow; });
     }
     return registry;

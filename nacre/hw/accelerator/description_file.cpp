@@ -65,6 +65,7 @@ std::vector<Parameter> top_parameters() {
   omitted.type = ParameterType::text_list;
   return {name,
           text("summary", "one line"),
+          text("source", "where the description comes from"),
           positive("clock_mhz", "clock; without it latencies are cycles only", "MHz"),
           positive("node_nm", "technology; estimates need it", "nm"),
           positive("voltage_v", "supply; left out: that of the published constants", "V"),
@@ -112,11 +113,9 @@ std::vector<Parameter> level_parameters() {
 }
 
 std::vector<Parameter> fanout_parameters() {
-  return {count("x", "children in a row", 1),
-          count("y", "rows of children", 1),
+  return {count("x", "children in a row", 1), count("y", "rows of children", 1),
           flag("multicast", "one read serves all children that want the same element", true),
           flag("reduction", "partial sums of children are added on the way up", true),
-          flag("forwarding", "children pass inputs on to their neighbors", false),
           positive("energy_pj_per_bit", "of one bit to one child", "pJ/bit")};
 }
 
@@ -222,7 +221,6 @@ Fanout read_fanout(const ConfigNode* node) {
   fanout.y = options.integer("y");
   fanout.multicast = options.boolean("multicast");
   fanout.reduction = options.boolean("reduction");
-  fanout.forwarding = options.boolean("forwarding");
   fanout.energy_per_bit_j = not_negative(options, "energy_pj_per_bit", kPico);
   return fanout;
 }
@@ -428,7 +426,6 @@ Json level_json(const MemoryLevel& level) {
   if (fanout.y != 1) children["y"] = fanout.y;
   if (!fanout.multicast) children["multicast"] = false;
   if (!fanout.reduction) children["reduction"] = false;
-  if (fanout.forwarding) children["forwarding"] = true;
   if (fanout.energy_per_bit_j) children["energy_pj_per_bit"] = energy_json(*fanout.energy_per_bit_j);
   if (!children.empty()) json["fanout"] = std::move(children);
   if (!level.source.empty()) json["source"] = level.source;
@@ -504,6 +501,7 @@ AcceleratorDescription accelerator_from_config(const ConfigNode& node, const std
   AcceleratorDescription accelerator;
   accelerator.name = options.text("name");
   accelerator.summary = text_of(options, "summary");
+  accelerator.source = text_of(options, "source");
   accelerator.clock_hz = above_zero(options, "clock_mhz", kMega);
   accelerator.node_nm = above_zero(options, "node_nm");
   accelerator.voltage_v = above_zero(options, "voltage_v");
@@ -543,6 +541,7 @@ AcceleratorDescription read_accelerator(const std::filesystem::path& path) {
 std::string accelerator_yaml(const AcceleratorDescription& accelerator) {
   Json json = {{"name", accelerator.name}};
   if (!accelerator.summary.empty()) json["summary"] = accelerator.summary;
+  if (!accelerator.source.empty()) json["source"] = accelerator.source;
   if (accelerator.clock_hz) json["clock_mhz"] = scaled_json(*accelerator.clock_hz, kMega);
   if (accelerator.node_nm) json["node_nm"] = number_json(*accelerator.node_nm);
   if (accelerator.voltage_v) json["voltage_v"] = *accelerator.voltage_v;

@@ -128,7 +128,7 @@ Imported read_scale_sim_configuration(const std::string& text, const std::string
   Fanout& fanout = accelerator.levels.back().fanout;
   fanout.x = number_of("ArrayWidth");
   fanout.y = number_of("ArrayHeight");
-  fanout.forwarding = true;
+  accelerator.not_modelled.push_back("inputs that neighbors hand on to each other");
   const Entry dataflow = take("Dataflow");
   const std::map<std::string, const char*> kinds = {
       {"os", "output_stationary"}, {"ws", "systolic"}, {"is", "input_stationary"}};

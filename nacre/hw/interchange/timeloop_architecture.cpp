@@ -30,6 +30,17 @@ int64_t field(ForeignMap& map, std::string_view key, int64_t missing, const Sour
   return value;
 }
 
+// In words a cycle and instance.
+void read_bandwidths(ForeignMap& map, int64_t word_bits, MemoryLevel& level) {
+  const auto bits = [&](const char* key) -> std::optional<double> {
+    const std::optional<double> words = map.number(key);
+    return words ? std::optional(*words * static_cast<double>(word_bits)) : std::nullopt;
+  };
+  level.read_bits_per_cycle = bits("read_bandwidth");
+  level.write_bits_per_cycle = bits("write_bandwidth");
+  level.shared_bits_per_cycle = bits("shared_bandwidth");
+}
+
 std::optional<double> technology_nm(const std::string& text) {
   try {
     size_t end = 0;
@@ -107,13 +118,7 @@ ListedLevel listed_level(const ConfigNode& node, const std::string& kind, std::v
     level.holds.clear();  // hands on only
   else if (size_kib && *size_kib < 1e9)
     level.capacity_bits = static_cast<int64_t>(*size_kib * 8192);
-  const auto words = [&](const char* key) -> std::optional<double> {
-    const std::optional<double> value = map.number(key);
-    return value ? std::optional(*value * static_cast<double>(word_bits)) : std::nullopt;
-  };
-  level.read_bits_per_cycle = words("read_bandwidth");
-  level.write_bits_per_cycle = words("write_bandwidth");
-  level.shared_bits_per_cycle = words("shared_bandwidth");
+  read_bandwidths(map, word_bits, level);
   if (const std::optional<double> energy = map.number("vector-access-energy"))
     level.read_energy_j = level.write_energy_j = *energy * kPico;
   if (const std::optional<double> energy = map.number("energy")) level.read_energy_j = *energy * kPico;
@@ -313,13 +318,7 @@ class TreeReader {
     for (const char* key : {"n_banks", "num_banks"}) {
       if (const int64_t banks = field(map, key, 0, place); banks > 0) level.banks = banks;
     }
-    const auto words = [&](const char* key) -> std::optional<double> {
-      const std::optional<double> value = map.number(key);
-      return value ? std::optional(*value * static_cast<double>(word_bits)) : std::nullopt;
-    };
-    level.read_bits_per_cycle = words("read_bandwidth");
-    level.write_bits_per_cycle = words("write_bandwidth");
-    level.shared_bits_per_cycle = words("shared_bandwidth");
+    read_bandwidths(map, word_bits, level);
     const std::string type = map.text("type").value_or("");
     map.ignore({"meshX", "technology", "multiplier_width", "adder_width"});
     map.finish();

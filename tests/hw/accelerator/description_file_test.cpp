@@ -64,7 +64,6 @@ void expect_equal(const AcceleratorDescription& a, const AcceleratorDescription&
     EXPECT_EQ(x.fanout.y, y.fanout.y);
     EXPECT_EQ(x.fanout.multicast, y.fanout.multicast);
     EXPECT_EQ(x.fanout.reduction, y.fanout.reduction);
-    EXPECT_EQ(x.fanout.forwarding, y.fanout.forwarding);
     EXPECT_EQ(x.fanout.energy_per_bit_j, y.fanout.energy_per_bit_j);
     EXPECT_EQ(x.source, y.source);
   }
@@ -94,7 +93,7 @@ levels:
      write_energy_pj: 600, source: made up}
   - {name: buffer, capacity_kib: 1.5, access_bits: 64, shared_bits_per_cycle: 128, banks: 2, double_buffered: true,
      holds: [outputs, inputs], leakage_mw: 0.5, area_mm2: 0.25, estimate: sram,
-     fanout: {x: 4, y: 3, multicast: false, reduction: false, forwarding: true, energy_pj_per_bit: 0.1}}
+     fanout: {x: 4, y: 3, multicast: false, reduction: false, energy_pj_per_bit: 0.1}}
   - {name: array, holds: [], fanout: {x: 2}}
 compute: {name: pe, lanes: 4, energy_pj: {int8: 0.5}, rate: {int8: 2}, area_mm2: 0.001, source: here}
 vector_unit: {lanes: 8, energy_pj: 2, area_mm2: 0.01, source: there}
