@@ -15,6 +15,26 @@
 namespace nacre {
 namespace {
 
+constexpr const char* kExact = "exact";
+constexpr const char* kDefaultDataflow = "weight_stationary";
+constexpr int64_t kDefaultEvaluations = 2000;
+constexpr double kDefaultTime_s = 2;
+
+// Settings of another method would change nothing.
+void refuse_ignored(const Options& options) {
+  const std::string method = options.text("method");
+  const bool dataflow = method == "dataflow", exact = method == kExact;
+  for (const auto& [key, used, whose] : std::initializer_list<std::tuple<const char*, bool, const char*>>{
+           {"dataflow", dataflow, "dataflow"},
+           {"objective", !dataflow, "a search"},
+           {"evaluations", !dataflow && !exact, "a guided search"},
+           {"time_s", exact, kExact}}) {
+    if (options.has(key) && !used)
+      throw UserError(options.position(key),
+                      fmt::format("target.{} belongs to {} as the method; method is '{}'", key, whose, method));
+  }
+}
+
 class AcceleratorTarget final : public Target {
  public:
   AcceleratorTarget(const Options& options, const TargetContext& context)
@@ -33,15 +53,18 @@ class AcceleratorTarget final : public Target {
         throw UserError(options.position(key), fmt::format("target.{}: {}", key, error.what()));
       }
     }
+    refuse_ignored(options);
     std::string plan;
     if (method_ == "dataflow") {
-      dataflow_ = load_dataflow(options.text("dataflow"), context.base_folder);
+      dataflow_ =
+          load_dataflow(options.has("dataflow") ? options.text("dataflow") : kDefaultDataflow, context.base_folder);
       plan = dataflow_yaml(dataflow_);
     } else {
-      mapper_.objective = mapping_objective(options.text("objective"));
+      if (options.has("objective")) mapper_.objective = mapping_objective(options.text("objective"));
       mapper_.method = method_;
-      mapper_.evaluations = options.integer("evaluations");
-      mapper_.time_s = method_ == "exact" ? options.real("time_s") : 0;
+      mapper_.evaluations = options.has("evaluations") ? options.integer("evaluations") : kDefaultEvaluations;
+      mapper_.time_s = 0;  // guided methods end by their evaluations, so that machines agree
+      if (method_ == kExact) mapper_.time_s = options.has("time_s") ? options.real("time_s") : kDefaultTime_s;
     }
     metrics_ = {{"latency_s", Direction::minimize, "s", "of one run, layer after layer"},
                 {"energy_j", Direction::minimize, "J", "of one run"},
@@ -146,21 +169,18 @@ std::vector<Parameter> accelerator_parameters() {
        .default_value = "dataflow",
        .choices = methods},
       {.name = "dataflow",
-       .description = "a template (nacre list dataflows) or a file; of method dataflow",
-       .default_value = "weight_stationary"},
+       .description =
+           "of method dataflow: a template (nacre list dataflows) or a file; weight_stationary when left out"},
       {.name = "objective",
-       .description = "what a mapping is searched for; edp: energy times delay",
-       .default_value = "edp",
+       .description = "of a search: what a mapping is searched for; edp, energy times delay, when left out",
        .choices = {"latency", "energy", "edp"}},
       {.name = "evaluations",
        .type = ParameterType::integer,
-       .description = "mappings a guided method tries for a layer",
-       .default_value = 2000,
+       .description = "of a guided method: mappings it tries for a layer; 2000 when left out",
        .minimum = 1},
       {.name = "time_s",
        .type = ParameterType::real,
-       .description = "of method exact for a layer",
-       .default_value = 2,
+       .description = "of method exact: for a layer; 2 when left out, 0: until all is proved",
        .minimum = 0,
        .unit = "s"},
       {.name = "weights", .description = "number format of weights, e.g. int8; left out: the accelerator's"},

@@ -59,6 +59,17 @@ TEST(AcceleratorTarget, SettingsAreItsIdentity) {
   EXPECT_NE(make("{accelerator: eyeriss}")->identity(), make("{accelerator: eyeriss, weights: int8}")->identity());
 }
 
+TEST(AcceleratorTarget, SettingsOfAnotherMethodAreRefused) {
+  for (const char* options :
+       {"{accelerator: eyeriss, objective: energy}", "{accelerator: eyeriss, time_s: 1}",
+        "{accelerator: eyeriss, method: lattice, dataflow: rs}", "{accelerator: eyeriss, method: lattice, time_s: 1}",
+        "{accelerator: eyeriss, method: exact, evaluations: 10}"}) {
+    SCOPED_TRACE(options);
+    EXPECT_THAT([&] { make(options); }, testing::ThrowsMessage<UserError>(HasSubstr("as the method; method is")));
+  }
+  make("{accelerator: eyeriss, method: lattice, objective: energy, evaluations: 10}");
+}
+
 TEST(AcceleratorTarget, UnknownNamesAreRefused) {
   EXPECT_THAT([] { make("accelerator: eyerisss"); }, testing::ThrowsMessage<UserError>(HasSubstr("eyeriss")));
   EXPECT_THAT([] { make("{accelerator: eyeriss, weights: int99}"); },
