@@ -48,8 +48,10 @@ class NetworkCoster {
     node.vector_operations += node.work.vector_operations;
     // A product's own transfers are part of its mapping.
     const bool product = node.work.kind == NodeWork::Kind::product;
-    const double bits = product ? 0 : static_cast<double>(node.work.read_bits + node.work.written_bits);
-    node.transfer_bits += bits;
+    if (!product) {
+      node.read_bits += static_cast<double>(node.work.read_bits);
+      node.written_bits += static_cast<double>(node.work.written_bits);
+    }
     if (node.work.vector_operations > 0) {
       if (!accelerator_.vector_unit) {
         result_.not_covered.push_back(graph_.node(node.work.node).op);
@@ -60,14 +62,15 @@ class NetworkCoster {
         node.energy_j = std::nullopt;
       }
     }
-    if (!product && bits > 0) {
+    if (!product) {
       node.energy_j = sum(node.energy_j, transfer_energy(outermost().read_energy_j, node.work.read_bits));
       node.energy_j = sum(node.energy_j, transfer_energy(outermost().write_energy_j, node.work.written_bits));
     }
     if (node.work.fused_into == kNone) return;
     NodeCost& host = result_.nodes[index_.at(node.work.fused_into)];
     host.vector_operations += node.work.vector_operations;
-    host.transfer_bits += node.transfer_bits;
+    host.read_bits += node.read_bits;
+    host.written_bits += node.written_bits;
   }
 
   std::optional<double> transfer_energy(std::optional<double> of_one_access, int64_t bits) const {
@@ -76,11 +79,13 @@ class NetworkCoster {
     return *of_one_access * static_cast<double>(bits) / static_cast<double>(outermost().access_bits);
   }
 
-  double transfer_cycles(double bits) const {
+  // The slowest of the ports: each direction at its own rate, both together at the shared one.
+  double transfer_cycles(const NodeCost& node) const {
     const MemoryLevel& level = outermost();
-    const std::optional<double> rate =
-        level.shared_bits_per_cycle ? level.shared_bits_per_cycle : level.read_bits_per_cycle;
-    return rate ? bits / *rate : 0;
+    const auto at_rate = [](double bits, std::optional<double> rate) { return rate ? bits / *rate : 0; };
+    return std::max({at_rate(node.read_bits, level.read_bits_per_cycle),
+                     at_rate(node.written_bits, level.write_bits_per_cycle),
+                     at_rate(node.read_bits + node.written_bits, level.shared_bits_per_cycle)});
   }
 
   void time(NodeCost& node) {
@@ -104,9 +109,9 @@ class NetworkCoster {
       at_least(static_cast<double>(node.vector_operations) / static_cast<double>(accelerator_.vector_unit->lanes),
                "vector unit");
     // The outermost memory serves the products' transfers and the others one after the other.
-    double memory = transfer_cycles(node.transfer_bits);
+    double memory = transfer_cycles(node);
     for (const ProductCost& product : node.products) memory += product.mapped.cost.levels.front().cycles;
-    if (node.transfer_bits > 0) at_least(memory, "transfers");
+    if (node.read_bits + node.written_bits > 0) at_least(memory, "transfers");
   }
 
   ProductMapping mapped(NodeId node, const Workload& workload) {

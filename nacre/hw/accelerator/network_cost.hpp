@@ -41,7 +41,8 @@ struct NodeCost {
   NodeWork work;
   std::vector<ProductCost> products = {};
   int64_t vector_operations = 0;        // its own, and those of what is fused into it
-  double transfer_bits = 0;             // through the outermost memory, beside the products' own
+  double read_bits = 0;                 // from the outermost memory, beside the products' own; of fused nodes too
+  double written_bits = 0;              // to it
   double cycles = 0;                    // 0 for a fused node: its host's cycles hold it
   std::string bottleneck = {};          // "compute", a level's name, "vector unit", "transfers"; "" for nothing to do
   std::optional<double> energy_j = {};  // of a fused node: its own operations and transfers

@@ -359,9 +359,12 @@ class NetworkWorkBuilder {
     return product_of(extents, 0, extents.size()) * bits;
   }
 
-  // Follows nodes that cost nothing.
-  NodeId producer_of(ValueId value) const {
+  // The node whose results `value` is, behind nodes that cost nothing, when nobody else reads them on the way and the network
+  // does not answer with them: then they need not be stored.
+  NodeId sole_producer(ValueId value) const {
     for (;;) {
+      const bool answered = std::ranges::find(graph_.outputs, value) != graph_.outputs.end();
+      if (answered || consumers_[static_cast<size_t>(value)].size() != 1) return kNone;
       const NodeId producer = graph_.value(value).producer;
       if (producer == kNone || !is_free(graph_.node(producer)) || graph_.node(producer).inputs.empty()) return producer;
       value = graph_.node(producer).inputs[0];
@@ -376,9 +379,8 @@ class NetworkWorkBuilder {
     NodeId host = kNone;
     for (const ValueId input : node.inputs) {
       if (input == kNone || is_weight(graph_, input)) continue;
-      const NodeId producer = producer_of(input);
-      if (producer == kNone || !index_.contains(producer) || consumers_[static_cast<size_t>(input)].size() != 1)
-        continue;
+      const NodeId producer = sole_producer(input);
+      if (producer == kNone || !index_.contains(producer)) continue;
       const NodeWork& before = result_.nodes[index_.at(producer)];
       const NodeId target = before.kind == NodeWork::Kind::product ? producer : before.fused_into;
       if (target == kNone || target < host) continue;  // of two producers the later one, whose results are at hand

@@ -89,13 +89,34 @@ TEST(NetworkCost, PoolingMovesItsDataAndComputesOnTheVectorUnit) {
   for (const NodeCost& node : cost.nodes) {
     if (graph.node(node.work.node).op != "GlobalAveragePool") continue;
     const double bits = 8 * (4 * 64 + 4);
-    EXPECT_EQ(node.transfer_bits, bits);
+    EXPECT_EQ(node.read_bits + node.written_bits, bits);
     EXPECT_DOUBLE_EQ(node.cycles, std::max(bits / 64, static_cast<double>(node.vector_operations) / 8));
     EXPECT_DOUBLE_EQ(node.energy_j.value(), static_cast<double>(node.vector_operations) * 2e-12 +
                                                 4 * 64 * 8 / 64.0 * 100e-12 + 4 * 8 / 64.0 * 120e-12);
     return;
   }
   FAIL() << "no pooling";
+}
+
+TEST(NetworkCost, EachPortOfTheOutermostMemoryHasItsRate) {
+  const auto pooling_cycles = [](std::optional<double> read, std::optional<double> write,
+                                 std::optional<double> shared) {
+    AcceleratorDescription chip = small_chip();
+    chip.vector_unit->lanes = 1 << 20;  // never the slowest
+    chip.levels[0].read_bits_per_cycle = read;
+    chip.levels[0].write_bits_per_cycle = write;
+    chip.levels[0].shared_bits_per_cycle = shared;
+    const Graph graph = small_network();
+    const NetworkCost cost = network_cost(graph, chip, one_a_cycle);
+    for (const NodeCost& node : cost.nodes)
+      if (graph.node(node.work.node).op == "GlobalAveragePool") return node.cycles;
+    return -1.0;
+  };
+  const double read = 8 * 4 * 64, written = 8 * 4;
+  EXPECT_DOUBLE_EQ(pooling_cycles(16, 1, std::nullopt), read / 16);
+  EXPECT_DOUBLE_EQ(pooling_cycles(1024, 1, std::nullopt), written / 1);
+  EXPECT_DOUBLE_EQ(pooling_cycles(std::nullopt, 0.25, 64), written / 0.25);
+  EXPECT_DOUBLE_EQ(pooling_cycles(16, 16, 8), (read + written) / 8);
 }
 
 TEST(NetworkCost, WithoutAVectorUnitSumsAreLowerBoundsAndSaySo) {

@@ -167,6 +167,29 @@ TEST(NetworkWorkloads, ElementwiseNodesRunOnTheWayOut) {
   }
 }
 
+// What somebody else needs is stored, and so read again.
+TEST(NetworkWorkloads, ResultsThatAreNeededElsewhereAreNotFused) {
+  for (const std::string text : {"graph net(x: float32[1,4,8,8]) { w: float32[4,4,1,1] = param; h: float32[1,4,8,8] = "
+                                 "Conv(x, w); y: float32[1,4,8,8] = "
+                                 "Relu(h); return y, h }",
+                                 "graph net(x: float32[1,4,8,8]) { w: float32[4,4,1,1] = param; h: float32[1,4,8,8] = "
+                                 "Conv(x, w); i: float32[1,4,8,8] = "
+                                 "Identity(h); y: float32[1,4,8,8] = Relu(i); z: float32[1,4,8,8] = MaxPool(h) "
+                                 "{kernel_shape=[1,1]}; return y, z }"}) {
+    SCOPED_TRACE(text);
+    const Graph graph = parse_graph(text);
+    bool seen = false;
+    for (const NodeWork& node : network_work(graph).nodes) {
+      if (graph.node(node.node).op != "Relu") continue;
+      seen = true;
+      EXPECT_EQ(node.fused_into, kNone);
+      EXPECT_EQ(node.read_bits, 32 * 4 * 64);
+      EXPECT_EQ(node.written_bits, 32 * 4 * 64);
+    }
+    EXPECT_TRUE(seen);
+  }
+}
+
 TEST(NetworkWorkloads, UnfixedShapesAreNamed) {
   GraphBuilder builder("net");
   const Dim rows = builder.graph().symbol("rows");
