@@ -15,7 +15,7 @@ namespace {
 class HeterogeneousTarget final : public Target {
  public:
   explicit HeterogeneousTarget(const Options& options)
-      : accelerator_(accelerator_from_config(options.node("sub_accelerators"), "sub_accelerators")),
+      : accelerator_(sub_accelerators_from_config(options.node("sub_accelerators"), "sub_accelerators")),
         constants_(template_constants(options)),
         settings_(hash_text(options.json().dump()).hex()) {
     if (options.has("latency_limit_s")) goal_.latency_limit_s = options.real("latency_limit_s");

@@ -63,12 +63,6 @@ HeterogeneousCost HeterogeneousModel::cost(const HeterogeneousAccelerator& accel
   return cost;
 }
 
-std::optional<TemplateCost> HeterogeneousModel::layer_cost(size_t task, const SubAccelerator& instance) const {
-  const auto [network, layer] = places_.at(task);
-  const NetworkLayers& layers = networks_[network];
-  return template_cost(layers.shapes[layers.layers[layer].shape], instance, constants_);
-}
-
 double HeterogeneousModel::area_mm2(const HeterogeneousAccelerator& accelerator) const {
   double sum = 0;
   for (const SubAccelerator& instance : accelerator) sum += template_area(instance, constants_).total_mm2();
@@ -79,15 +73,7 @@ std::string text_of(const SubAccelerator& instance) {
   return fmt::format("{} {} PEs {} GB/s", instance.dataflow, instance.pe, instance.bandwidth_gb_per_s);
 }
 
-Json to_json(const HeterogeneousAccelerator& accelerator) {
-  Json json = Json::array();
-  for (const SubAccelerator& instance : accelerator)
-    json.push_back(
-        {{"dataflow", instance.dataflow}, {"pe", instance.pe}, {"bandwidth_gb_per_s", instance.bandwidth_gb_per_s}});
-  return json;
-}
-
-HeterogeneousAccelerator accelerator_from_config(const ConfigNode& node, const std::string& what) {
+HeterogeneousAccelerator sub_accelerators_from_config(const ConfigNode& node, const std::string& what) {
   if (node.kind != ConfigNode::Kind::sequence || node.items.empty())
     throw UserError(node.position, what + ": expected a list of {dataflow, pe, bandwidth_gb_per_s}");
   static const std::vector<Parameter> kParameters = {{.name = "dataflow",
@@ -116,29 +102,6 @@ HeterogeneousAccelerator accelerator_from_config(const ConfigNode& node, const s
   }
   if (!used) throw UserError(node.position, what + ": expected at least one instance with PEs and bandwidth above 0");
   return accelerator;
-}
-
-Json schedule_json(const SchedulingProblem& problem, const ScheduleResult& result) {
-  Json json = {{"makespan_cycles", result.schedule.makespan},
-               {"energy_j", result.schedule.energy_j},
-               {"feasible", result.feasible},
-               {"proved", result.proved},
-               {"cores", Json::array()},
-               {"tasks", Json::array()}};
-  const std::vector<double> utilization = core_utilization(problem, result.schedule);
-  for (size_t c = 0; c < problem.cores.size(); ++c)
-    json["cores"].push_back({{"name", problem.cores[c]}, {"busy", utilization[c]}});
-  for (size_t t = 0; t < problem.tasks.size(); ++t) {
-    const Placement& placed = result.schedule.tasks[t];
-    json["tasks"].push_back({{"name", problem.tasks[t].name},
-                             {"network", problem.tasks[t].network},
-                             {"predecessors", problem.tasks[t].predecessors},
-                             {"core", placed.core},
-                             {"start", placed.start},
-                             {"finish", placed.finish},
-                             {"energy_j", problem.costs[t][static_cast<size_t>(placed.core)]->energy_j}});
-  }
-  return json;
 }
 
 }  // namespace nacre

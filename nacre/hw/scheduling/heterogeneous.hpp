@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "nacre/base/config.hpp"
-#include "nacre/base/json.hpp"
 #include "nacre/design/sub_accelerator.hpp"
 #include "nacre/hw/accelerator/template_cost.hpp"
 #include "nacre/hw/scheduling/network_layers.hpp"
@@ -39,8 +38,6 @@ class HeterogeneousModel {
   SchedulingProblem problem(const HeterogeneousAccelerator& accelerator) const;
   HeterogeneousCost cost(const HeterogeneousAccelerator& accelerator, const HeterogeneousGoal& goal,
                          const ScheduleOptions& options = {}) const;
-  // Of one layer (in the order of tasks) on one instance.
-  std::optional<TemplateCost> layer_cost(size_t task, const SubAccelerator& instance) const;
   double area_mm2(const HeterogeneousAccelerator& accelerator) const;
 
  private:
@@ -52,10 +49,7 @@ class HeterogeneousModel {
 
 // "dla 576 PEs 56 GB/s".
 std::string text_of(const SubAccelerator& instance);
-Json to_json(const HeterogeneousAccelerator& accelerator);
 // A list of maps {dataflow, pe, bandwidth_gb_per_s}; UserError with position.
-HeterogeneousAccelerator accelerator_from_config(const ConfigNode& node, const std::string& what);
-// {"makespan_cycles", "energy_j", "cores": [{"name", "utilization"}], "tasks": [{"name", "network", "core", "start", "finish"}]}.
-Json schedule_json(const SchedulingProblem& problem, const ScheduleResult& result);
+HeterogeneousAccelerator sub_accelerators_from_config(const ConfigNode& node, const std::string& what);
 
 }  // namespace nacre
