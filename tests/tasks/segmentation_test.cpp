@@ -7,6 +7,7 @@
 
 #include "nacre/base/error.hpp"
 #include "nacre/data/data_format.hpp"
+#include "nacre/data/dataset.hpp"
 #include "nacre/data/sampler.hpp"
 #include "nacre/design/recipe.hpp"
 #include "nacre/tasks/segmentation_metrics.hpp"
@@ -121,6 +122,35 @@ TEST(Segmentation, MetricsEqualCountingByHand) {
   EXPECT_DOUBLE_EQ(metric_value(metrics, "pixel_accuracy").value(), 2.0 / 3);
   const double loss = (std::log1p(std::exp(-2)) + 2 + std::log1p(std::exp(-2)) + std::log1p(std::exp(-3))) / 3;
   EXPECT_NEAR(metric_value(metrics, "loss").value(), loss, 1e-6);
+}
+
+TEST(Segmentation, MasksAreWholeNumbersOfAByte) {
+  Tensor numbers(ElementType::float32, {2, 1, 1, 2});
+  const auto values = numbers.mutable_values<float>();
+  std::ranges::copy(std::vector<float>{0, 1, 254, 255}, values.begin());
+  const Tensor masks = mask_labels(numbers, "masks.npy");
+  EXPECT_EQ(masks.extents(), (std::vector<int64_t>{2, 1, 2}));
+  EXPECT_EQ(masks.values<uint8_t>()[3], 255);
+  for (const float wrong : {-1.0F, 256.0F, 0.5F}) {
+    values[2] = wrong;
+    EXPECT_THAT([&] { mask_labels(numbers, "masks.npy"); },
+                testing::ThrowsMessage<UserError>(HasSubstr("a pixel of mask 1 is")));
+  }
+  EXPECT_THAT(
+      [] {
+        mask_labels(Tensor(ElementType::float32, {2, 2}), "masks.npy");
+      },
+      testing::ThrowsMessage<UserError>(HasSubstr("expected masks of shape [N,height,width], found [2,2]")));
+}
+
+TEST(Segmentation, MasksOfAnotherSizeAreRefused) {
+  Dataset dataset;
+  dataset.source = "pairs";
+  dataset.features = Tensor(ElementType::uint8, {1, 1, 4, 4});
+  dataset.labels = Tensor(ElementType::uint8, {1, 4, 5});
+  dataset.class_names = {"a"};
+  EXPECT_THAT([&] { check_dataset(dataset); },
+              testing::ThrowsMessage<UserError>(HasSubstr("height and width have to agree")));
 }
 
 TEST(Segmentation, DataWithoutMasksAreRefused) {
