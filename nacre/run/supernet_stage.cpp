@@ -1,6 +1,7 @@
 #include "nacre/run/supernet_stage.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -103,6 +104,23 @@ void check_source_of_weights(const Plan& plan) {
     throw UserError("evaluator.from: the supernet of the study in '" + from + "' is not finished");
 }
 
+// A size is no branch: a method that does not learn sizes leaves them as the candidate's first alternative.
+void warn_of_unsearched_sizes(const Space& space, const std::vector<OpenDecision>& open, const std::string& strategy) {
+  std::vector<std::string> keys;
+  for (const TraceDecision& decision : space.trace().decisions()) {
+    const bool searched = std::ranges::find(open, decision.key, &OpenDecision::key) != open.end();
+    if (decision.kind == DecisionKind::number && !searched) keys.push_back(decision.key);
+  }
+  if (keys.empty()) return;
+  constexpr size_t kNamed = 6;
+  const std::string more = keys.size() > kNamed ? fmt::format(" and {} more", keys.size() - kNamed) : "";
+  keys.resize(std::min(keys.size(), kNamed));
+  log_warning(
+      "strategy {} does not search sizes: {}{} stay at their first alternative (single_path, rarts and ofa search "
+      "them)",
+      strategy, fmt::join(keys, ", "), more);
+}
+
 }  // namespace
 
 void check_supernet(const Plan& plan) {
@@ -177,6 +195,7 @@ void SupernetStage::train() {
   };
   SupernetTraining training(plan_.space, plan_.task, settings, options);
   log_info("supernet of {} open decisions and {} parameters", training.open().size(), training.parameter_count());
+  if (proposes) warn_of_unsearched_sizes(*plan_.space, training.open(), plan_.search.strategy);
   training.run();
   const SupernetMemory memory = training.memory();
   log_info("supernet: {:.1f} MB of weights, {:.1f} of the optimizer, {:.1f} of results in its largest step",

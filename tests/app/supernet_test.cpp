@@ -45,6 +45,19 @@ TEST(SupernetSearch, FbnetTrainsWhatItsSupernetProposes) {
   EXPECT_THAT(outcome.err, HasSubstr("shared weights rank 3 networks"));
 }
 
+TEST(SupernetSearch, SizesThatAMethodDoesNotSearchAreNamed) {
+  const test::Scratch scratch;
+  const Outcome outcome = run_program(
+      "search examples/segmentation_digits.yaml --set train.epochs=1 --set train.precision=fp32 --set "
+      "task.split.subset=200 --set "
+      "'space.heights=[1, 2]' --set 'search={strategy: fbnet, supernet_epochs: 1, trials: 1, workers: 1}' --set "
+      "limits={}" +
+      output(scratch.path() / "study"));
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err,
+              HasSubstr("strategy fbnet does not search sizes: level0/filters, level1/filters, level2/filters stay"));
+}
+
 TEST(SupernetSearch, OnceForAllIsSearchedAndSpecializedWithoutTraining) {
   const test::Scratch scratch;
   const std::filesystem::path folder = scratch.path() / "study";
