@@ -6,7 +6,9 @@
 #include <iostream>
 #include <set>
 
+#include "nacre/app/mapping_arguments.hpp"
 #include "nacre/app/table.hpp"
+#include "nacre/app/timeloop_files.hpp"
 #include "nacre/app/verb.hpp"
 #include "nacre/base/error.hpp"
 #include "nacre/base/file.hpp"
@@ -31,6 +33,7 @@ struct ImportVerbOptions {
   std::string timeloop;
   int64_t word_bits = 16;
   std::string map;  // objective
+  MappingArguments mapping;
 };
 
 // A layer with a mapping on an accelerator: MAESTRO's layers, or an architecture, a problem and a mapping of three files.
@@ -82,6 +85,14 @@ void take_word_bits(Workload& workload, int64_t word_bits) {
   workload.partial_sum_bits = word_bits;
 }
 
+MapperOptions mapper_options(const ImportVerbOptions& options) {
+  MappingArguments arguments = options.mapping;
+  arguments.objective = options.map;
+  const MappingPlan plan = read_mapping_arguments(arguments);
+  if (!plan.searches()) throw UserError("--map searches: expected a --method other than dataflow");
+  return plan.mapper;
+}
+
 // The mapping that the files state, or, where one is asked for, the best within their constraints.
 std::vector<Judged> judged_layers(Imported& all, const ImportVerbOptions& options) {
   std::vector<Judged> rows;
@@ -98,8 +109,7 @@ std::vector<Judged> judged_layers(Imported& all, const ImportVerbOptions& option
     if (options.map.empty()) {
       layer.mapping = mapping_of_directives(stated, layer.workload, *layer.accelerator);
     } else {
-      MapperOptions mapper;
-      mapper.objective = mapping_objective(options.map);
+      MapperOptions mapper = mapper_options(options);
       mapper.constraints =
           constraints_of_directives(directives_of(all, true), layer.workload, *layer.accelerator, all.warnings);
       MappingResult result = find_mapping(layer.workload, *layer.accelerator, mapper);
@@ -121,23 +131,14 @@ std::vector<Judged> judged_layers(Imported& all, const ImportVerbOptions& option
   return rows;
 }
 
-std::string file_name(const std::string& name, std::set<std::string>& used) {
-  std::string word;
-  for (const char c : name) word += std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' ? c : '_';
-  if (word.empty()) word = "unnamed";
-  std::string free = word;
-  for (int i = 2; !used.insert(free).second; ++i) free = fmt::format("{}_{}", word, i);
-  return free + ".yaml";
-}
-
 // One thing into a file, several into a folder.
 std::vector<std::string> write_ours(const Imported& all, const fs::path& output) {
   std::vector<std::pair<std::string, std::string>> files;
   std::set<std::string> used;
   for (const AcceleratorDescription& accelerator : all.accelerators)
-    files.emplace_back(file_name(accelerator.name, used), accelerator_yaml(accelerator));
+    files.emplace_back(yaml_file_name(accelerator.name, used), accelerator_yaml(accelerator));
   for (const Dataflow& dataflow : all.dataflows)
-    files.emplace_back(file_name(dataflow.name, used), dataflow_yaml(dataflow));
+    files.emplace_back(yaml_file_name(dataflow.name, used), dataflow_yaml(dataflow));
   if (files.empty()) throw UserError("--output: the files hold neither an accelerator nor a dataflow");
   std::vector<std::string> written;
   for (const auto& [name, text] : files) {
@@ -150,37 +151,12 @@ std::vector<std::string> write_ours(const Imported& all, const fs::path& output)
 
 std::vector<std::string> write_timeloop(const Imported& all, const std::vector<Judged>& rows, const fs::path& folder,
                                         int64_t word_bits, std::vector<std::string>& warnings) {
-  std::vector<std::pair<std::string, std::string>> files;
-  std::set<std::string> used;  // of problems and their mappings
-  std::set<std::string> used_of_accelerators;
-  for (const AcceleratorDescription& accelerator : all.accelerators) {
-    files.emplace_back("arch_" + file_name(accelerator.name, used_of_accelerators),
-                       timeloop_architecture_yaml(accelerator, word_bits));
-  }
-  if (rows.empty()) {
-    for (const Workload& workload : all.workloads)
-      files.emplace_back("problem_" + file_name(workload.name, used), timeloop_problem_yaml(workload));
-  }
-  for (const Judged& row : rows) {
-    const ImportedLayer& layer = row.layer;
-    const std::string name = file_name(layer.workload.name, used);
-    files.emplace_back("problem_" + name, timeloop_problem_yaml(layer.workload));
-    if (all.accelerators.empty())
-      files.emplace_back("arch_" + name,
-                         timeloop_architecture_yaml(*layer.accelerator, layer.workload.tensors[0].bits));
-    try {
-      files.emplace_back("mapping_" + name, timeloop_mapping_yaml(*layer.mapping, layer.workload, *layer.accelerator));
-    } catch (const UserError& error) {
-      warnings.push_back(fmt::format("no mapping file of '{}': {}", layer.workload.name, error.what()));
-    }
-  }
-  if (files.empty()) throw UserError("--timeloop: the files hold neither an accelerator nor a workload");
-  std::vector<std::string> written;
-  for (const auto& [name, text] : files) {
-    write_file_atomically(folder / name, text);
-    written.push_back((folder / name).string());
-  }
-  return written;
+  TimeloopFolder content{.accelerators = all.accelerators, .workloads = {}, .layers = {}, .word_bits = word_bits};
+  if (rows.empty()) content.workloads = all.workloads;
+  for (const Judged& row : rows) content.layers.push_back(row.layer);
+  if (content.accelerators.empty() && content.workloads.empty() && content.layers.empty())
+    throw UserError("--timeloop: the files hold neither an accelerator nor a workload");
+  return write_timeloop_files(folder, content, warnings);
 }
 
 Json result_json(const Imported& all, const std::vector<Judged>& rows) {
@@ -287,6 +263,7 @@ void add_import(Command& program, Session& session) {
       .non_negative();
   verb.add_option("--map", options->map,
                   "latency, energy or edp: the best mapping of the problem within the files' constraints");
+  add_search_arguments(verb, options->mapping);
   verb.add_option("-o,--output", options->output,
                   "accelerator or dataflow as a file of nacre; a folder when there are several");
   verb.add_option("--timeloop", options->timeloop,

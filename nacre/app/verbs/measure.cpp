@@ -5,6 +5,7 @@
 
 #include <iostream>
 
+#include "nacre/app/deployment_arguments.hpp"
 #include "nacre/app/interrupt.hpp"
 #include "nacre/app/progress_line.hpp"
 #include "nacre/app/table.hpp"
@@ -25,9 +26,7 @@ namespace {
 struct MeasureOptions {
   std::string model;
   std::string target;
-  int64_t batch = 0;
-  int64_t threads = 0;
-  std::vector<std::string> bindings;
+  DeploymentArguments deployment;
   bool layers = false;
   bool build_table = false;
   bool reference = false;
@@ -40,19 +39,6 @@ struct MeasureOptions {
   std::string models;
   TableRunOptions table;
 };
-
-void read_deployment(const MeasureOptions& options, Deployment& deployment) {
-  if (options.batch > 0) deployment.batch = options.batch;
-  if (options.threads > 0) deployment.threads = options.threads;
-  for (const std::string& word : options.bindings) {
-    const size_t equals = word.find('=');
-    if (equals == std::string::npos || equals == 0)
-      throw UserError("--bind '" + word + "': expected name=number, e.g. past=1024");
-    const int64_t extent = parse_config(word.substr(equals + 1), "--bind " + word).as_integer(word.substr(0, equals));
-    if (extent < 0) throw UserError("--bind '" + word + "': expected a number >= 0");
-    deployment.symbols[word.substr(0, equals)] = extent;
-  }
-}
 
 // --- one model ------------------------------------------------------------------------------------------------------
 
@@ -80,7 +66,7 @@ void print_layers(const Cost& cost, const std::vector<MetricSpec>& specs) {
 
 void measure_model(const MeasureOptions& options, const Session& session) {
   TargetSection section = target_from_argument(options.target.empty() ? "host" : options.target);
-  read_deployment(options, section.deployment);
+  read_deployment(options.deployment, section.deployment);
   Design design;
   design.graphs.emplace("model", read_onnx(options.model));
   const Cost cost = cost_on_device(*section.target, design, section.deployment, [] { return interrupt_requested(); });
@@ -207,7 +193,7 @@ void build_table(const MeasureOptions& options, const Session& session) {
   }
   if (!subject.target)
     throw UserError("--build-table needs --target: host, onnxruntime, or a map in YAML of target command");
-  read_deployment(options, subject.target->deployment);
+  read_deployment(options.deployment, subject.target->deployment);
   table.target = subject.target->own;
   table.deployment = subject.target->deployment;
   const std::string stem = std::filesystem::path(options.space).extension().empty()
@@ -249,7 +235,7 @@ void measure_sample(const MeasureOptions& options, const Session& session) {
                                 .output = options.output.empty() ? "measured.csv" : options.output,
                                 .models = options.models,
                                 .interrupted = [] { return interrupt_requested(); }};
-  read_deployment(options, sample.deployment);
+  read_deployment(options.deployment, sample.deployment);
   sample.progress = [&](int64_t done) { log_info("network {} of {}", done, options.sample); };
   const int64_t networks = measure_networks(*subject.space, sample);
   if (session.json) {
@@ -274,9 +260,8 @@ void add_measure(Command& program, Session& session) {
   verb.add_option("--target", options->target,
                   "a word (host, onnxruntime, macs), a map in YAML ({kind: command, command: ...}), or a configuration "
                   "file with a section target; default: host");
-  verb.add_option("--batch", options->batch, "samples per run").non_negative();
-  verb.add_option("--threads", options->threads, "threads the target may use").non_negative();
-  verb.add_option("--bind", options->bindings, "value of a symbolic dimension, e.g. --bind past=1024");
+  add_batch_and_bindings(verb, options->deployment);
+  verb.add_option("--threads", options->deployment.threads, "threads the target may use").non_negative();
   verb.add_flag("--layers", options->layers, "also the cost of each layer");
   verb.add_flag("--build-table", options->build_table, "measure the operators of a space and write a table");
   verb.add_option("--space", options->space, "a configuration file, a word (mbconv) or a map in YAML");

@@ -19,6 +19,7 @@
 #include "nacre/ir/rewrite.hpp"
 #include "nacre/ir/statistics.hpp"
 #include "nacre/ir/text_form.hpp"
+#include "nacre/run/network_file.hpp"
 
 namespace nacre {
 namespace {
@@ -34,11 +35,6 @@ struct RewriteVerbOptions {
   std::string output;
 };
 
-bool begins_like_text(std::string_view content) {
-  const size_t first = content.find_first_not_of(" \t\r\n");
-  return first != std::string_view::npos && content.substr(first).starts_with("graph");
-}
-
 // A file of either form, "-" for a text on standard input, or the text itself.
 Graph read_network(const std::string& model, bool& was_text) {
   was_text = true;
@@ -47,14 +43,8 @@ Graph read_network(const std::string& model, bool& was_text) {
     return parse_graph(text, "standard input");
   }
   std::error_code ignored;
-  if (begins_like_text(model) && !std::filesystem::exists(model, ignored)) return parse_graph(model);
-  const std::string extension = std::filesystem::path(model).extension();
-  if (extension != ".onnx" && std::filesystem::is_regular_file(model, ignored)) {
-    const std::string content = read_file(model);
-    if (begins_like_text(content)) return parse_graph(content, model);
-  }
-  was_text = false;
-  return read_onnx(model, {.allow_absent_weights = true});
+  if (begins_like_network_text(model) && !std::filesystem::exists(model, ignored)) return parse_graph(model);
+  return read_network_file(model, &was_text);
 }
 
 struct Counts {

@@ -40,8 +40,12 @@ class NetworkCoster {
 
   void describe(NodeCost& node) {
     for (const Workload& workload : node.work.products) {
-      node.products.push_back({workload, mapped(node.work.node, workload)});
+      ProductMapping mapping = mapped(node.work.node, workload);
       result_.multiply_accumulates += workload.points();
+      if (mapping.misfit.empty())
+        node.products.push_back({workload, std::move(mapping)});
+      else if (node.misfit.empty())
+        node.misfit = std::move(mapping.misfit);
     }
     node.energy_j = 0;
     for (const ProductCost& product : node.products) node.energy_j = sum(node.energy_j, product.mapped.cost.energy_j);
@@ -66,6 +70,10 @@ class NetworkCoster {
       node.energy_j = sum(node.energy_j, transfer_energy(outermost().read_energy_j, node.work.read_bits));
       node.energy_j = sum(node.energy_j, transfer_energy(outermost().write_energy_j, node.work.written_bits));
     }
+    if (!node.misfit.empty()) {
+      ++result_.infeasible;
+      node.energy_j = std::nullopt;
+    }
     if (node.work.fused_into == kNone) return;
     NodeCost& host = result_.nodes[index_.at(node.work.fused_into)];
     host.vector_operations += node.work.vector_operations;
@@ -89,7 +97,7 @@ class NetworkCoster {
   }
 
   void time(NodeCost& node) {
-    if (node.work.fused_into != kNone) return;
+    if (node.work.fused_into != kNone || !node.misfit.empty()) return;
     const auto at_least = [&](double cycles, const std::string& what) {
       if (cycles <= node.cycles) return;
       node.cycles = cycles;
@@ -133,7 +141,7 @@ class NetworkCoster {
     }
     const double capacity = result_.cycles * static_cast<double>(accelerator_.units() * accelerator_.compute.lanes);
     if (capacity > 0) result_.utilization = static_cast<double>(result_.multiply_accumulates) / capacity;
-    if (accelerator_.clock_hz) result_.latency_s = result_.cycles / *accelerator_.clock_hz;
+    if (accelerator_.clock_hz && result_.infeasible == 0) result_.latency_s = result_.cycles / *accelerator_.clock_hz;
     add_leakage();
     std::ranges::sort(result_.not_covered);
     result_.not_covered.erase(std::unique(result_.not_covered.begin(), result_.not_covered.end()),
@@ -206,14 +214,17 @@ std::optional<double> accelerator_area_mm2(const AcceleratorDescription& acceler
   return area;
 }
 
-NetworkCost network_cost(const Graph& graph, const AcceleratorDescription& accelerator, const ProductMapper& mapper,
-                         const NetworkWorkOptions& options) {
-  NetworkWorkOptions with_native = options;
-  OperandFormats& formats = with_native.formats;
+NetworkWorkOptions with_native_formats(NetworkWorkOptions options, const AcceleratorDescription& accelerator) {
+  OperandFormats& formats = options.formats;
   if (formats.weights.empty()) formats.weights = accelerator.native.weights;
   if (formats.activations.empty()) formats.activations = accelerator.native.activations;
   if (formats.partial_sums.empty()) formats.partial_sums = accelerator.native.partial_sums;
-  return NetworkCoster(graph, accelerator, mapper).cost(network_work(graph, with_native));
+  return options;
+}
+
+NetworkCost network_cost(const Graph& graph, const AcceleratorDescription& accelerator, const ProductMapper& mapper,
+                         const NetworkWorkOptions& options) {
+  return NetworkCoster(graph, accelerator, mapper).cost(network_work(graph, with_native_formats(options, accelerator)));
 }
 
 }  // namespace nacre

@@ -24,12 +24,14 @@ namespace nacre {
 struct ProductMapping {
   Mapping mapping;
   MappingCost cost;
+  std::string misfit = {};         // why nothing fits; mapping and cost are empty then
   bool proved = false;             // no mapping of the space that was asked for is better
   std::optional<double> gap = {};  // share by which a better one might be, when not proved and a bound is known
   std::string method;              // "exhaustive", "dataflow dla", ...
 };
 
-// Answers for one product; UserError when nothing fits (it says which tensor on which level).
+// Answers for one product. When nothing fits (it says which tensor on which level): UserError, or an answer with `misfit` where the
+// network's other nodes are wanted still.
 using ProductMapper = std::function<ProductMapping(const Workload&)>;
 
 struct ProductCost {
@@ -44,6 +46,7 @@ struct NodeCost {
   double read_bits = 0;                 // from the outermost memory, beside the products' own; of fused nodes too
   double written_bits = 0;              // to it
   double cycles = 0;                    // 0 for a fused node: its host's cycles hold it
+  std::string misfit = {};              // why it cannot run: it has no cycles then and its energy is unknown
   std::string bottleneck = {};          // "compute", a level's name, "vector unit", "transfers"; "" for nothing to do
   std::optional<double> energy_j = {};  // of a fused node: its own operations and transfers
 };
@@ -51,6 +54,7 @@ struct NodeCost {
 struct NetworkCost {
   std::vector<NodeCost> nodes;
   double cycles = 0;
+  int64_t infeasible = 0;                 // nodes that cannot run; latency and energy of the network are unknown then
   std::optional<double> latency_s;        // unknown without a clock
   std::optional<double> energy_j;         // dynamic and static; unknown when a part is
   std::optional<double> static_energy_j;  // of leakage, within energy_j; where all levels state one
@@ -62,6 +66,9 @@ struct NetworkCost {
 // Equal products are mapped once. The mapper may throw; the message then names the node.
 NetworkCost network_cost(const Graph& graph, const AcceleratorDescription& accelerator, const ProductMapper& mapper,
                          const NetworkWorkOptions& options = {});
+
+// `options` with the accelerator's own formats where they name none.
+NetworkWorkOptions with_native_formats(NetworkWorkOptions options, const AcceleratorDescription& accelerator);
 
 // The whole chip; nothing when a part has no area.
 std::optional<double> accelerator_area_mm2(const AcceleratorDescription& accelerator);

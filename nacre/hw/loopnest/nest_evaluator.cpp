@@ -13,14 +13,6 @@ namespace {
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
-// What a multiply-accumulate is called in the description's tables: the format of the wider operand.
-std::string operand_format(const Workload& workload) {
-  const WorkloadTensor* widest = nullptr;
-  for (const WorkloadTensor& tensor : workload.tensors)
-    if (tensor.role != TensorRole::outputs && (!widest || tensor.bits > widest->bits)) widest = &tensor;
-  return widest ? widest->format : "";
-}
-
 double operand_density(const Workload& workload) {
   double density = 1;
   for (const WorkloadTensor& tensor : workload.tensors)
@@ -36,6 +28,13 @@ std::string amount(double bits) {
 }
 
 }  // namespace
+
+std::string operand_format(const Workload& workload) {
+  const WorkloadTensor* widest = nullptr;
+  for (const WorkloadTensor& tensor : workload.tensors)
+    if (tensor.role != TensorRole::outputs && (!widest || tensor.bits > widest->bits)) widest = &tensor;
+  return widest ? widest->format : "";
+}
 
 CountingRules CountingRules::timeloop() {
   return {.halos = HaloRule::timeloop_3_0,

@@ -6,12 +6,16 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 
 #include "nacre/hw/loopnest/evaluate.hpp"
 #include "nacre/hw/loopnest/nest.hpp"
 #include "nacre/hw/loopnest/traffic.hpp"
 
 namespace nacre {
+
+// What a multiply-accumulate is called in the description's tables: the format of the wider operand.
+std::string operand_format(const Workload& workload);
 
 struct NestTensorCost {
   bool kept = false;

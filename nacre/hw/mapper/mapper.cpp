@@ -1,10 +1,14 @@
 #include "nacre/hw/mapper/mapper.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
 
 #include "nacre/base/error.hpp"
+#include "nacre/hw/loopnest/nest_evaluator.hpp"
 
 namespace nacre {
 namespace {
@@ -77,6 +81,34 @@ std::optional<Misfit> mapspace_misfit(const Mapspace& space) {
   return least;
 }
 
+namespace {
+
+// What the energy of a mapping of the space may need and the description does not tell; "" for nothing.
+std::string missing_energies(const Mapspace& space) {
+  const AcceleratorDescription& accelerator = space.accelerator();
+  std::vector<bool> used(accelerator.levels.size());
+  for (const auto& keeps : space.keep_patterns())
+    for (std::size_t level = 0; level < keeps.size(); ++level)
+      used[level] = used[level] || std::ranges::find(keeps[level], true) != keeps[level].end();
+  std::vector<std::string> missing;
+  for (std::size_t i = 0; i < accelerator.levels.size(); ++i) {
+    const MemoryLevel& level = accelerator.levels[i];
+    if (!used[i]) continue;
+    if (!level.read_energy_j) missing.push_back(fmt::format("read_energy_pj of level '{}'", level.name));
+    const bool written = i > 0 || std::ranges::find(level.holds, TensorRole::outputs) != level.holds.end();
+    if (written && !level.write_energy_j) missing.push_back(fmt::format("write_energy_pj of level '{}'", level.name));
+  }
+  const std::string format = operand_format(space.workload());
+  if (!accelerator.compute.energy_j.contains(format))
+    missing.push_back(fmt::format("the energy of a multiply-accumulate in {}", format));
+  const auto leaks = [](const MemoryLevel& level) { return level.leakage_w.has_value(); };
+  if (!accelerator.clock_hz && std::ranges::any_of(accelerator.levels, leaks))
+    missing.emplace_back("clock_mhz, which leakage needs");
+  return fmt::format("{}", fmt::join(missing, ", "));
+}
+
+}  // namespace
+
 const Registry<MapperMethod>& mapper_registry() {
   static const Registry<MapperMethod> registry = [] {
     Registry<MapperMethod> made("mapper", "mappers");
@@ -108,13 +140,14 @@ MappingResult find_mapping(const Workload& workload, const AcceleratorDescriptio
   const Mapspace space(workload, accelerator, options.constraints);
   const auto& method = mapper_registry().get(options.method);
   if (const auto misfit = mapspace_misfit(space))
-    throw UserError("'" + workload.name + "' cannot be mapped on '" + accelerator.name +
-                    "', not even with the smallest tiles: " + misfit->reason);
+    throw NoMappingError("'" + workload.name + "' cannot be mapped on '" + accelerator.name +
+                         "', not even with the smallest tiles: " + misfit->reason);
+  if (options.objective != MappingObjective::latency)
+    if (const std::string missing = missing_energies(space); !missing.empty())
+      throw UserError(fmt::format("'{}' does not tell all energies ({}); map for latency, or complete its description",
+                                  accelerator.name, missing));
   MappingResult result = method.make({space, options});
   result.cost = evaluate_mapping(workload, accelerator, result.mapping, options.rules);
-  if (options.objective != MappingObjective::latency && !result.cost.energy_j)
-    throw UserError("'" + accelerator.name +
-                    "' does not tell all energies; map for latency, or complete its description");
   result.mapspace = space.size();
   result.method = options.method;
   result.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "nacre/base/error.hpp"
 #include "nacre/base/registry.hpp"
 #include "nacre/hw/loopnest/evaluate.hpp"
 #include "nacre/hw/mapper/mapspace.hpp"
@@ -45,8 +46,14 @@ struct MappingResult {
   bool interrupted = false;  // by the budget of time or by `stop`
 };
 
-// UserError when no mapping fits: it says which level lacks how many bytes for which tensors. UserError when the objective needs an
-// energy that the accelerator does not tell.
+// Nothing fits, whatever is chosen.
+class NoMappingError : public UserError {
+ public:
+  using UserError::UserError;
+};
+
+// NoMappingError when no mapping fits: it says which level lacks how many bytes for which tensors. UserError, before anything is
+// searched, when the objective needs an energy that the accelerator does not tell of a level that may be used.
 MappingResult find_mapping(const Workload& workload, const AcceleratorDescription& accelerator,
                            const MapperOptions& options = {});
 

@@ -20,6 +20,10 @@ class MappingCache {
   // What was kept; its cost is evaluated again.
   std::optional<MappingResult> find(const Workload& workload, const AcceleratorDescription& accelerator,
                                     const MapperOptions& options) const;
+  bool contains(const Workload& workload, const AcceleratorDescription& accelerator,
+                const MapperOptions& options) const {
+    return kept_.contains(key(workload, accelerator, options));
+  }
   void keep(const Workload& workload, const AcceleratorDescription& accelerator, const MapperOptions& options,
             const MappingResult& result);
   // As `find_mapping`, which is asked only once. A search that was interrupted from outside is not kept.
