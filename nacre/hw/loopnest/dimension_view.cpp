@@ -9,16 +9,16 @@ namespace {
 
 void finish_tree(View& view, Tree& tree) {
   tree.uniform = tree.leaf == view.tile;
-  tree.full[0] = 0;
+  tree.place[0].full = 0;
   for (int i = 0; i < view.temporals; ++i) {
-    tree.uniform &= tree.passes[at(i)] == view.factor[at(i)];
-    tree.full[at(i + 1)] = tree.full[at(i)] * view.factor[at(i)] + tree.passes[at(i)] - 1;
+    tree.uniform &= tree.place[at(i)].passes == view.loop[at(i)].factor;
+    tree.place[at(i + 1)].full = tree.place[at(i)].full * view.loop[at(i)].factor + tree.place[at(i)].passes - 1;
   }
-  tree.reset[at(view.temporals)] = 0;
-  tree.single[at(view.temporals)] = true;
+  tree.place[at(view.temporals)].reset = 0;
+  tree.place[at(view.temporals)].single = true;
   for (int i = view.temporals - 1; i >= 0; --i) {
-    tree.reset[at(i)] = tree.reset[at(i + 1)] - (tree.passes[at(i)] - 1) * view.step[at(i)];
-    tree.single[at(i)] = tree.single[at(i + 1)] && tree.passes[at(i)] == 1;
+    tree.place[at(i)].reset = tree.place[at(i + 1)].reset - (tree.place[at(i)].passes - 1) * view.loop[at(i)].step;
+    tree.place[at(i)].single = tree.place[at(i + 1)].single && tree.place[at(i)].passes == 1;
   }
 }
 
@@ -49,9 +49,9 @@ class ViewBuilder {
     tree.instances = instances;
     tree.leaf = view_.tile;
     for (int i = 0; i < view_.temporals; ++i) {
-      const NestLoop& temporal = nest_.loops[at(view_.order[at(i)])];
+      const NestLoop& temporal = nest_.loops[at(view_.loop[at(i)].index)];
       const int exact = pivot >= 0 ? pivot : before;
-      tree.passes[at(i)] = i < exact ? temporal.last + 1 : i == pivot ? temporal.last : temporal.factor;
+      tree.place[at(i)].passes = i < exact ? temporal.last + 1 : i == pivot ? temporal.last : temporal.factor;
     }
     finish_tree(view_, tree);
   }
@@ -63,13 +63,13 @@ class ViewBuilder {
       later[at(place)] = later[at(place + 1)] * (counts(place, request, sharing) ? loop(place).factor : 1);
     for (int place = 0; place < count_; ++place)
       if (!loop(place).spatial) {
-        view_.order[at(view_.temporals)] = dimension_.loops[at(place)];
-        view_.factor[at(view_.temporals)] = loop(place).factor;
-        view_.step[at(view_.temporals++)] = loop(place).step;
+        view_.loop[at(view_.temporals)].index = dimension_.loops[at(place)];
+        view_.loop[at(view_.temporals)].factor = loop(place).factor;
+        view_.loop[at(view_.temporals++)].step = loop(place).step;
       }
-    view_.reset[at(view_.temporals)] = 0;
+    view_.loop[at(view_.temporals)].reset = 0;
     for (int i = view_.temporals - 1; i >= 0; --i)
-      view_.reset[at(i)] = view_.reset[at(i + 1)] - (view_.factor[at(i)] - 1) * view_.step[at(i)];
+      view_.loop[at(i)].reset = view_.loop[at(i + 1)].reset - (view_.loop[at(i)].factor - 1) * view_.loop[at(i)].step;
 
     int temporal = 0, pivot = -1;  // pivot: the last temporal loop so far that steps on the last path
     int64_t instances = 1;
@@ -100,7 +100,8 @@ class ViewBuilder {
     Tree& tree = view_.tree[at(view_.trees++)];
     tree.instances = instances;
     tree.leaf = remainder_;
-    for (int i = 0; i < view_.temporals; ++i) tree.passes[at(i)] = nest_.loops[at(view_.order[at(i)])].last + 1;
+    for (int i = 0; i < view_.temporals; ++i)
+      tree.place[at(i)].passes = nest_.loops[at(view_.loop[at(i)].index)].last + 1;
     finish_tree(view_, tree);
   }
 
@@ -121,7 +122,7 @@ ViewCache& view_cache() {
 const View& ViewCache::view(const Nest& nest, int dimension, const TrafficRequest& request, Sharing sharing) {
   if (nest.stamp != stamp_) {
     stamp_ = nest.stamp;
-    used_.fill(0);
+    for (Known& known : known_) known.used = 0;
   }
   // Views differ by what their fan-out loops do.
   uint32_t key = 0;
@@ -134,43 +135,47 @@ const View& ViewCache::view(const Nest& nest, int dimension, const TrafficReques
     else
       key |= sharing == Sharing::joined ? 1u << 31 : 1u << 30;
   }
-  std::vector<std::unique_ptr<Entry>>& entries = entries_[at(dimension)];
-  for (int i = 0; i < used_[at(dimension)]; ++i)
-    if (entries[at(i)]->child == request.child && entries[at(i)]->key == key) return entries[at(i)]->view;
-  const int index = used_[at(dimension)]++;
-  if (index == static_cast<int>(entries.size())) entries.push_back(std::make_unique<Entry>());
-  Entry& entry = *entries[at(index)];
-  entry.child = request.child;
-  entry.key = key;
-  entry.view.temporals = entry.view.trees = entry.view.joined = 0;
-  entry.view.uneven_join = false;
-  ViewBuilder(nest, dimension, request, sharing, entry.view);
-  return entry.view;
+  const uint64_t wanted = static_cast<uint64_t>(request.child) << 32 | key;
+  Known& known = known_[at(dimension)];
+  for (int i = 0; i < known.used; ++i)
+    if (known.keys[at(i)] == wanted) return *known.views[at(i)];
+  const int index = known.used++;
+  if (index == static_cast<int>(known.views.size())) {
+    known.views.push_back(std::make_unique<View>());
+    known.keys.push_back(0);
+  }
+  known.keys[at(index)] = wanted;
+  View& view = *known.views[at(index)];
+  view.temporals = view.trees = view.joined = 0;
+  view.uneven_join = false;
+  ViewBuilder(nest, dimension, request, sharing, view);
+  return view;
 }
 
 void reset_parts(const View& view, int depth, Parts& parts) {
   for (int i = 0; i < view.trees; ++i) {
     const Tree& tree = view.tree[at(i)];
-    const int64_t shift = view.reset[at(depth)];
+    const int64_t shift = view.loop[at(depth)].reset;
     if (tree.uniform) {
-      parts.add(tree.instances * (tree.full[at(depth)] + 1), view.tile, view.tile, shift);
+      parts.add(tree.instances * (tree.place[at(depth)].full + 1), view.tile, view.tile, shift);
       continue;
     }
-    parts.add(tree.instances * tree.full[at(depth)], view.tile, view.tile, shift);
-    parts.add(tree.instances, tree.leaf, tree.single[at(depth)] ? tree.leaf : view.tile, tree.reset[at(depth)]);
+    parts.add(tree.instances * tree.place[at(depth)].full, view.tile, view.tile, shift);
+    parts.add(tree.instances, tree.leaf, tree.place[at(depth)].single ? tree.leaf : view.tile,
+              tree.place[at(depth)].reset);
   }
 }
 
 void advance_parts(const View& view, int depth, Parts& parts) {
-  const int64_t shift = view.step[at(depth)] + view.reset[at(depth + 1)];
+  const int64_t shift = view.loop[at(depth)].step + view.loop[at(depth + 1)].reset;
   for (int i = 0; i < view.trees; ++i) {
     const Tree& tree = view.tree[at(i)];
-    const int64_t steps = view.factor[at(depth)] - 1, last = tree.passes[at(depth)] - 1;
-    if (tree.uniform || last == 0 || !tree.single[at(depth + 1)] || tree.leaf == view.tile) {
-      parts.add(tree.instances * (tree.full[at(depth)] * steps + last), view.tile, view.tile, shift);
+    const int64_t steps = view.loop[at(depth)].factor - 1, last = tree.place[at(depth)].passes - 1;
+    if (tree.uniform || last == 0 || !tree.place[at(depth + 1)].single || tree.leaf == view.tile) {
+      parts.add(tree.instances * (tree.place[at(depth)].full * steps + last), view.tile, view.tile, shift);
       continue;
     }
-    parts.add(tree.instances * (tree.full[at(depth)] * steps + last - 1), view.tile, view.tile, shift);
+    parts.add(tree.instances * (tree.place[at(depth)].full * steps + last - 1), view.tile, view.tile, shift);
     parts.add(tree.instances, view.tile, tree.leaf, shift);
   }
 }
@@ -178,7 +183,7 @@ void advance_parts(const View& view, int depth, Parts& parts) {
 void first_parts(const View& view, bool evictions, Parts& parts) {
   for (int i = 0; i < view.trees; ++i) {
     const Tree& tree = view.tree[at(i)];
-    const int64_t size = evictions || tree.single[0] ? tree.leaf : view.tile;
+    const int64_t size = evictions || tree.place[0].single ? tree.leaf : view.tile;
     parts.add(tree.instances, size, size, 0);
   }
 }
@@ -186,7 +191,7 @@ void first_parts(const View& view, bool evictions, Parts& parts) {
 void all_parts(const View& view, Parts& parts) {
   for (int i = 0; i < view.trees; ++i) {
     const Tree& tree = view.tree[at(i)];
-    parts.add(tree.instances * tree.full[at(view.temporals)], view.tile, view.tile, 0);
+    parts.add(tree.instances * tree.place[at(view.temporals)].full, view.tile, view.tile, 0);
     parts.add(tree.instances, tree.leaf, tree.leaf, 0);
   }
 }

@@ -19,30 +19,34 @@ enum class Sharing {
   joined  // windows: sets are joined
 };
 
-// The iterations of one dimension outside a tile, for instances that do alike. `passes[i]` is the number of iterations of its
-// temporal loop i on the last path.
+// The iterations of one dimension outside a tile, for instances that do alike. What belongs to one loop stands together in memory.
 struct Tree {
+  struct Place {     // of temporal loop i, on the last path
+    int64_t passes;  // iterations
+    int64_t full;    // full prefixes before loop i; the last path is one more
+    int64_t reset;   // shift of the tile when loops i.. go from last to first
+    bool single;     // loops i.. have one iteration
+  };
   int64_t instances;
-  bool uniform;  // all paths alike
   int64_t leaf;  // size of the last tile
-  std::array<int64_t, kMaximumChain + 1> passes;
-  std::array<int64_t, kMaximumChain + 1> full;  // full prefixes before loop i; the last path is one more
-  std::array<int64_t, kMaximumChain + 1>
-      reset;  // shift of the tile when loops i.. go from last to first, on the last path
-  std::array<bool, kMaximumChain + 1> single;  // loops i.. have one iteration, on the last path
+  bool uniform;  // all paths alike
+  std::array<Place, kMaximumChain + 1> place;
 };
 
 struct View {
+  struct Loop {  // in time
+    int64_t factor, step;
+    int64_t reset;  // as of trees, on full paths
+    int index;      // into Nest::loops
+  };
   int temporals = 0;
-  std::array<int, kMaximumChain> order;  // index into Nest::loops
-  std::array<int64_t, kMaximumChain> factor, step;
-  std::array<int64_t, kMaximumChain + 1> reset;  // as of trees, on full paths
-  int64_t tile = 1;
   int trees = 0;
-  std::array<Tree, kMaximumTrees> tree;
+  int64_t tile = 1;
   int joined = 0;
-  std::array<int, kMaximumChain> joined_loops;
   bool uneven_join = false;
+  std::array<Loop, kMaximumChain + 1> loop;
+  std::array<Tree, kMaximumTrees> tree;
+  std::array<int, kMaximumChain> joined_loops;
 };
 
 // One kind of step: how often, and the tile's size and shift along one dimension.
@@ -67,14 +71,13 @@ class ViewCache {
   const View& view(const Nest& nest, int dimension, const TrafficRequest& request, Sharing sharing);
 
  private:
-  struct Entry {
-    int child;
-    uint32_t key;
-    View view;
+  struct Known {  // of one dimension
+    int used = 0;
+    std::vector<uint64_t> keys;  // child, and what the fan-out loops do
+    std::vector<std::unique_ptr<View>> views;
   };
   uint64_t stamp_ = 0;
-  std::array<std::vector<std::unique_ptr<Entry>>, kMaximumLoopDimensions> entries_;
-  std::array<int, kMaximumLoopDimensions> used_ = {};
+  std::array<Known, kMaximumLoopDimensions> known_;
 };
 
 // Of this thread.
@@ -82,7 +85,8 @@ ViewCache& view_cache();
 // Prefixes of a dimension's temporal loops before loop `depth`, all instances.
 inline int64_t prefixes(const View& view, int depth) {
   int64_t result = 0;
-  for (int i = 0; i < view.trees; ++i) result += view.tree[at(i)].instances * (view.tree[at(i)].full[at(depth)] + 1);
+  for (int i = 0; i < view.trees; ++i)
+    result += view.tree[at(i)].instances * (view.tree[at(i)].place[at(depth)].full + 1);
   return result;
 }
 
@@ -91,7 +95,8 @@ inline int64_t advances(const View& view, int depth) {
   int64_t result = 0;
   for (int i = 0; i < view.trees; ++i) {
     const Tree& tree = view.tree[at(i)];
-    result += tree.instances * (tree.full[at(depth)] * (view.factor[at(depth)] - 1) + tree.passes[at(depth)] - 1);
+    result += tree.instances *
+              (tree.place[at(depth)].full * (view.loop[at(depth)].factor - 1) + tree.place[at(depth)].passes - 1);
   }
   return result;
 }
@@ -105,10 +110,10 @@ inline AxisCounts reset_counts(const View& view, int depth, bool evictions) {
   AxisCounts counts;
   for (int i = 0; i < view.trees; ++i) {
     const Tree& tree = view.tree[at(i)];
-    const int64_t full = tree.full[at(depth)] * view.tile;
+    const int64_t full = tree.place[at(depth)].full * view.tile;
     if (depth == view.temporals) {
       counts.still += tree.instances * (full + tree.leaf);
-    } else if (tree.single[at(depth)]) {
+    } else if (tree.place[at(depth)].single) {
       counts.arriving += tree.instances * full;
       counts.still += tree.instances * tree.leaf;
     } else {
@@ -122,9 +127,9 @@ inline AxisCounts advance_counts(const View& view, int depth, bool evictions) {
   AxisCounts counts;
   for (int i = 0; i < view.trees; ++i) {
     const Tree& tree = view.tree[at(i)];
-    const int64_t last = tree.passes[at(depth)] - 1;
-    int64_t sum = (tree.full[at(depth)] * (view.factor[at(depth)] - 1) + last) * view.tile;
-    if (last > 0 && !evictions && tree.single[at(depth + 1)]) sum += tree.leaf - view.tile;
+    const int64_t last = tree.place[at(depth)].passes - 1;
+    int64_t sum = (tree.place[at(depth)].full * (view.loop[at(depth)].factor - 1) + last) * view.tile;
+    if (last > 0 && !evictions && tree.place[at(depth + 1)].single) sum += tree.leaf - view.tile;
     counts.arriving += tree.instances * sum;
   }
   return counts;

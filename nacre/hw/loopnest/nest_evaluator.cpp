@@ -330,6 +330,28 @@ void NestEvaluator::energy(NestCost& result) const {
 
 // --- what fits --------------------------------------------------------------------------------------------------------
 
+bool NestEvaluator::may_fit(const Nest& nest) const {
+  for (std::size_t i = 0; i < accelerator_.levels.size(); ++i) {
+    const MemoryLevel& level = accelerator_.levels[i];
+    const int64_t lanes = i + 1 == accelerator_.levels.size() ? accelerator_.compute.lanes : 1;
+    if (nest.spatial_x[i] > level.fanout.x * lanes || nest.spatial_y[i] > level.fanout.y) return false;
+    if (!level.capacity_bits) continue;
+    double bits = 0;
+    for (std::size_t t = 0; t < workload_.tensors.size(); ++t) {
+      if (!(nest.keeps[t] >> i & 1u)) continue;
+      const WorkloadTensor& tensor = workload_.tensors[t];
+      const double one = tensor.role == TensorRole::outputs
+                             ? static_cast<double>(std::min(tensor.bits, workload_.partial_sum_bits))
+                             : static_cast<double>(tensor.bits) * tensor.density;
+      bits += one * static_cast<double>(
+                        counter_.tile_elements(nest, counter_.tensor(static_cast<int>(t)), static_cast<int>(i)));
+    }
+    if (bits > static_cast<double>(level.double_buffered ? *level.capacity_bits / 2 : *level.capacity_bits))
+      return false;
+  }
+  return true;
+}
+
 bool NestEvaluator::fits(const Nest& nest, const NestCost& cost) const {
   for (std::size_t i = 0; i < accelerator_.levels.size(); ++i) {
     const MemoryLevel& level = accelerator_.levels[i];

@@ -58,6 +58,8 @@ class NestEvaluator {
   void flatten(const Mapping& mapping, Nest& nest) const { flatten_mapping(workload_, mapping, nest); }
   // All accesses and their cost; tells nothing about whether it fits.
   void cost(const Nest& nest, NestCost& result) const;
+  // Before counting: false when tiles (their elements at the fewest bits), tensors or fan-outs cannot fit.
+  bool may_fit(const Nest& nest) const;
   // Of a counted nest.
   bool fits(const Nest& nest, const NestCost& cost) const;
   std::optional<Misfit> misfit(const Nest& nest, const NestCost& cost) const;

@@ -289,6 +289,12 @@ class Counting {
   std::array<std::array<int64_t, kMaximumLoopDimensions>, kMaximumNestLoops> shifts_;
 };
 
+// Whether a dimension is spread over children outside a level's tile.
+bool spread_outside(const Nest& nest, int dimension, int level) {
+  const NestDimension& chain = nest.dimensions[at(dimension)];
+  return (chain.fanouts & ((1u << chain.outside[at(level)]) - 1)) != 0;
+}
+
 CountedTensor counted(const WorkloadTensor& tensor) {
   CountedTensor result;
   result.output = tensor.role == TensorRole::outputs;
@@ -329,7 +335,8 @@ int64_t TrafficCounter::distinct(const Nest& nest, const CountedTensor& tensor, 
     }
   } else {
     for (int d = 0; d < nest.dimension_count; ++d)
-      if (tensor.axis_of[at(d)] < 0) result *= prefixes(view_cache().view(nest, d, request, Sharing::same), 0);
+      if (tensor.axis_of[at(d)] < 0 && spread_outside(nest, d, request.child))
+        result *= prefixes(view_cache().view(nest, d, request, Sharing::same), 0);
   }
   for (int i = 0; i < tensor.axis_count; ++i) {
     const CountedAxis& axis = tensor.axes[at(i)];
@@ -366,9 +373,8 @@ int64_t used_instances(const Nest& nest, int level) {
       if (nest.loops[at(i)].spatial) result *= nest.loops[at(i)].factor;
     return result;
   }
-  for (int d = 0; d < nest.dimension_count; ++d) {
-    result *= prefixes(view_cache().view(nest, d, request, Sharing::apart), 0);
-  }
+  for (int d = 0; d < nest.dimension_count; ++d)
+    if (spread_outside(nest, d, level)) result *= prefixes(view_cache().view(nest, d, request, Sharing::apart), 0);
   return result;
 }
 
@@ -381,6 +387,11 @@ int64_t temporal_steps(const Nest& nest, int level) {
     return result;
   }
   for (int d = 0; d < nest.dimension_count; ++d) {
+    if (!spread_outside(nest, d, level)) {
+      const int64_t tile = nest.tile[at(level)][at(d)];
+      result *= (nest.dimensions[at(d)].size + tile - 1) / tile;
+      continue;
+    }
     const View& view = view_cache().view(nest, d, request, Sharing::same);
     result *= prefixes(view, view.temporals);
   }
