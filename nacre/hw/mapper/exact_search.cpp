@@ -18,6 +18,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kRounding = 1e-9;
 constexpr int64_t kFirstEvaluations = 1000;
 constexpr int64_t kFirstNodes = 400000;
+constexpr int64_t kLaterEvaluations = 5;  // times the budget of a guided search
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
@@ -42,12 +43,12 @@ class Search {
     for (const auto& keeps : patterns) bounds_.emplace_back(space_, context_.options.rules, keeps, minima);
     for (std::size_t p = 0; p < patterns.size(); ++p) add_roots(p, roots);
     std::stable_sort(roots.begin(), roots.end(), [](const Root& a, const Root& b) { return a.bound < b.bound; });
-    start_with_guided(kFirstEvaluations, 0.1);
+    start_with_guided(kFirstEvaluations, 0.1, false);
     probe(roots);
     // Many spaces are closed at once. Where not, a better first mapping is worth its time.
     double open = explore(roots, kFirstNodes);
     if (open < cutoff() && !stopped()) {
-      start_with_guided(context_.options.evaluations, 0.35);
+      start_with_guided(kLaterEvaluations * context_.options.evaluations, 0.4, true);
       open = std::max(open, explore(roots, std::numeric_limits<int64_t>::max() / 2));
     }
     if (best_ == kInfinity) {
@@ -123,25 +124,28 @@ class Search {
   }
 
   // The lattice search gives a first mapping, so that the bounds cut from the start.
-  void start_with_guided(int64_t evaluations, double share_of_time) {
+  void start_with_guided(int64_t evaluations, double share_of_time, bool whole_space) {
     MapperOptions options = context_.options;
     options.evaluations = evaluations;
     options.time_s *= share_of_time;
+    if (whole_space) return guided(space_, options);
     // Mappings of the space by exact factors that keep what they may are evaluated soonest, and near the best of all.
     MappingConstraints divided = options.constraints;
     divided.factors = FactorRule::exact;
     divided.free_bypass = false;
     try {
-      const Mapspace space(space_.workload(), space_.accelerator(), divided);
-      take(lattice_search({space, options}));
-      return;
+      guided(Mapspace(space_.workload(), space_.accelerator(), divided), options);
     } catch (const UserError&) {
-      // Pinned factors that do not divide, or nothing that fits was met.
+      // Pinned factors that do not divide.
     }
+    if (best_ == kInfinity) guided(space_, options);
+  }
+
+  void guided(const Mapspace& space, const MapperOptions& options) {
     try {
-      take(lattice_search({space_, options}));
+      take(lattice_search({space, options}));
     } catch (const UserError&) {
-      // The search itself says whether there is anything.
+      // Nothing that fits was met; the search itself says whether there is anything.
     }
   }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <deque>
 #include <limits>
 #include <numeric>
 
@@ -17,6 +18,10 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr int kPopulation = 48;
+// Of walks: temperatures as logarithms of the objective's ratio.
+constexpr int64_t kWalk = 5000;
+constexpr int kDraws = 200;
+constexpr double kHot = 0.5, kCold = 0.003;
 
 struct Code {
   std::size_t pattern = 0;
@@ -34,6 +39,7 @@ class Coder {
         dimensions_(space_.workload().dimensions.size()),
         start_(std::chrono::steady_clock::now()) {
     for (const auto& keeps : patterns_) slots_.push_back(space_.slots(keeps));
+    offered_.resize(space_.accelerator().levels.size() * 2 * dimensions_ * 2);
   }
 
   // Everything at the outermost level.
@@ -88,8 +94,8 @@ class Coder {
   void mutate(Code& code, Random& random) const {
     do {
       const std::size_t l = random.below(code.orders.size());
-      switch (random.below(8)) {
-        case 0: code.pattern = random.below(patterns_.size()); break;
+      switch (random.below(10)) {
+        case 0: flip(code, random); break;
         case 1:
           if (space_.order(l).empty() && dimensions_ > 1) {
             const std::size_t a = random.below(dimensions_);
@@ -105,20 +111,51 @@ class Coder {
           code.wanted[l * 2 + 1][d] = random.bernoulli(0.5) ? 1 : draw(d, random);
           break;
         }
-        case 4: {  // from one level to another
-          const std::size_t d = random.below(dimensions_), other = random.below(code.orders.size());
-          std::swap(code.wanted[l * 2][d], code.wanted[other * 2][d]);
-          break;
-        }
-        default: {
+        case 4: {
           const std::size_t d = random.below(dimensions_);
           auto& wanted = code.wanted[l * 2][d];
           const auto pick = random.below(4);
           wanted = pick == 0 ? wanted * 2 : pick == 1 ? std::max<int64_t>(1, wanted / 2) : draw(d, random);
           wanted = std::min(wanted, space_.workload().dimensions[d].size);
+          break;
         }
+        default: exchange(code, random);
       }
-    } while (random.bernoulli(0.4));
+    } while (random.bernoulli(0.3));
+  }
+
+  // One tensor more or less at one level, where the constraints allow.
+  void flip(Code& code, Random& random) const {
+    const auto& pattern = patterns_[code.pattern];
+    std::vector<std::size_t> near;
+    for (std::size_t p = 0; p < patterns_.size(); ++p) {
+      int differ = 0;
+      for (std::size_t l = 0; l < pattern.size(); ++l)
+        for (std::size_t t = 0; t < pattern[l].size(); ++t) differ += pattern[l][t] != patterns_[p][l][t] ? 1 : 0;
+      if (differ == 1) near.push_back(p);
+    }
+    if (!near.empty()) code.pattern = near[random.below(near.size())];
+  }
+
+  // A part of one dimension's factor goes from one slot to another: their product stays, and so do all other slots.
+  void exchange(Code& code, Random& random) const {
+    const auto& slots = slots_[code.pattern];
+    if (slots.size() < 2) return;
+    const std::size_t d = random.below(dimensions_), a = random.below(slots.size());
+    const std::size_t b = (a + 1 + random.below(slots.size() - 1)) % slots.size();
+    int64_t &from = code.wanted[row(slots[a])][d], &to = code.wanted[row(slots[b])][d];
+    const int64_t both = from * to;
+    if (both == 1) return;
+    int64_t next = 1;
+    switch (random.below(4)) {
+      case 0: next = std::max<int64_t>(1, (from + 1) / 2); break;
+      case 1: next = std::max<int64_t>(1, from - 1); break;
+      case 2: break;
+      default:
+        next = std::max<int64_t>(1, int64_t(std::lround(std::exp(random.uniform() * std::log(double(both) + 0.5)))));
+    }
+    from = next;
+    to = (both + next - 1) / next;
   }
 
   Code cross(const Code& a, const Code& b, Random& random) const {
@@ -132,18 +169,18 @@ class Coder {
     return child;
   }
 
-  // The objective; infinite for what does not fit. Remembers the best.
-  double evaluate(const Code& code) {
-    Mapping mapping;
-    if (!decode(code, mapping)) return kInfinity;
+  // The objective; infinite for what does not fit. Remembers the best. The code's factors become those that were meant.
+  double evaluate(Code& code) {
+    if (!decode(code, mapping_)) return kInfinity;
+    evaluator_.flatten(mapping_, nest_);
+    if (!evaluator_.may_fit(nest_)) return kInfinity;
     ++evaluations_;
-    evaluator_.flatten(mapping, nest_);
     evaluator_.cost(nest_, cost_);
     if (!evaluator_.fits(nest_, cost_)) return kInfinity;
     const double value = mapping_objective_value(options_.objective, cost_.cycles, cost_.energy_j);
     if (value < best_) {
       best_ = value;
-      best_mapping_ = mapping;
+      best_mapping_ = mapping_;
     }
     return value;
   }
@@ -151,9 +188,10 @@ class Coder {
   bool stopped() {
     if (evaluations_ >= options_.evaluations || ++asked_ > 20 * options_.evaluations) return true;
     if (options_.stop != nullptr && options_.stop->load()) interrupted_ = true;
-    if ((asked_ & 255) == 0 && options_.time_s > 0)
-      interrupted_ = interrupted_ ||
-                     std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count() > options_.time_s;
+    if ((asked_ & 63) == 0 && options_.time_s > 0) {
+      const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start_;
+      interrupted_ = interrupted_ || elapsed.count() > options_.time_s;
+    }
     return interrupted_;
   }
 
@@ -177,23 +215,38 @@ class Coder {
     return std::max<int64_t>(1, int64_t(std::lround(std::exp(random.uniform() * std::log(size + 0.5)))));
   }
 
-  bool decode(const Code& code, Mapping& mapping) const {
+  static std::size_t row(const FactorSlot& slot) { return slot.level * 2 + (slot.spatial ? 1 : 0); }
+
+  // What the mapspace offers, kept: a search asks the same again and again.
+  const std::vector<int64_t>& offered(std::size_t pattern, std::size_t slot, std::size_t dimension, int64_t steps) {
+    const FactorSlot& here = slots_[pattern][slot];
+    const bool last = slot + 1 == slots_[pattern].size();
+    auto& known = offered_[(row(here) * dimensions_ + dimension) * 2 + (last ? 1 : 0)];
+    for (const auto& [asked, factors] : known)
+      if (asked == steps) return factors;
+    return known.emplace_back(steps, space_.factors(here, dimension, steps, last)).second;
+  }
+
+  bool decode(Code& code, Mapping& mapping) {
     const auto& slots = slots_[code.pattern];
-    mapping.levels.assign(patterns_[code.pattern].size(), {});
-    std::vector<std::vector<int64_t>> factors(slots.size(), std::vector<int64_t>(dimensions_, 1));
+    mapping.levels.resize(patterns_[code.pattern].size());
+    for (LevelMapping& level : mapping.levels) level.loops.clear();
+    auto& factors = factors_;
+    factors.assign(slots.size(), std::vector<int64_t>(dimensions_, 1));
     for (std::size_t d = 0; d < dimensions_; ++d) {
       int64_t steps = space_.workload().dimensions[d].size;
       for (std::size_t k = 0; k < slots.size(); ++k) {
-        const auto offered = space_.factors(slots[k], d, steps, k + 1 == slots.size());
-        if (offered.empty()) return false;
-        int64_t factor = offered.front();
-        for (int64_t f : offered)
-          factor = f <= code.wanted[slots[k].level * 2 + (slots[k].spatial ? 1 : 0)][d] ? f : factor;
+        const std::vector<int64_t>& from = offered(code.pattern, k, d, steps);
+        if (from.empty()) return false;
+        const auto above = std::upper_bound(from.begin(), from.end(), code.wanted[row(slots[k])][d]);
+        const int64_t factor = above == from.begin() ? from.front() : *(above - 1);
         factors[k][d] = factor;
         steps = (steps + factor - 1) / factor;
       }
       if (steps != 1) return false;
     }
+    for (auto& wanted : code.wanted) std::fill(wanted.begin(), wanted.end(), 1);
+    for (std::size_t k = 0; k < slots.size(); ++k) code.wanted[row(slots[k])] = factors[k];
     for (std::size_t l = 0; l < mapping.levels.size(); ++l) mapping.levels[l].keeps = patterns_[code.pattern][l];
     for (std::size_t k = slots.size(); k-- > 0;) {
       auto& loops = mapping.levels[slots[k].level].loops;
@@ -220,6 +273,10 @@ class Coder {
   NestEvaluator evaluator_;
   std::size_t dimensions_;
   std::chrono::steady_clock::time_point start_;
+  // By slot and dimension: steps with the factors for them.
+  std::vector<std::deque<std::pair<int64_t, std::vector<int64_t>>>> offered_;
+  std::vector<std::vector<int64_t>> factors_;
+  Mapping mapping_;
   Nest nest_;
   NestCost cost_;
   double best_ = kInfinity;
@@ -233,8 +290,12 @@ class Coder {
 MappingResult random_pruned_search(const MapperContext& context) {
   Coder coder(context);
   Random random = Random::stream(context.options.seed, "random mapper");
-  coder.evaluate(coder.smallest());
-  while (!coder.stopped()) coder.evaluate(coder.random(random));
+  Code smallest = coder.smallest();
+  coder.evaluate(smallest);
+  while (!coder.stopped()) {
+    Code code = coder.random(random);
+    coder.evaluate(code);
+  }
   return coder.result();
 }
 
@@ -242,7 +303,9 @@ MappingResult genetic_search(const MapperContext& context) {
   Coder coder(context);
   Random random = Random::stream(context.options.seed, "genetic mapper");
   std::vector<std::pair<double, Code>> population;
-  population.push_back({coder.evaluate(coder.smallest()), coder.smallest()});
+  Code smallest = coder.smallest();
+  const double first = coder.evaluate(smallest);
+  population.push_back({first, std::move(smallest)});
   while (int(population.size()) < kPopulation && !coder.stopped()) {
     Code code = coder.random(random);
     const double value = coder.evaluate(code);
@@ -263,38 +326,38 @@ MappingResult genetic_search(const MapperContext& context) {
   return coder.result();
 }
 
+// Annealed walks, each colder until it accepts hardly anything worse, and longer from round to round. Every other one begins anew at
+// the best of some random draws, the rest at the best of all.
 MappingResult lattice_search(const MapperContext& context) {
   Coder coder(context);
   Random random = Random::stream(context.options.seed, "lattice mapper");
-  Code best = coder.smallest();
+  Code best = coder.smallest(), here, next;
   double best_value = coder.evaluate(best);
-  for (int64_t i = 0; i < context.options.evaluations / 10 && !coder.stopped(); ++i) {
-    Code code = coder.random(random);
-    const double value = coder.evaluate(code);
-    if (value < best_value) {
-      best_value = value;
-      best = std::move(code);
+  for (int walk = 0; !coder.stopped(); ++walk) {
+    const bool anew = walk % 2 == 0;
+    here = best;
+    double value = best_value;
+    for (int i = 0; anew && i < kDraws && !coder.stopped(); ++i) {
+      next = coder.random(random);
+      const double found = coder.evaluate(next);
+      if (found >= value && (i > 0 || found == kInfinity)) continue;
+      here = next;
+      value = found;
     }
-  }
-  // Walks that accept a little worse, less and less; each from the best so far.
-  Code here = best;
-  double value = best_value;
-  constexpr int64_t kWalk = 3000;
-  for (int64_t step = 0; !coder.stopped(); ++step) {
-    if (step % kWalk == 0) {
-      here = best;
-      value = best_value;
-    }
-    const double heat = 0.3 * (1 - double(step % kWalk) / double(kWalk));
-    Code next = here;
-    coder.mutate(next, random);
-    const double found = coder.evaluate(next);
-    if (found == kInfinity || std::log(found / value) > heat * random.uniform()) continue;
-    here = std::move(next);
-    value = found;
-    if (value < best_value) {
-      best_value = value;
-      best = here;
+    const int64_t length = kWalk << std::min(walk / 4, 20);
+    const double hot = anew ? kHot : 0.2 * kHot;
+    for (int64_t step = 0; step < length && !coder.stopped(); ++step) {
+      const double heat = hot * std::pow(kCold / hot, double(step) / double(length));
+      next = here;
+      coder.mutate(next, random);
+      const double found = coder.evaluate(next);
+      if (found == kInfinity || std::log(found / value) > -heat * std::log(1 - random.uniform())) continue;
+      std::swap(here, next);
+      value = found;
+      if (value < best_value) {
+        best_value = value;
+        best = here;
+      }
     }
   }
   return coder.result();

@@ -104,8 +104,12 @@ NestBound::NestBound(const Mapspace& space, const CountingRules& rules, const Ma
         }
       }
       made.arrive += accelerator_.levels[at(child - 1)].fanout.energy_per_bit_j.value_or(0);
-      for (int l = parent; l + 1 < child; ++l)
-        made.leave += accelerator_.levels[at(l)].fanout.energy_per_bit_j.value_or(0);
+      // Wires of a fan-out carry what reaches its children: no more is shared than the fan-outs further in allow.
+      for (int l = parent; l + 1 < child; ++l) {
+        bool shared = false;
+        for (std::size_t k = 0; k < slots_.size(); ++k) shared |= (made.merging >> k & 1u) && int(slots_[k].level) > l;
+        (shared ? made.leave : made.arrive) += accelerator_.levels[at(l)].fanout.energy_per_bit_j.value_or(0);
+      }
       interfaces_.push_back(made);
       child = parent;
     }
