@@ -30,6 +30,7 @@ std::string with_places(const std::string& text, const std::map<std::string, std
 
 void add_block_ranking_probe(Registry<ProbeFactory>& registry);
 void add_block_scores_probe(Registry<ProbeFactory>& registry);
+void add_codesign_probe(Registry<ProbeFactory>& registry);
 void add_device_transfer_probe(Registry<ProbeFactory>& registry);
 void add_networks_probe(Registry<ProbeFactory>& registry);
 void add_ranked_table_probe(Registry<ProbeFactory>& registry);

@@ -7,6 +7,7 @@ const Registry<ProbeFactory>& probe_registry() {
     Registry<ProbeFactory> list("probe", "probes");
     add_block_ranking_probe(list);
     add_block_scores_probe(list);
+    add_codesign_probe(list);
     add_device_transfer_probe(list);
     add_networks_probe(list);
     add_table_probe(list);

@@ -20,7 +20,7 @@ bool is_clipped(const PolicySample& sample, double ratio, double clip) {
 double policy_objective(const PolicyNetwork& policy, std::span<const PolicySample> samples, const PolicyRule& rule) {
   double sum = 0;
   for (const PolicySample& sample : samples) {
-    const double log_probability = policy.log_probability(sample.episode);
+    const double log_probability = policy.log_probability(sample.episode, sample.step_weights);
     sum += rule.entropy_weight * policy.entropy(sample.episode);
     if (!rule.clips) {
       sum += sample.advantage * log_probability;
@@ -42,7 +42,7 @@ std::vector<double> policy_gradient(const PolicyNetwork& policy, std::span<const
       const double ratio = ratio_of(sample, log_probability);
       return is_clipped(sample, ratio, rule.clip) ? 0 : share * (ratio * sample.advantage);
     };
-    policy.accumulate(sample.episode, weigh, share * rule.entropy_weight, gradient);
+    policy.accumulate(sample.episode, weigh, share * rule.entropy_weight, gradient, sample.step_weights);
   }
   return gradient;
 }

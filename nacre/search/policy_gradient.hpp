@@ -11,8 +11,9 @@ namespace nacre {
 
 struct PolicySample {
   PolicyNetwork::Episode episode;
-  double log_probability = 0;  // when it was drawn
+  double log_probability = 0;  // when it was drawn, by the weights of its steps
   double advantage = 0;
+  std::vector<double> step_weights = {};  // what each step counts (a discount, or 0 for what was not drawn); empty: 1
 };
 
 struct PolicyRule {

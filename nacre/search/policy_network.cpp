@@ -41,7 +41,8 @@ void add_product(const double* w, size_t stride, const double* x, size_t columns
 
 }  // namespace
 
-PolicyNetwork::PolicyNetwork(const Trace& trace, size_t hidden, Random& random) : trace_(trace), hidden_(hidden) {
+PolicyNetwork::PolicyNetwork(const Trace& trace, size_t hidden, Random& random, Allowed allowed)
+    : trace_(trace), hidden_(hidden), allowed_(std::move(allowed)) {
   size_t size = hidden;  // the start's vector
   for (const TraceDecision& decision : trace.decisions()) {
     embeddings_.push_back(size);
@@ -57,11 +58,19 @@ PolicyNetwork::PolicyNetwork(const Trace& trace, size_t hidden, Random& random) 
   for (double& parameter : parameters_) parameter = random.uniform(-kInitialRange, kInitialRange);
 }
 
-PolicyNetwork::Moment PolicyNetwork::step(size_t decision, const Step* last, const Moment* before) const {
+size_t PolicyNetwork::allowed(std::span<const Step> taken, size_t decision) const {
+  const size_t all = trace_.decisions()[decision].alternatives.size();
+  if (!allowed_) return all;
+  const size_t some = allowed_(taken, decision);
+  NACRE_CHECK(some >= 1 && some <= all, "no alternative is allowed of " + trace_.decisions()[decision].key);
+  return some;
+}
+
+PolicyNetwork::Moment PolicyNetwork::step(size_t decision, std::span<const Step> taken, const Moment* before) const {
   const size_t h = hidden_;
   Moment now;
   now.decision = decision;
-  now.input = last == nullptr ? 0 : embeddings_[last->decision] + last->alternative * h;
+  now.input = taken.empty() ? 0 : embeddings_[taken.back().decision] + taken.back().alternative * h;
   now.cell.resize(h);
   now.hidden.resize(h);
   const double* const w = parameters_.data() + recurrent_;
@@ -76,8 +85,9 @@ PolicyNetwork::Moment PolicyNetwork::step(size_t decision, const Step* last, con
     now.hidden[i] = now.gates[2 * h + i] * std::tanh(now.cell[i]);
   }
   const size_t n = trace_.decisions()[decision].alternatives.size();
-  now.probabilities.resize(n);
-  for (size_t a = 0; a < n; ++a) {
+  const size_t open = allowed(taken, decision);
+  now.probabilities.resize(open);
+  for (size_t a = 0; a < open; ++a) {
     const double* const v = parameters_.data() + heads_[decision] + a * h;
     double sum = parameters_[heads_[decision] + n * h + a];
     for (size_t i = 0; i < h; ++i) sum += v[i] * now.hidden[i];
@@ -87,6 +97,7 @@ PolicyNetwork::Moment PolicyNetwork::step(size_t decision, const Step* last, con
   double total = 0;
   for (double& p : now.probabilities) total += p = std::exp(p - most);
   for (double& p : now.probabilities) p /= total;
+  now.probabilities.resize(n, 0);
   return now;
 }
 
@@ -94,23 +105,25 @@ std::vector<PolicyNetwork::Moment> PolicyNetwork::run(const Episode& episode) co
   std::vector<Moment> moments;
   moments.reserve(episode.size());
   for (size_t t = 0; t < episode.size(); ++t) {
-    moments.push_back(
-        step(episode[t].decision, t == 0 ? nullptr : &episode[t - 1], t == 0 ? nullptr : &moments[t - 1]));
+    moments.push_back(step(episode[t].decision, std::span(episode).first(t), t == 0 ? nullptr : &moments[t - 1]));
   }
   return moments;
 }
 
-PolicyNetwork::Episode PolicyNetwork::draw(Random& random) const {
+PolicyNetwork::Episode PolicyNetwork::draw(Random& random, const Episode& begun) const {
   Episode episode;
   Moment before;
   DecisionWalk walk(trace_);
   while (!walk.done()) {
-    Moment now =
-        step(walk.decision(), episode.empty() ? nullptr : &episode.back(), episode.empty() ? nullptr : &before);
-    double left = random.uniform();
+    Moment now = step(walk.decision(), episode, episode.empty() ? nullptr : &before);
     size_t alternative = 0;
-    while (alternative + 1 < now.probabilities.size() && left >= now.probabilities[alternative]) {
-      left -= now.probabilities[alternative++];
+    if (episode.size() < begun.size()) {
+      NACRE_CHECK(begun[episode.size()].decision == walk.decision(), "an episode that was begun in another order");
+      alternative = begun[episode.size()].alternative;
+    } else {
+      const size_t open = allowed(episode, walk.decision());
+      double left = random.uniform();
+      while (alternative + 1 < open && left >= now.probabilities[alternative]) left -= now.probabilities[alternative++];
     }
     episode.push_back({walk.decision(), alternative});
     walk.take(alternative);
@@ -134,16 +147,23 @@ PolicyNetwork::Episode PolicyNetwork::episode_of(const Decisions& decisions) con
     const size_t decision = walk.decision();
     const int64_t* const taken = decisions.find(trace_.decisions()[decision].key);
     NACRE_CHECK(taken != nullptr, "a decision that is asked for is missing");
-    episode.push_back({decision, static_cast<size_t>(*taken)});
+    episode.push_back({decision, std::min(static_cast<size_t>(*taken), allowed(episode, decision) - 1)});
     walk.take(episode.back().alternative);
   }
   return episode;
 }
 
-double PolicyNetwork::log_probability(const Episode& episode) const {
-  const std::vector<Moment> moments = run(episode);
+double PolicyNetwork::log_probability(const Episode& episode, std::span<const double> step_weights) const {
+  return weighted_log_probability(run(episode), episode, step_weights);
+}
+
+double PolicyNetwork::weighted_log_probability(const std::vector<Moment>& moments, const Episode& episode,
+                                               std::span<const double> step_weights) {
   double sum = 0;
-  for (size_t t = 0; t < episode.size(); ++t) sum += std::log(moments[t].probabilities[episode[t].alternative]);
+  for (size_t t = 0; t < episode.size(); ++t) {
+    const double weight = step_weights.empty() ? 1 : step_weights[t];
+    if (weight != 0) sum += weight * std::log(moments[t].probabilities[episode[t].alternative]);
+  }
   return sum;
 }
 
@@ -155,23 +175,25 @@ double PolicyNetwork::entropy(const Episode& episode) const {
 
 // Back through time: dh and dc are what the steps after t say of its hidden and cell values.
 double PolicyNetwork::accumulate(const Episode& episode, const std::function<double(double)>& weigh,
-                                 double entropy_weight, std::span<double> gradient) const {
+                                 double entropy_weight, std::span<double> gradient,
+                                 std::span<const double> step_weights) const {
   const size_t h = hidden_;
   const std::vector<Moment> moments = run(episode);
-  double log_probability = 0;
-  for (size_t t = 0; t < episode.size(); ++t)
-    log_probability += std::log(moments[t].probabilities[episode[t].alternative]);
-  const double policy_weight = weigh(log_probability);
+  const double log_probability = weighted_log_probability(moments, episode, step_weights);
+  const double whole_weight = weigh(log_probability);
   std::vector<double> dh(h, 0), dc(h, 0), gates(4 * h);
   for (size_t t = episode.size(); t-- > 0;) {
     const Moment& now = moments[t];
     const Moment* const before = t == 0 ? nullptr : &moments[t - 1];
     const size_t n = now.probabilities.size();
     const double entropy = entropy_of(now.probabilities);
+    const double counts = step_weights.empty() ? 1 : step_weights[t];
+    const double policy_weight = counts * whole_weight;
     for (size_t a = 0; a < n; ++a) {
       const double p = now.probabilities[a];
       const double of_entropy = p > 0 ? -p * (std::log(p) + entropy) : 0;
-      const double logit = policy_weight * ((a == episode[t].alternative ? 1 : 0) - p) + entropy_weight * of_entropy;
+      const double logit =
+          policy_weight * ((a == episode[t].alternative ? 1 : 0) - p) + counts * entropy_weight * of_entropy;
       const size_t row = heads_[now.decision] + a * h;
       for (size_t i = 0; i < h; ++i) {
         gradient[row + i] += logit * now.hidden[i];

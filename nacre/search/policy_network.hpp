@@ -8,6 +8,9 @@
 //
 //   x_t = E[d_{t-1}, a_{t-1}]   (i, f, o, g) = W [x_t; h_{t-1}] + b   c_t = f c_{t-1} + i g   h_t = o tanh(c_t)
 //   p(a_t) = softmax(V[d_t] h_t + v[d_t])
+//
+// Where choices use something up (a budget of processing elements), `Allowed` says how many of the alternatives, from the first on,
+// may still be taken after the steps before: the others have probability 0.
 #pragma once
 
 #include <cstdint>
@@ -28,19 +31,25 @@ class PolicyNetwork {
   };
   using Episode = std::vector<Step>;
 
-  // Weights uniform in (-0.1, 0.1). `trace` must outlive this.
-  PolicyNetwork(const Trace& trace, size_t hidden, Random& random);
+  // At least one; empty: all.
+  using Allowed = std::function<size_t(std::span<const Step> before, size_t decision)>;
 
-  Episode draw(Random& random) const;
+  // Weights uniform in (-0.1, 0.1). `trace` must outlive this.
+  PolicyNetwork(const Trace& trace, size_t hidden, Random& random, Allowed allowed = {});
+
+  // `begun`: its first steps, which are kept.
+  Episode draw(Random& random, const Episode& begun = {}) const;
   Decisions decisions_of(const Episode& episode) const;
-  Episode episode_of(const Decisions& decisions) const;  // of a complete decision set
-  double log_probability(const Episode& episode) const;
+  // Of a complete decision set. A choice that is not allowed becomes the last one that is: of a budget, all that is left.
+  Episode episode_of(const Decisions& decisions) const;
+  // `step_weights`, here and below: what each step counts, 1 where it is empty.
+  double log_probability(const Episode& episode, std::span<const double> step_weights = {}) const;
   double entropy(const Episode& episode) const;  // sum over its steps, given the steps before
 
   // Adds to `gradient` (one number per parameter) that of policy_weight x log_probability + entropy_weight x entropy, where
   // `weigh` gives policy_weight once the log-probability is known. Returns the log-probability.
   double accumulate(const Episode& episode, const std::function<double(double log_probability)>& weigh,
-                    double entropy_weight, std::span<double> gradient) const;
+                    double entropy_weight, std::span<double> gradient, std::span<const double> step_weights = {}) const;
 
   std::vector<double>& parameters() { return parameters_; }
   const std::vector<double>& parameters() const { return parameters_; }
@@ -51,12 +60,16 @@ class PolicyNetwork {
     std::vector<double> gates, cell, hidden, probabilities;
   };
 
-  // Runs one step after `last` (nothing before the first).
-  Moment step(size_t decision, const PolicyNetwork::Step* last, const Moment* before) const;
+  // Runs one step after `taken`, of which `before` is the last (null before the first).
+  Moment step(size_t decision, std::span<const Step> taken, const Moment* before) const;
+  size_t allowed(std::span<const Step> taken, size_t decision) const;
   std::vector<Moment> run(const Episode& episode) const;
+  static double weighted_log_probability(const std::vector<Moment>& moments, const Episode& episode,
+                                         std::span<const double> step_weights);
 
   const Trace& trace_;
   const size_t hidden_;
+  const Allowed allowed_;
   std::vector<size_t>
       embeddings_;             // place of a decision's first vector in parameters_; the vector of the start is at 0
   std::vector<size_t> heads_;  // place of V[d], followed by v[d]

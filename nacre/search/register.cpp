@@ -24,6 +24,7 @@ const Registry<StrategyFactory>& strategy_registry() {
     add_asha(list);
     add_bohb(list);
     add_rnn_controller(list);
+    add_nasaic(list);
     add_bananas(list);
     add_npenas(list);
     add_bayesian(list);

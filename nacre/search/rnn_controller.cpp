@@ -17,6 +17,7 @@
 
 #include "nacre/search/policy_gradient.hpp"
 #include "nacre/search/proposals.hpp"
+#include "nacre/search/reward_baseline.hpp"
 #include "nacre/search/strategies.hpp"
 
 namespace nacre {
@@ -34,7 +35,7 @@ class RnnController final : public Strategy {
         hidden_(static_cast<size_t>(options.integer("hidden"))),
         batch_(static_cast<size_t>(options.integer("batch"))),
         updates_(options.text("algorithm") == "ppo" ? options.integer("updates") : 1),
-        baseline_decay_(options.real("baseline_decay")),
+        baseline_(options.real("baseline_decay")),
         rule_{.clips = options.text("algorithm") == "ppo",
               .clip = options.real("clip"),
               .entropy_weight = options.real("entropy_weight")},
@@ -80,12 +81,7 @@ class RnnController final : public Strategy {
     if (!known && !lowest_) return;
     const double reward = known ? -fitness.value : *lowest_;
     lowest_ = std::min(lowest_.value_or(reward), reward);
-    if (!baseline_) baseline_ = reward;
-    const double advantage = reward - *baseline_;
-    baseline_ = baseline_decay_ * *baseline_ + (1 - baseline_decay_) * reward;
-    spread_ = baseline_decay_ * spread_ + (1 - baseline_decay_) * advantage * advantage;
-    weight_ = baseline_decay_ * weight_ + (1 - baseline_decay_);
-    sample.advantage = spread_ > 0 ? advantage / std::sqrt(spread_ / weight_) : 0;
+    sample.advantage = baseline_.advantage(reward);
     samples_.push_back(std::move(sample));
     if (samples_.size() < batch_) return;
     for (int64_t i = 0; i < updates_; ++i) {
@@ -108,15 +104,15 @@ class RnnController final : public Strategy {
   const ObjectiveSet objectives_;
   const size_t hidden_, batch_;
   const int64_t updates_;
-  const double baseline_decay_;
+  RewardBaseline baseline_;
   const PolicyRule rule_;
   Proposals proposals_;
   std::optional<PolicyNetwork> policy_;  // made at the first ask, from its random stream
   AscentByAdam ascent_;
   std::unordered_map<int64_t, PolicySample> asked_;
   std::vector<PolicySample> samples_;  // told since the last update
-  std::optional<double> lowest_, baseline_;
-  double spread_ = 0, weight_ = 0, entropy_ = 0;
+  std::optional<double> lowest_;
+  double entropy_ = 0;
   int64_t steps_ = 0;
 };
 

@@ -21,6 +21,7 @@ void add_mcts(Registry<StrategyFactory>& registry);
 void add_successive_halving(Registry<StrategyFactory>& registry);
 void add_asha(Registry<StrategyFactory>& registry);
 void add_bohb(Registry<StrategyFactory>& registry);
+void add_nasaic(Registry<StrategyFactory>& registry);
 void add_rnn_controller(Registry<StrategyFactory>& registry);
 void add_bananas(Registry<StrategyFactory>& registry);
 void add_npenas(Registry<StrategyFactory>& registry);

@@ -143,6 +143,25 @@ int32_t TraceBuilder::decide(int32_t id, std::vector<int32_t> children, bool hoi
   return all(common);
 }
 
+int32_t TraceBuilder::graft(const Trace& trace, const std::string& prefix) {
+  const auto first = static_cast<int32_t>(decisions_.size());
+  for (const TraceDecision& decision : trace.decisions()) {
+    const std::string key = prefix + decision.key;
+    if (find(key) >= 0) throw UserError("decision '" + key + "' is there already");
+    by_key_.emplace(key, static_cast<int32_t>(decisions_.size()));
+    decisions_.push_back(decision);
+    decisions_.back().key = key;
+  }
+  std::vector<int32_t> grafted(trace.nodes().size(), 0);
+  for (size_t i = grafted.size(); i-- > 0;) {  // children come after parents
+    Trace::Node node = trace.nodes()[i];
+    for (int32_t& child : node.children) child = grafted[static_cast<size_t>(child)];
+    if (node.decision >= 0) node.decision += first;
+    grafted[i] = intern(std::move(node));
+  }
+  return grafted[0];
+}
+
 Trace TraceBuilder::finish(int32_t root) const {
   // Reverse postorder puts parents before children; decisions are numbered in preorder, which is the order of asking.
   std::vector<int32_t> order;

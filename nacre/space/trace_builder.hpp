@@ -30,6 +30,8 @@ class TraceBuilder {
   // children: one per alternative. `hoist`: what all children have in common is independent of the decision and stands
   // beside it instead of below.
   int32_t decide(int32_t decision, std::vector<int32_t> children, bool hoist = false);
+  // All of another trace, its keys after `prefix`: the node that decides it. UserError when one of the keys is declared.
+  int32_t graft(const Trace& trace, const std::string& prefix);
   // Only what `root` reaches is kept.
   Trace finish(int32_t root) const;
 

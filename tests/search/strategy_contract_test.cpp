@@ -21,6 +21,7 @@ Json quick_settings(const std::string& name) {
       {"bayesian", {{"initial_samples", 5}}},
       {"diffusion_nag", {{"initial", 24}, {"generated", 24}, {"batch", 12}, {"steps", 10}}},
       {"gbdt_nas", {{"initial", 12}, {"batch", 5}, {"samples", 100}, {"enumerate_up_to", 200}}},
+      {"nasaic", {{"hidden", 8}}},
       {"nars", {{"rounds", 2}, {"batch", 8}, {"pool", 40}, {"pretraining", 0}, {"population", 10}, {"hidden", 8}}},
       {"npenas", {{"initial_samples", 10}, {"batch", 5}, {"candidates", 30}}},
       {"rnn_controller", {{"hidden", 8}}},

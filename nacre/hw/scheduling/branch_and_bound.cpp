@@ -219,6 +219,7 @@ ScheduleResult schedule_exactly(const SchedulingProblem& problem, const Schedule
 ScheduleResult schedule_tasks(const SchedulingProblem& problem, const ScheduleGoal& goal,
                               const ScheduleOptions& options) {
   problem.check();
+  if (options.by_groups) return schedule_by_groups(problem, goal);
   if (std::ssize(problem.tasks) <= options.exact_tasks) return schedule_exactly(problem, goal, options);
   return schedule_by_moves(problem, goal);
 }

@@ -9,17 +9,20 @@ namespace nacre {
 
 HeterogeneousModel::HeterogeneousModel(std::vector<NetworkLayers> networks, TemplateConstants constants)
     : networks_(std::move(networks)), constants_(constants) {
+  int groups = 0;  // layers of one shape of a network cost the same everywhere
   for (size_t n = 0; n < networks_.size(); ++n) {
     const auto first = static_cast<int>(tasks_.size());
     for (size_t l = 0; l < networks_[n].layers.size(); ++l) {
       const NetworkLayer& layer = networks_[n].layers[l];
       SchedulingProblem::Task task{.name = networks_.size() > 1 ? networks_[n].network + "/" + layer.name : layer.name,
                                    .network = static_cast<int>(n),
-                                   .predecessors = layer.predecessors};
+                                   .predecessors = layer.predecessors,
+                                   .group = groups + static_cast<int>(layer.shape)};
       for (int& p : task.predecessors) p += first;
       tasks_.push_back(std::move(task));
       places_.emplace_back(n, l);
     }
+    groups += static_cast<int>(networks_[n].shapes.size());
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "nacre/base/error.hpp"
 #include "nacre/hw/scheduling/bandwidth_profile.hpp"
@@ -135,13 +136,20 @@ Schedule list_schedule(const SchedulingProblem& problem, const std::vector<int>&
   const size_t n = problem.tasks.size();
   Schedule schedule;
   schedule.tasks.resize(n);
-  std::vector<std::vector<int>> successors(n);
-  std::vector<int> open(n, 0);
+  // The successors of all tasks in one list, those of a task from first[t] to first[t + 1]: a search makes thousands of schedules.
+  std::vector<int> open(n, 0), first(n + 1, 0);
+  for (size_t t = 0; t < n; ++t) {
+    open[t] = static_cast<int>(problem.tasks[t].predecessors.size());
+    for (const int p : problem.tasks[t].predecessors) ++first[static_cast<size_t>(p) + 1];
+  }
+  for (size_t t = 0; t < n; ++t) first[t + 1] += first[t];
+  std::vector<int> all(static_cast<size_t>(first[n])), filled(first.begin(), first.end());
   for (size_t t = 0; t < n; ++t)
-    for (const int p : problem.tasks[t].predecessors) {
-      successors[static_cast<size_t>(p)].push_back(static_cast<int>(t));
-      ++open[t];
-    }
+    for (const int p : problem.tasks[t].predecessors)
+      all[static_cast<size_t>(filled[static_cast<size_t>(p)]++)] = static_cast<int>(t);
+  const auto successors_of = [&](size_t t) {
+    return std::span(all).subspan(static_cast<size_t>(first[t]), static_cast<size_t>(first[t + 1] - first[t]));
+  };
   const auto cost = [&](size_t t) -> const TaskCost& {
     const TaskCost* const found = cost_at(problem, t, cores[t]);
     NACRE_CHECK(found != nullptr, "a task on a core that cannot run it");
@@ -154,12 +162,12 @@ Schedule list_schedule(const SchedulingProblem& problem, const std::vector<int>&
   ready = order;
   std::vector<int> waiting = open;
   for (size_t i = 0; i < order.size(); ++i)
-    for (const int s : successors[static_cast<size_t>(order[i])])
+    for (const int s : successors_of(static_cast<size_t>(order[i])))
       if (--waiting[static_cast<size_t>(s)] == 0) order.push_back(s);
   NACRE_CHECK(order.size() == n, "a cycle of precedence");
   for (size_t i = n; i-- > 0;) {
     const auto t = static_cast<size_t>(order[i]);
-    for (const int s : successors[t]) tail[t] = std::max(tail[t], tail[static_cast<size_t>(s)]);
+    for (const int s : successors_of(t)) tail[t] = std::max(tail[t], tail[static_cast<size_t>(s)]);
     tail[t] += cost(t).cycles;
     schedule.energy_j += cost(t).energy_j;
   }
@@ -183,7 +191,7 @@ Schedule list_schedule(const SchedulingProblem& problem, const std::vector<int>&
     if (profile) profile->take(at, finish, cost(t).bandwidth);
     free[static_cast<size_t>(cores[t])] = finish;
     schedule.makespan = std::max(schedule.makespan, finish);
-    for (const int s : successors[t]) {
+    for (const int s : successors_of(t)) {
       const auto next = static_cast<size_t>(s);
       earliest[next] = std::max(earliest[next], finish);
       if (--open[next] == 0) ready.push_back(s);

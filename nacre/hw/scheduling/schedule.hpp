@@ -28,6 +28,7 @@ struct SchedulingProblem {
     std::string name;
     int network = 0;                // which of the networks it belongs to
     std::vector<int> predecessors;  // indices of tasks
+    int group = -1;                 // tasks that stay on one core where whole groups are moved; -1: by itself
   };
 
   std::vector<std::string> cores;

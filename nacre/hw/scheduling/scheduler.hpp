@@ -20,6 +20,7 @@ struct ScheduleGoal {
 struct ScheduleOptions {
   int exact_tasks = 12;                // up to so many tasks the answer is proved
   int64_t explored_limit = 2'000'000;  // partial schedules of branch and bound; beyond, the best so far is not proved
+  bool by_groups = false;              // the tasks of a group on one core: quicker, and never proved
 };
 
 struct ScheduleResult {
@@ -37,6 +38,9 @@ ScheduleResult schedule_tasks(const SchedulingProblem& problem, const ScheduleGo
 // At most 63 tasks; more than a dozen may reach the limit on exploring. The problem must be checked.
 ScheduleResult schedule_exactly(const SchedulingProblem& problem, const ScheduleGoal& goal,
                                 const ScheduleOptions& options = {});
+// The tasks of each group on one core, moved together. The problem must be checked, every group must have a core that can run it.
+// Never says feasible of what is not; may miss what is.
+ScheduleResult schedule_by_groups(const SchedulingProblem& problem, const ScheduleGoal& goal);
 // The problem must be checked. Never says feasible of what is not; may miss what is.
 ScheduleResult schedule_by_moves(const SchedulingProblem& problem, const ScheduleGoal& goal);
 
