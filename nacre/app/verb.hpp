@@ -43,6 +43,7 @@ void add_cells(Command& program, Session& session);
 void add_import(Command& program, Session& session);
 void add_map(Command& program, Session& session);
 void add_measure(Command& program, Session& session);
+void add_explore(Command& program, Session& session);
 void add_list(Command& program, Session& session);
 void add_describe(Command& program, Session& session);
 void add_explain(Command& program, Session& session);

@@ -18,7 +18,8 @@ class AcceleratorTarget final : public Target {
  public:
   AcceleratorTarget(const Options& options, const TargetContext& context)
       : accelerator_(load_accelerator(options.text("accelerator"), context.base_folder)),
-        plan_(mapping_plan(options, "target", context.base_folder)) {
+        plan_(mapping_plan(options, "target", context.base_folder)),
+        mappings_(context.mappings) {
     metrics_ = {{"latency_s", Direction::minimize, "s", "of one run, layer after layer"},
                 {"energy_j", Direction::minimize, "J", "of one run"},
                 {"area_mm2", Direction::minimize, "mm2", "of the chip"}};
@@ -32,6 +33,7 @@ class AcceleratorTarget final : public Target {
   bool measures() const override { return false; }
 
   Cost cost(const Design& design, const Deployment& deployment, const ActivityProfile&) override {
+    if (mappings_ && plan_.searches()) cache_.connect(std::exchange(mappings_, nullptr));
     Cost cost = counted_cost(design, deployment);
     cost.items.clear();  // of the trained form; below come those of the deployed one
     std::optional<double> latency_s = 0, energy_j = 0;
@@ -88,6 +90,7 @@ class AcceleratorTarget final : public Target {
   std::string name_ = "accelerator";
   AcceleratorDescription accelerator_;
   MappingPlan plan_;
+  std::shared_ptr<MappingStore> mappings_;  // until the cache is connected to it, at the first cost
   MappingCache cache_;
   std::string identity_;
   std::vector<MetricSpec> metrics_;

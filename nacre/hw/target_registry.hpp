@@ -10,8 +10,12 @@
 
 namespace nacre {
 
+class MappingStore;  // hw/mapper/mapping_cache.hpp
+
 struct TargetContext {
   std::filesystem::path base_folder = {};  // of the configuration: relative files of a target's options start here
+  std::shared_ptr<MappingStore> mappings =
+      nullptr;  // where mappings that are searched are kept from run to run; null: nowhere
 };
 
 using TargetFactory = std::function<std::unique_ptr<Target>(const Options& options, const TargetContext& context)>;

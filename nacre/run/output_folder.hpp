@@ -6,6 +6,7 @@
 //     configuration.yaml   the resolved configuration, every key with its value
 //     artifacts/           trained weights by content hash
 //     supernet/            of searches with shared weights: supernet.json, state.safetensors
+//     mappings.jsonl       of modelled chips: every mapping that was searched (run/mapping_file.hpp)
 //     front.csv, front.json
 //     models/*.onnx
 //     report.html
@@ -30,6 +31,9 @@ inline std::filesystem::path supernet_folder(const std::filesystem::path& output
 }
 inline std::filesystem::path supernet_state_file(const std::filesystem::path& output_dir) {
   return supernet_folder(output_dir) / "state.safetensors";
+}
+inline std::filesystem::path mappings_file(const std::filesystem::path& output_dir) {
+  return output_dir / "mappings.jsonl";
 }
 inline std::filesystem::path models_folder(const std::filesystem::path& output_dir) { return output_dir / "models"; }
 inline std::filesystem::path report_file(const std::filesystem::path& output_dir) { return output_dir / "report.html"; }

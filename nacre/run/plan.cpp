@@ -10,6 +10,8 @@
 #include "nacre/run/configuration.hpp"
 #include "nacre/run/evaluator_registry.hpp"
 #include "nacre/run/formulation.hpp"
+#include "nacre/run/mapping_file.hpp"
+#include "nacre/run/output_folder.hpp"
 #include "nacre/run/space_section.hpp"
 #include "nacre/run/target_section.hpp"
 #include "nacre/search/early_exit.hpp"
@@ -104,7 +106,8 @@ class Planner {
   }
 
   void read_target() {
-    TargetSection target = read_target_section(section("target"), plan_.base_folder);
+    TargetSection target = read_target_section(section("target"), plan_.base_folder,
+                                               std::make_shared<MappingFile>(mappings_file(output_dir())));
     plan_.target = target.target;
     plan_.deployment = target.deployment;
     plan_.resolved["target"] = std::move(target.resolved);
@@ -253,10 +256,15 @@ class Planner {
     plan_.resolved["final"] = options.json();
   }
 
-  void read_output_dir() {
+  std::filesystem::path output_dir() const {
     const ConfigNode* node = root_.find("output_dir");
-    plan_.output_dir = node == nullptr || node->is_null() ? std::string("nacre_output") : node->as_text("output_dir");
-    if (plan_.output_dir.empty()) throw UserError(node->position, "output_dir: expected a folder");
+    const std::string folder = node == nullptr || node->is_null() ? "nacre_output" : node->as_text("output_dir");
+    if (folder.empty()) throw UserError(node->position, "output_dir: expected a folder");
+    return folder;
+  }
+
+  void read_output_dir() {
+    plan_.output_dir = output_dir();
     plan_.resolved["output_dir"] = plan_.output_dir.string();
   }
 

@@ -44,7 +44,8 @@ const TargetRegistry& run_target_registry() {
   return registry;
 }
 
-TargetSection read_target_section(const ConfigNode& node, const std::filesystem::path& base_folder) {
+TargetSection read_target_section(const ConfigNode& node, const std::filesystem::path& base_folder,
+                                  std::shared_ptr<MappingStore> mappings) {
   KindedSection section{.kind = "macs", .position = node.position, .node = {}};
   if (!node.is_null()) {
     ConfigNode root;
@@ -61,7 +62,7 @@ TargetSection read_target_section(const ConfigNode& node, const std::filesystem:
   others.push_back("kind");
   const Options deployment = resolve_options(section.node, deployment_parameters(), "target", others);
   TargetSection result;
-  result.target = entry.make(own, {base_folder});
+  result.target = entry.make(own, {base_folder, std::move(mappings)});
   result.deployment = deployment_from_options(deployment);
   result.own = {{"kind", section.kind}};
   result.resolved = result.own;

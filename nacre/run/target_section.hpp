@@ -23,7 +23,9 @@ struct TargetSection {
 };
 
 // `node` is the section: a word, or a map with `kind`; null: the default target, macs. UserError with position.
-TargetSection read_target_section(const ConfigNode& node, const std::filesystem::path& base_folder);
+// `mappings`: where a modelled target keeps the mappings it searches; null: nowhere.
+TargetSection read_target_section(const ConfigNode& node, const std::filesystem::path& base_folder,
+                                  std::shared_ptr<MappingStore> mappings = nullptr);
 
 // From the command line: a word ("host"), a map in YAML ("{kind: host, threads: 2}"), or a configuration file, whose section
 // `target` is taken and whose folder is where relative paths start.

@@ -23,6 +23,7 @@
 #include "nacre/hw/accelerator/network_breakdown.hpp"
 #include "nacre/hw/command_target.hpp"
 #include "nacre/run/csv_cell.hpp"
+#include "nacre/run/mapping_file.hpp"
 #include "nacre/run/network_file.hpp"
 
 namespace nacre {
@@ -35,7 +36,7 @@ struct MapVerbOptions {
   DeploymentArguments deployment;
   int64_t threads = 0;
   bool mappings = false;
-  std::string csv, report, timeloop;
+  std::string csv, report, timeloop, cache;
 };
 
 struct MappedNetwork {
@@ -67,6 +68,11 @@ MappedNetwork map_network(const MapVerbOptions& options) {
   read_deployment(options.deployment, deployment);
   const Graph graph = graph_to_measure(read_network_file(options.model), deployment);
   MappingCache cache;
+  if (!options.cache.empty()) {
+    const std::filesystem::path folder = std::filesystem::path(options.cache).parent_path();
+    if (!folder.empty()) std::filesystem::create_directories(folder);
+    cache.connect(std::make_shared<MappingFile>(options.cache));
+  }
   MapAheadOptions ahead{.threads = options.threads};
   if (ahead.threads == 0) ahead.threads = std::max(1u, std::thread::hardware_concurrency());
   ahead.interrupted = [] { return interrupt_requested(); };
@@ -140,8 +146,8 @@ void print_totals(const MappedNetwork& mapped) {
   const NetworkCost& cost = mapped.cost;
   const auto area = accelerator_area_mm2(mapped.accelerator);
   std::cout << fmt::format("\n{}, {}\n", mapped.accelerator.name, mapped.plan.text());
-  std::cout << fmt::format("{} layers of {} shapes with multiply-accumulates\n", mapped.ahead.layers,
-                           mapped.ahead.shapes);
+  std::cout << fmt::format("{} layers of {} shapes with multiply-accumulates, {} searched now\n", mapped.ahead.layers,
+                           mapped.ahead.shapes, mapped.ahead.searched);
   if (cost.infeasible == 0)
     std::cout << fmt::format("cycles {}, utilization {:.1f} %\n", quantity_text(cost.cycles, "cycles", ""),
                              100 * cost.utilization);
@@ -297,6 +303,9 @@ void add_map(Command& program, Session& session) {
   verb.add_option("--threads", options->threads, "layers mapped at the same time; left out: all cores").non_negative();
   verb.add_flag("--mappings", options->mappings, "print the mapping of each layer too");
   verb.add_option("--csv", options->csv, "file for the table of layers, with energy by component and mappings");
+  verb.add_option(
+      "--cache", options->cache,
+      "file of mappings: what it has is not searched again, what is found is added (a study's mappings.jsonl too)");
   verb.add_option("--report", options->report, "file for a page: roofline, energy and time by layer, tables");
   verb.add_option("--timeloop", options->timeloop,
                   "folder for architecture, problems and mappings as files of Timeloop v0.3 (see --factors exact)");

@@ -30,7 +30,7 @@ std::string MappingCache::key(const Workload& workload, const AcceleratorDescrip
                               const MapperOptions& options) {
   const CountingRules& rules = options.rules;
   const std::string text = fmt::format(
-      "{}\n{}\n{} {} {} {} {} {}\n{}\n{} {} {} {}", workload_key(workload), accelerator_yaml(accelerator),
+      "mapping 1\n{}\n{}\n{} {} {} {} {} {}\n{}\n{} {} {} {}", workload_key(workload), accelerator_yaml(accelerator),
       mapping_objective_name(options.objective), int(rules.halos), rules.exact_windows, rules.zero_first_reads,
       rules.read_when_evicted, rules.stall_on_exchange, constraints_text(options.constraints), options.method,
       options.time_s, options.evaluations, options.seed);
@@ -60,13 +60,16 @@ std::optional<MappingResult> MappingCache::find(const Workload& workload, const 
 
 void MappingCache::keep(const Workload& workload, const AcceleratorDescription& accelerator,
                         const MapperOptions& options, const MappingResult& result) {
-  kept_[key(workload, accelerator, options)] = {.mapping = mapping_text(result.mapping, workload, accelerator),
-                                                .proved = result.proved,
-                                                .bound = result.bound,
-                                                .nodes = result.nodes,
-                                                .evaluations = result.evaluations,
-                                                .seconds = result.seconds,
-                                                .interrupted = result.interrupted};
+  const std::string name = key(workload, accelerator, options);
+  Kept& kept = kept_[name];
+  kept = {.mapping = mapping_text(result.mapping, workload, accelerator),
+          .proved = result.proved,
+          .bound = result.bound,
+          .nodes = result.nodes,
+          .evaluations = result.evaluations,
+          .seconds = result.seconds,
+          .interrupted = result.interrupted};
+  if (store_) store_->append(line_of(name, kept));
 }
 
 MappingResult MappingCache::find_or_map(const Workload& workload, const AcceleratorDescription& accelerator,
@@ -77,19 +80,26 @@ MappingResult MappingCache::find_or_map(const Workload& workload, const Accelera
   return result;
 }
 
+void MappingCache::connect(std::shared_ptr<MappingStore> store) {
+  read_lines(store->read(), store->place());
+  store_ = std::move(store);
+}
+
+std::string MappingCache::line_of(const std::string& key, const Kept& kept) {
+  Json line = {{"key", key},
+               {"mapping", kept.mapping},
+               {"proved", kept.proved},
+               {"nodes", kept.nodes},
+               {"evaluations", kept.evaluations},
+               {"seconds", kept.seconds},
+               {"interrupted", kept.interrupted}};
+  if (kept.bound) line["bound"] = *kept.bound;
+  return line.dump() + "\n";
+}
+
 std::string MappingCache::lines() const {
   std::string text;
-  for (const auto& [key, kept] : kept_) {
-    Json line = {{"key", key},
-                 {"mapping", kept.mapping},
-                 {"proved", kept.proved},
-                 {"nodes", kept.nodes},
-                 {"evaluations", kept.evaluations},
-                 {"seconds", kept.seconds},
-                 {"interrupted", kept.interrupted}};
-    if (kept.bound) line["bound"] = *kept.bound;
-    text += line.dump() + "\n";
-  }
+  for (const auto& [key, kept] : kept_) text += line_of(key, kept);
   return text;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,8 +13,19 @@
 
 namespace nacre {
 
+// Where the lines of a cache are kept from one run to the next (run/mapping_file.hpp).
+class MappingStore {
+ public:
+  virtual ~MappingStore() = default;
+  virtual std::string read() = 0;  // all lines
+  virtual void append(const std::string& line) = 0;
+  virtual std::string place() const = 0;  // for messages
+};
+
 class MappingCache {
  public:
+  // Takes what the store has, at once, and keeps there what is found from now on.
+  void connect(std::shared_ptr<MappingStore> store);
   static std::string key(const Workload& workload, const AcceleratorDescription& accelerator,
                          const MapperOptions& options);
 
@@ -45,7 +57,10 @@ class MappingCache {
     double seconds = 0;
     bool interrupted = false;
   };
+  static std::string line_of(const std::string& key, const Kept& kept);
+
   std::map<std::string, Kept> kept_;
+  std::shared_ptr<MappingStore> store_;
 };
 
 // For `network_cost`: maps every product by `find_or_map`. The cache outlives the mapper; not for several threads at once.
