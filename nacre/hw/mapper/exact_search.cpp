@@ -18,6 +18,7 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kRounding = 1e-9;
 constexpr int64_t kFirstEvaluations = 1000;
 constexpr int64_t kFirstNodes = 400000;
+constexpr double kFirstShare = 0.25;      // of the time
 constexpr int64_t kLaterEvaluations = 5;  // times the budget of a guided search
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
@@ -46,7 +47,9 @@ class Search {
     start_with_guided(kFirstEvaluations, 0.1, false);
     probe(roots);
     // Many spaces are closed at once. Where not, a better first mapping is worth its time.
+    phase_end_s_ = kFirstShare * context_.options.time_s;
     double open = explore(roots, kFirstNodes);
+    phase_end_s_ = 0;
     if (open < cutoff() && !stopped()) {
       start_with_guided(kLaterEvaluations * context_.options.evaluations, 0.4, true);
       open = std::max(open, explore(roots, std::numeric_limits<int64_t>::max() / 2));
@@ -76,6 +79,7 @@ class Search {
     if (context_.options.stop != nullptr && context_.options.stop->load()) stopped_ = true;
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start_;
     if (context_.options.time_s > 0 && elapsed.count() > context_.options.time_s) stopped_ = true;
+    if (phase_end_s_ > 0 && elapsed.count() > phase_end_s_) probe_ended_ = true;
     return stopped_;
   }
 
@@ -333,6 +337,7 @@ class Search {
   Mapping best_mapping_;
   int64_t nodes_ = 0, evaluations_ = 0;
   int64_t node_limit_ = std::numeric_limits<int64_t>::max();
+  double phase_end_s_ = 0;  // 0: none
   bool probe_ended_ = false;
   bool stopped_ = false;
 };

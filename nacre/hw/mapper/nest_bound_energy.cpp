@@ -3,6 +3,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <optional>
 
 #include "nacre/base/error.hpp"
 #include "nacre/hw/mapper/nest_bound.hpp"
@@ -43,6 +44,42 @@ double shared_minimum(const std::vector<Shared>& shares, double children) {
   // At `low` more is shared than there are children: a bound.
   for (const Shared& share : shares) result += share.whole / std::clamp(share.whole / low, 1.0, share.most);
   return result;
+}
+
+// Partial sums that pass a fan-out which is not placed yet. Children along a dimension that the outputs lack either merge their sums
+// on the way (below the parent: fewer updates) or each begin sums of their own (above it: fewer of them come back). Both take
+// children that other tensors then do not share with.
+struct SpreadSums {
+  double arriving = 0, unshared = 0, elements = 0;
+  double merging = 1, above = 1;             // children that may merge; that may begin sums of their own
+  double first_child = 1, first_parent = 1;  // elements that need not be fetched, before what is still to be spread
+  double bits = 0, partial_bits = 0;
+  double arrive = 0, leave = 0, arrive_back = 0, leave_back = 0;  // joules a bit
+  bool zero_first_reads = true;
+
+  // With `spread` children, 1 <= spread <= merging * above. Never rises with `spread`.
+  double energy(double spread) const {
+    const double merged = std::min(spread, merging), begun = spread / merged;
+    const double leaving = std::max(unshared / merged, std::min(arriving, elements));
+    const double back_child = zero_first_reads ? std::max(0.0, arriving - first_child * spread) : arriving;
+    const double back_parent = zero_first_reads ? std::max(0.0, leaving - first_parent * begun) : leaving;
+    const double wide = arriving > first_child * spread ? partial_bits : bits;
+    return wide * (arriving * arrive + leaving * leave + back_child * arrive_back + back_parent * leave_back);
+  }
+};
+
+// The least energy of partial sums and of all else that shares, when `children` are divided between them.
+double spread_minimum(const SpreadSums& sums, const std::vector<Shared>& others, double children) {
+  double best = std::numeric_limits<double>::infinity();
+  const double most = std::min(children, sums.merging * sums.above);
+  for (double low = 1; low <= most;) {
+    // Numbers of children are whole; between two powers of two a few are taken together, each side at its best.
+    const double power = std::exp2(std::floor(std::log2(low)) + 1);
+    const double high = low <= 4 ? low : std::min({std::floor(low * 1.25), power - 1, most});
+    best = std::min(best, sums.energy(high) + shared_minimum(others, std::max(1.0, children / low)));
+    low = high + 1;
+  }
+  return best;
 }
 
 }  // namespace
@@ -249,8 +286,10 @@ BoundValue NestBound::bound() {
   BoundValue result;
   result.energy_j = base_energy_;
   std::array<double, kMaximumMemoryLevels> read = {}, written = {}, stall_written = {}, stall_parent = {};
-  double shared_energy = 0;
-  std::vector<Shared> shares;
+  double shared_energy = 0, fixed_of_sums = 0;
+  std::vector<Shared> shares, others;
+  std::optional<SpreadSums> sums;
+  std::size_t sums_index = 0;
   // Levels whose tile is not complete yet.
   uint32_t pending = 0;
   for (int l = 1; l < levels; ++l) {
@@ -312,6 +351,24 @@ BoundValue NestBound::bound() {
       back_child = rules_.zero_first_reads ? std::max(0.0, arriving - first_child) : arriving;
       back_parent = rules_.zero_first_reads ? std::max(0.0, leaving - first_parent) : leaving;
       if (arriving > first_child) bits = here.partial_bits;
+      if (!sums && sharing * above_parent > 1) {
+        fixed_of_sums = bits * (arriving * here.arrive + back_child * here.arrive_back + back_parent * here.leave_back);
+        sums = {.arriving = arriving,
+                .unshared = unshared,
+                .elements = tensor_elements_[tensor],
+                .merging = sharing,
+                .above = above_parent,
+                .first_child = first_child / (sharing * above_parent),  // children that neither merge nor begin: free
+                .first_parent = first_parent / above_parent,
+                .bits = here.bits,
+                .partial_bits = std::max(here.bits, here.partial_bits),
+                .arrive = here.arrive,
+                .leave = here.leave,
+                .arrive_back = here.arrive_back,
+                .leave_back = here.leave_back,
+                .zero_first_reads = rules_.zero_first_reads};
+        sums_index = i;
+      }
     }
     result.energy_j += bits * (arriving * here.arrive + back_child * here.arrive_back + back_parent * here.leave_back);
     shared_energy += bits * leaving * here.leave;
@@ -324,6 +381,9 @@ BoundValue NestBound::bound() {
         shared.whole /= double(smallest);
       }
     shares.push_back(shared);
+    // Outputs' other fan-outs merge what was begun apart: their children are counted already.
+    if (here.output && !(sums && sums_index == i)) shared.whole = shared.least, shared.most = 1;
+    if (!sums || sums_index != i) others.push_back(shared);
     // Bandwidth.
     if (here.output) {
       written[at(here.parent)] += leaving * bits;
@@ -369,6 +429,8 @@ BoundValue NestBound::bound() {
       children *= std::max(1.0, here);
     }
     shared_energy = std::max(shared_energy, shared_minimum(shares, children));
+    if (sums && children > 1)
+      shared_energy = std::max(shared_energy, spread_minimum(*sums, others, children) - fixed_of_sums);
   }
   result.energy_j += shared_energy;
   // Compute: fan-outs that are not placed yet share what is left.
