@@ -7,6 +7,7 @@
 #include "nacre/base/error.hpp"
 #include "nacre/quant/bit_packing.hpp"
 #include "nacre/quant/hadamard.hpp"
+#include "nacre/quant/kernel_codec.hpp"
 #include "nacre/quant/reference_codec.hpp"
 
 namespace nacre {
@@ -73,6 +74,12 @@ QuantizedTensor quantize(std::span<const float> values, std::span<const int64_t>
     rotate(rotated, units, format, seed, false);
     values = rotated;
   }
+  if (std::optional<KernelEncoded> fast = kernel_encode(values, units, format)) {
+    result.codes = std::move(fast->codes);
+    result.scales = scale_bytes(fast->scale_codes, format.scale.codec);
+    result.tensor_scale = fast->tensor_scale;
+    return result;
+  }
   UnpackedTensor encoded = reference_encode(values, units, format, seed);
   result.codes = pack_codes(encoded.codes, format.grid->bits);
   result.scales = scale_bytes(encoded.scale_codes, format.scale.codec);
@@ -97,10 +104,13 @@ void fake_quantize(std::span<const float> values, std::span<float> out, std::spa
                    const Format& format, uint64_t seed) {
   const ScaleUnits units = checked_units(values.size(), shape, axis, format);
   NACRE_CHECK(out.size() == values.size());
-  if (out.data() != values.data()) std::ranges::copy(values, out.begin());
-  rotate(out, units, format, seed, false);
-  const UnpackedTensor encoded = reference_encode(out, units, format, seed);
-  reference_decode(encoded, units, format, out);
+  if (format.rotation > 0) {
+    if (out.data() != values.data()) std::ranges::copy(values, out.begin());
+    rotate(out, units, format, seed, false);
+    values = out;
+  }
+  if (!kernel_round(values, out, units, format))
+    reference_decode(reference_encode(values, units, format, seed), units, format, out);
   rotate(out, units, format, seed, true);
 }
 

@@ -371,7 +371,8 @@ TEST(Quantize, AsymmetricClippingIsBiasedWithRoundedScales) {
       float amax = 0;
       for (size_t i = begin; i < begin + block; ++i) amax = std::max(amax, std::fabs(values[i]));
       const float scale = brain(amax / 127);
-      const ElementGrid& grid = *parse_format("int8:clip=asym").grid;
+      const Format asymmetric = parse_format("int8:clip=asym");
+      const ElementGrid& grid = *asymmetric.grid;
       for (size_t i = begin; i < begin + block; ++i)
         lowest += grid.levels[grid.round(brain(values[i] / scale), Rounding::nearest_even)].value == -128;
     }

@@ -57,7 +57,7 @@ ElementGrid codebook(const Options& options) {
     if (!std::isfinite(value) || std::fabs(value) > std::numeric_limits<float>::max())
       throw UserError(options.position("values"), "a codebook holds numbers that 32-bit floats have");
     values.push_back(static_cast<float>(value));
-    name += (values.size() == 1 ? "" : "/") + fmt::format("{}", values.back());
+    name += fmt::format("{}{}", values.size() == 1 ? "" : "/", values.back());
   }
   std::vector<float> sorted = values;
   std::ranges::sort(sorted);
