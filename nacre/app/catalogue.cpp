@@ -14,6 +14,8 @@
 #include "nacre/nn/register.hpp"
 #include "nacre/predict/predictor.hpp"
 #include "nacre/predict/proxies/zero_cost.hpp"
+#include "nacre/quant/format.hpp"
+#include "nacre/quant/range_estimator.hpp"
 #include "nacre/run/configuration.hpp"
 #include "nacre/run/evaluator_registry.hpp"
 #include "nacre/run/space_section.hpp"
@@ -182,6 +184,11 @@ std::vector<CatalogueKind> catalogue() {
           metrics(),
           recipe_fields(),
           precisions(),
+          kind_of(format_registry(), ""),
+          kind_of(element_grid_registry(), ""),
+          kind_of(scale_scheme_registry(), ""),
+          kind_of(rounding_registry(), ""),
+          kind_of(range_estimator_registry(), ""),
           kind_of(optimizer_registry(), ""),
           kind_of(loss_registry(), ""),
           operators(),

@@ -51,6 +51,7 @@ void add_proxies(Command& program, Session& session);
 void add_scale(Command& program, Session& session);
 void add_codesign(Command& program, Session& session);
 void add_generate(Command& program, Session& session);
+void add_formats(Command& program, Session& session);
 void add_study(Command& program, Session& session);
 void add_report(Command& program, Session& session);
 void add_export(Command& program, Session& session);

@@ -86,6 +86,10 @@ NACRE_INLINE uint32_t largest_bits(const float* x, int64_t count) {
   return static_cast<uint32_t>(largest);
 }
 
+// E4M3 as any float grid: 448 at most, exponents from -6, three bits.
+constexpr KernelGrid kE4m3{
+    .floating = true, .bits = 8, .mantissa_bits = 3, .least_exponent = 127 - 6, .lowest = 0, .largest = 448};
+
 // How the scale of a block follows from the bits of its largest magnitude; what is rare goes the reference's way.
 struct ScaleMaker {
   const Format& format;
@@ -117,54 +121,83 @@ struct ScaleMaker {
     return {bits_of(scale), scale};
   }
 
-  // E4M3 as any float grid: 448 at most, exponents from -6, three bits.
-  NACRE_INLINE KeptScale nv(uint32_t bits) const {
-    if (bits >= kInfinityBits) return rare(bits);
-    if (!(tensor_scale > 0)) return {};
-    constexpr KernelGrid kE4m3{
-        .floating = true, .bits = 8, .mantissa_bits = 3, .least_exponent = 127 - 6, .lowest = 0, .largest = 448};
-    const float wanted = float_of(bits) / largest / tensor_scale;
-    return {code<true>(kE4m3, wanted), rounded<true>(kE4m3, wanted) * tensor_scale};
-  }
-
   static constexpr float kInfinity = std::numeric_limits<float>::infinity();
 };
 
+constexpr int64_t kChunk = 32;  // blocks whose scales are made together
+
+struct ChunkScales {
+  uint32_t bits[kChunk];  // of the largest magnitudes
+  float scales[kChunk];
+  uint32_t codes[kChunk];
+};
+
+// E4M3 scales are made of many blocks at once; the others cost a comparison or a division.
 template <ScaleCodec kCodec>
-NACRE_INLINE KeptScale scale_of(const ScaleMaker& maker, uint32_t bits) {
-  if constexpr (kCodec == ScaleCodec::e8m0) return maker.power_of_two(bits);
-  if constexpr (kCodec == ScaleCodec::nv) return maker.nv(bits);
-  return maker.real(bits);
+NACRE_INLINE void make_scales(const ScaleMaker& maker, ChunkScales& chunk, int64_t blocks) {
+  if constexpr (kCodec == ScaleCodec::nv) {
+    uint32_t highest = 0;
+    for (int64_t i = 0; i < blocks; ++i) highest = chunk.bits[i] > highest ? chunk.bits[i] : highest;
+    if (highest < kInfinityBits && maker.tensor_scale > 0) {
+      const float largest = maker.largest, tensor_scale = maker.tensor_scale;
+      for (int64_t i = 0; i < kChunk; ++i) {
+        const float wanted = float_of(chunk.bits[i]) / largest / tensor_scale;
+        chunk.codes[i] = code<true>(kE4m3, wanted);
+        chunk.scales[i] = rounded<true>(kE4m3, wanted) * tensor_scale;
+      }
+      return;
+    }
+  }
+  for (int64_t i = 0; i < blocks; ++i) {
+    const KeptScale kept = kCodec == ScaleCodec::e8m0 ? maker.power_of_two(chunk.bits[i])
+                           : kCodec == ScaleCodec::nv ? maker.rare(chunk.bits[i])
+                                                      : maker.real(chunk.bits[i]);
+    chunk.codes[i] = kept.code;
+    chunk.scales[i] = kept.scale;
+  }
 }
 
-// kSize 0: not known when compiled.
+// `apply` does a block with its scale. kSize 0: not known when compiled.
+template <ScaleCodec kCodec, int64_t kSize, class Apply>
+NACRE_INLINE void for_each_block(const ScaleMaker& maker, int64_t block, const float* x, int64_t count, Apply apply) {
+  ChunkScales chunk{};
+  const int64_t step = kSize > 0 ? kSize : block;
+  for (int64_t first = 0; first < count; first += kChunk * step) {
+    const int64_t left = count - first, blocks = std::min(kChunk, (left + step - 1) / step);
+    for (int64_t i = 0; i < blocks; ++i)
+      chunk.bits[i] = largest_bits(x + first + i * step, kSize > 0 ? kSize : std::min(step, left - i * step));
+    make_scales<kCodec>(maker, chunk, blocks);
+    for (int64_t i = 0; i < blocks; ++i)
+      apply(first + i * step, kSize > 0 ? kSize : std::min(step, left - i * step), chunk.scales[i], chunk.codes[i]);
+  }
+}
+
 template <bool kFloating, ScaleCodec kCodec, int64_t kSize>
 NACRE_INLINE void round_sized(const KernelGrid& grid, const ScaleMaker& maker, int64_t block, const float* x,
                               float* out, int64_t count) {
   constexpr bool kDivide = kCodec != ScaleCodec::e8m0;
-  for (int64_t begin = 0; begin < count; begin += block) {
-    const int64_t size = kSize > 0 ? kSize : std::min(block, count - begin);
-    const KeptScale kept = scale_of<kCodec>(maker, largest_bits(x + begin, size));
-    if (kept.scale > 0)
-      round_all<kFloating, kDivide>(grid, x + begin, out + begin, size, kept.scale, 1 / kept.scale);
-    else
-      std::fill_n(out + begin, size, kept.scale * 0);  // zeros, or not-a-numbers
-  }
+  for_each_block<kCodec, kSize>(
+      maker, block, x, count, [&](int64_t begin, int64_t size, float scale, uint32_t) __attribute__((always_inline)) {
+        if (scale > 0)
+          round_all<kFloating, kDivide>(grid, x + begin, out + begin, size, scale, 1 / scale);
+        else
+          std::fill_n(out + begin, size, scale * 0);  // zeros, or not-a-numbers
+      });
 }
 
 template <bool kFloating, ScaleCodec kCodec, int64_t kSize>
 NACRE_INLINE void encode_sized(const KernelGrid& grid, const ScaleMaker& maker, int64_t block, const float* x,
                                uint8_t* codes, uint32_t* scale_codes, int64_t count) {
   constexpr bool kDivide = kCodec != ScaleCodec::e8m0;
-  for (int64_t begin = 0; begin < count; begin += block) {
-    const int64_t size = kSize > 0 ? kSize : std::min(block, count - begin);
-    const KeptScale kept = scale_of<kCodec>(maker, largest_bits(x + begin, size));
-    *scale_codes++ = kept.code;
-    if (kept.scale > 0)
-      encode_all<kFloating, kDivide>(grid, x + begin, codes + begin, size, kept.scale, 1 / kept.scale);
-    else
-      std::fill_n(codes + begin, size, uint8_t{0});
-  }
+  for_each_block<kCodec, kSize>(
+      maker, block, x,
+      count, [&](int64_t begin, int64_t size, float scale, uint32_t scale_code) __attribute__((always_inline)) {
+        *scale_codes++ = scale_code;
+        if (scale > 0)
+          encode_all<kFloating, kDivide>(grid, x + begin, codes + begin, size, scale, 1 / scale);
+        else
+          std::fill_n(codes + begin, size, uint8_t{0});
+      });
 }
 
 // With the block's size as a constant for the usual ones, when none is shorter.

@@ -78,7 +78,7 @@ double draw_gamma(double shape, Random& random) {
 
 }  // namespace
 
-std::string Distribution::name() const {
+std::string ValueDistribution::name() const {
   switch (kind_) {
     case Kind::uniform: return "uniform";
     case Kind::gauss: return "gauss";
@@ -88,7 +88,7 @@ std::string Distribution::name() const {
   throw InternalError("a distribution without a name");
 }
 
-double Distribution::draw(Random& random) const {
+double ValueDistribution::draw(Random& random) const {
   switch (kind_) {
     case Kind::uniform: return random.uniform(-1, 1);
     case Kind::gauss: return random.normal();
@@ -101,7 +101,7 @@ double Distribution::draw(Random& random) const {
   throw InternalError("a distribution without numbers");
 }
 
-PartialMoments Distribution::below(double x) const {
+PartialMoments ValueDistribution::below(double x) const {
   if (x == -std::numeric_limits<double>::infinity()) return {};
   if (x == std::numeric_limits<double>::infinity()) return {1, 0, power()};
   switch (kind_) {
@@ -120,7 +120,7 @@ PartialMoments Distribution::below(double x) const {
   throw InternalError("a distribution without moments");
 }
 
-double Distribution::power() const {
+double ValueDistribution::power() const {
   switch (kind_) {
     case Kind::uniform: return 1.0 / 3;
     case Kind::gauss: return 1;
@@ -130,7 +130,7 @@ double Distribution::power() const {
   throw InternalError("a distribution without power");
 }
 
-double Distribution::bound_of(double share) const {
+double ValueDistribution::bound_of(double share) const {
   double low = 0, high = 1;
   while (mass_within(high) < share && high < 1e12) high *= 2;
   for (int step = 0; step < 80; ++step) {
@@ -140,16 +140,16 @@ double Distribution::bound_of(double share) const {
   return (low + high) / 2;
 }
 
-Distribution parse_distribution(std::string_view text) {
-  if (text == "uniform") return Distribution(Distribution::Kind::uniform);
-  if (text == "gauss") return Distribution(Distribution::Kind::gauss);
-  if (text == "laplace") return Distribution(Distribution::Kind::laplace);
+ValueDistribution parse_distribution(std::string_view text) {
+  if (text == "uniform") return ValueDistribution(ValueDistribution::Kind::uniform);
+  if (text == "gauss") return ValueDistribution(ValueDistribution::Kind::gauss);
+  if (text == "laplace") return ValueDistribution(ValueDistribution::Kind::laplace);
   if (text.starts_with("t:")) {
     double degrees = 0;
     const auto [end, error] = std::from_chars(text.data() + 2, text.data() + text.size(), degrees);
     if (error != std::errc() || end != text.data() + text.size() || !(degrees >= 2.1 && degrees <= 1000))
       throw UserError(fmt::format("distribution '{}': expected t:N with N from 2.1 to 1000 degrees of freedom", text));
-    return Distribution(Distribution::Kind::student, degrees);
+    return ValueDistribution(ValueDistribution::Kind::student, degrees);
   }
   const std::vector<std::string> names = {"uniform", "gauss", "laplace", "t:3"};
   throw UserError(unknown_name_message("distribution", text, names));

@@ -14,11 +14,11 @@ struct PartialMoments {
 };
 
 // Symmetric about zero: uniform on (-1, 1), normal with sigma 1, Laplace with scale 1, Student's t with `degrees` > 2.
-class Distribution {
+class ValueDistribution {
  public:
   enum class Kind { uniform, gauss, laplace, student };
 
-  explicit Distribution(Kind kind, double degrees = 0) : kind_(kind), degrees_(degrees) {}
+  explicit ValueDistribution(Kind kind, double degrees = 0) : kind_(kind), degrees_(degrees) {}
   std::string name() const;  // as parse_distribution reads it
   double draw(Random& random) const;
   PartialMoments below(double bound) const;
@@ -34,6 +34,6 @@ class Distribution {
 };
 
 // "uniform", "gauss", "laplace", "t:3". UserError for others.
-Distribution parse_distribution(std::string_view text);
+ValueDistribution parse_distribution(std::string_view text);
 
 }  // namespace nacre

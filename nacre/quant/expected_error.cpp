@@ -19,7 +19,7 @@ constexpr int kScaleCandidates = 240;
 double decibels(double power, double error) { return 10 * std::log10(power / error); }
 
 // The scales of one tensor: a search over five octaves around the grid's reach, then finer.
-ExpectedSqnr best_scale(const ElementGrid& grid, const Distribution& distribution) {
+ExpectedSqnr best_scale(const ElementGrid& grid, const ValueDistribution& distribution) {
   const double infinity = std::numeric_limits<double>::infinity(), sigma = std::sqrt(distribution.power());
   double low = std::log2(sigma / 4), high = std::log2(sigma * 512);
   double best = 0, least = infinity;
@@ -46,7 +46,7 @@ double block_scale(const Format& format, float amax) {
   return keep_scale(format.scale.codec, amax / largest, largest).scale;
 }
 
-ExpectedSqnr block_sqnr(const Format& format, const Distribution& distribution) {
+ExpectedSqnr block_sqnr(const Format& format, const ValueDistribution& distribution) {
   const ElementGrid& grid = *format.grid;
   const auto size = static_cast<double>(format.scale.block);
   double error = 0;
@@ -67,7 +67,8 @@ ExpectedSqnr block_sqnr(const Format& format, const Distribution& distribution) 
 
 }  // namespace
 
-double expected_square_error(const ElementGrid& grid, const Distribution& distribution, double scale, double limit) {
+double expected_square_error(const ElementGrid& grid, const ValueDistribution& distribution, double scale,
+                             double limit) {
   double error = 0;
   PartialMoments before = distribution.below(-limit);
   for (size_t i = 0; i < grid.levels.size(); ++i) {
@@ -86,7 +87,7 @@ double expected_square_error(const ElementGrid& grid, const Distribution& distri
   return error;
 }
 
-std::optional<ExpectedSqnr> expected_sqnr(const Format& format, const Distribution& distribution) {
+std::optional<ExpectedSqnr> expected_sqnr(const Format& format, const ValueDistribution& distribution) {
   const ScaleScheme& scale = format.scale;
   const bool nearest = format.rounding == Rounding::nearest_even || format.rounding == Rounding::half_away;
   const bool kept_exactly = scale.codec == ScaleCodec::fp32 || scale.codec == ScaleCodec::e8m0;
@@ -111,7 +112,7 @@ std::optional<ExpectedSqnr> expected_sqnr(const Format& format, const Distributi
   return std::nullopt;
 }
 
-double drawn_sqnr_db(const Format& format, const Distribution& distribution, int64_t samples, uint64_t seed) {
+double drawn_sqnr_db(const Format& format, const ValueDistribution& distribution, int64_t samples, uint64_t seed) {
   Random random = Random::stream(seed, "distribution");
   std::vector<float> values(static_cast<size_t>(samples)), out(values.size());
   for (float& value : values) value = static_cast<float>(distribution.draw(random));

@@ -14,7 +14,8 @@
 namespace nacre {
 
 // E[(s Q(x / s) - x)^2 ; |x| < limit], nearest rounding.
-double expected_square_error(const ElementGrid& grid, const Distribution& distribution, double scale, double limit);
+double expected_square_error(const ElementGrid& grid, const ValueDistribution& distribution, double scale,
+                             double limit);
 
 struct ExpectedSqnr {
   double sqnr_db = 0;
@@ -24,9 +25,9 @@ struct ExpectedSqnr {
 // Nothing where there is no formula: nv scales (they depend on the tensor's largest number), zero points, roundings other than
 // to the nearest, codecs of 16 bits, grids of more than 4096 numbers, and ranges of blocks other than minmax. A rotation is not
 // seen. Formats with one scale for tensor or channel have the best scale, whatever their range estimator, without a scale 1.
-std::optional<ExpectedSqnr> expected_sqnr(const Format& format, const Distribution& distribution);
+std::optional<ExpectedSqnr> expected_sqnr(const Format& format, const ValueDistribution& distribution);
 
 // Of `samples` numbers drawn and quantized as one row. 10 log10(sum x^2 / sum (x - Q(x))^2).
-double drawn_sqnr_db(const Format& format, const Distribution& distribution, int64_t samples, uint64_t seed);
+double drawn_sqnr_db(const Format& format, const ValueDistribution& distribution, int64_t samples, uint64_t seed);
 
 }  // namespace nacre

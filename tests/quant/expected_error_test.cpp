@@ -36,7 +36,7 @@ TEST(CrestTheory, CrossesWhereThePaperSays) {
 
 TEST(Distribution, MomentsAreIntegralsOfWhatIsDrawn) {
   for (const char* name : {"uniform", "gauss", "laplace", "t:3", "t:5.5"}) {
-    const Distribution distribution = parse_distribution(name);
+    const ValueDistribution distribution = parse_distribution(name);
     EXPECT_EQ(distribution.name(), name);
     const PartialMoments all = distribution.below(1e9);
     EXPECT_NEAR(all.mass, 1, 1e-12) << name;
@@ -115,11 +115,11 @@ TEST(ExpectedSqnr, IntegralsAgreeWithDraws) {
     for (const char* text : {"mxint8", "mxfp8", "mxint4", "mxfp4", "mxfp6", "mxfp8:scale=floor",
                              "mxfp6_e3m2:scale=round", "int4:g128", "nf4", "fp4:g32", "fp8_e4m3:direct"}) {
       const Format format = parse_format(text);
-      const Distribution distribution = parse_distribution(name);
+      const ValueDistribution distribution = parse_distribution(name);
       EXPECT_NEAR(expected_sqnr(format, distribution)->sqnr_db, drawn_sqnr_db(format, distribution, kSamples, 1), 0.1)
           << text << " " << name;
     }
-  const Distribution gauss = parse_distribution("gauss");
+  const ValueDistribution gauss = parse_distribution("gauss");
   EXPECT_NEAR(expected_sqnr(parse_format("int4"), gauss)->sqnr_db,
               drawn_sqnr_db(parse_format("int4:mse"), gauss, 1 << 16, 1), 0.1);
   EXPECT_FALSE(expected_sqnr(parse_format("nvfp4"), parse_distribution("gauss")));
@@ -141,7 +141,7 @@ TEST(DrawnSqnr, IsTheTableOfIntVersusFp) {
                       {"laplace", {39.9, 31.5, 27.7, 30.2, 14.9, 17.6}, {19.8, 20.7}, 0.1},
                       {"t:3", {38.1, 31.5, 25.9, 29.2, 13.6, 16.4}, {18.8, 20.8}, 0.5}};
   for (const Row& row : rows) {
-    const Distribution distribution = parse_distribution(row.distribution);
+    const ValueDistribution distribution = parse_distribution(row.distribution);
     const auto drawn = [&](const std::string& text) {
       return drawn_sqnr_db(parse_format(text), distribution, 1 << 19, 2);
     };
@@ -150,7 +150,7 @@ TEST(DrawnSqnr, IsTheTableOfIntVersusFp) {
     EXPECT_NEAR(drawn("nvint4"), row.nv[0], row.tolerance) << row.distribution;
     EXPECT_NEAR(drawn("nvfp4"), row.nv[1], row.tolerance) << row.distribution;
   }
-  const Distribution gauss = parse_distribution("gauss"), heavy = parse_distribution("t:3");
+  const ValueDistribution gauss = parse_distribution("gauss"), heavy = parse_distribution("t:3");
   for (const auto& [text, expected] : {std::pair{"mxfp8:scale=floor", 30.7},
                                        {"mxint8:scale=floor", 41.7},
                                        {"mxfp4:scale=floor", 18.8},
@@ -167,7 +167,7 @@ TEST(DrawnSqnr, IsTheTableOfIntVersusFp) {
 // The proof of rotation: the upper quartile of crest factors falls.
 TEST(CrestFactors, FallBehindARotation) {
   Random random(5);
-  const Distribution heavy = parse_distribution("t:3");
+  const ValueDistribution heavy = parse_distribution("t:3");
   std::vector<float> values(1 << 18);
   for (float& value : values) value = static_cast<float>(heavy.draw(random));
   const std::vector<int64_t> shape = {1 << 18};
