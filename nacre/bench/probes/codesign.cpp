@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "nacre/base/file.hpp"
 #include "nacre/bench/codesign_optimum.hpp"
 #include "nacre/bench/probe.hpp"
 #include "nacre/run/codesign/run.hpp"
@@ -10,15 +11,16 @@
 namespace nacre {
 namespace {
 
-CodesignPlan plan_of(const Options& options, const ProbeContext& context, const std::vector<std::string>& more) {
-  const std::map<std::string, std::string> places = {{"seed", std::to_string(context.seed)},
+CodesignPlan plan_of(const Options& options, const ProbeContext& context, uint64_t seed,
+                     const std::vector<std::string>& more) {
+  const std::map<std::string, std::string> places = {{"seed", std::to_string(seed)},
                                                      {"output", context.output.string()},
                                                      {"root", context.root.string()},
                                                      {"experiment", context.folder.string()}};
   const std::filesystem::path file = with_places(options.text("configuration"), places);
   ConfigNode root = load_config(file);
   for (const std::string& assignment : options.texts("set")) override_config(root, with_places(assignment, places));
-  override_config(root, fmt::format("search.seed={}", context.seed));
+  override_config(root, fmt::format("search.seed={}", seed));
   for (const std::string& assignment : more) override_config(root, assignment);
   return make_codesign_plan(root, {.base_folder = file.parent_path()});
 }
@@ -53,62 +55,117 @@ std::optional<double> best_after(const std::vector<Trial>& trials, int64_t desig
   return best;
 }
 
-Json probe_codesign(const Options& options, const ProbeContext& context) {
-  std::vector<std::string> more;
-  CodesignPlan plan = plan_of(options, context, more);
-  Json json = Json::object();
-  if (options.has("limits_factor")) {
-    const std::vector<Limit> limits = limits_below_the_best(plan, options.real("limits_factor"));
-    more.push_back(limits_text(limits));
-    plan = plan_of(options, context, more);
+class CodesignProbe {
+ public:
+  CodesignProbe(const Options& options, const ProbeContext& context) : options_(options), context_(context) {
+    if (options.has("limits_factor"))
+      limits_ = {limits_text(
+          limits_below_the_best(plan_of(options, context, context.seed, {}), options.real("limits_factor")))};
   }
-  for (const Limit& limit : plan.limits) json["limits"][limit.metric] = limit.bound;
-  const auto costs = std::make_shared<CodesignCosts>(
-      plan.space, CodesignCosts::Settings{plan.constants, plan.limit("latency_s"), plan.by_shape});
-  if (options.boolean("optimum")) {
-    std::vector<TableNetworks> tables;
-    for (const CodesignTask& task : plan.tasks) tables.push_back(table_networks(task));
-    const auto optimum = codesign_optimum(plan, *costs, tables, context.interrupted);
-    if (!optimum) throw UserError("no design keeps the limits");
-    json["optimum"] = {{"quality", optimum->quality},          {"accelerator", to_json(optimum->accelerator)},
-                       {"latency_s", optimum->cost.latency_s}, {"energy_j", optimum->cost.energy_j},
-                       {"area_mm2", optimum->cost.area_mm2},   {"pairs", optimum->pairs},
-                       {"scheduled", optimum->scheduled}};
+
+  Json run() {
+    const CodesignPlan plan = plan_of(options_, context_, context_.seed, limits_);
+    costs_ = std::make_shared<CodesignCosts>(
+        plan.space, CodesignCosts::Settings{plan.constants, plan.limit("latency_s"), plan.by_shape});
+    Json json = Json::object();
+    for (const Limit& limit : plan.limits) json["limits"][limit.metric] = limit.bound;
+    if (options_.boolean("optimum")) {
+      json["optimum"] = optimum(plan);
+      return json;
+    }
+    json["runs"] = Json::array();
+    for (int64_t i = 0; i < options_.integer("runs"); ++i) {
+      const uint64_t seed = context_.seed + static_cast<uint64_t>(i);
+      const std::filesystem::path kept = context_.output / fmt::format("run_{}.json", seed);
+      if (!std::filesystem::exists(kept)) write_file_atomically(kept, one_run(seed).dump(1));
+      json["runs"].push_back(parse_json(read_file(kept), kept.string()));
+    }
+    json["summary"] = summary(json["runs"]);
     return json;
   }
-  const CodesignRunOptions run_options{.interrupted = context.interrupted, .in_memory = true, .costs = costs};
-  const CodesignResult result = CodesignRun(plan, run_options).run();
-  for (const CodesignMethod& method : result.methods) json["methods"][method.name] = method_json(method);
-  const CodesignMethod& found = result.methods.front();
-  const double quality = *metric_value(found.metrics, kCodesignQuality);
-  for (const CodesignMethod& method : result.methods)
-    if (method.name != found.name)
-      json["methods"][method.name]["worse"] =
-          !method.within_limits || *metric_value(method.metrics, kCodesignQuality) < quality ? 1 : 0;
-  if (const int64_t factor = options.integer("random_factor"); factor > 0) {
-    std::vector<std::string> random = more;
-    random.insert(random.end(),
-                  {"search.strategy=random", "search.episodes=null", "search.hardware_steps=null", "baselines=[]",
-                   fmt::format("search.cost_evaluations={}", factor * plan.search.cost_evaluations)});
-    const CodesignPlan other = plan_of(options, context, random);
-    const CodesignResult drawn = CodesignRun(other, run_options).run();
-    const auto at = [&](int64_t designs) {
-      const auto best = best_after(drawn.trials, designs);
-      return best ? Json(*best) : Json(0);
+
+ private:
+  Json optimum(const CodesignPlan& plan) const {
+    std::vector<TableNetworks> tables;
+    for (const CodesignTask& task : plan.tasks) tables.push_back(table_networks(task));
+    const auto found = codesign_optimum(plan, *costs_, tables, context_.interrupted);
+    if (!found) throw UserError("no design keeps the limits");
+    return {{"quality", found->quality},          {"accelerator", to_json(found->accelerator)},
+            {"latency_s", found->cost.latency_s}, {"energy_j", found->cost.energy_j},
+            {"area_mm2", found->cost.area_mm2},   {"pairs", found->pairs},
+            {"scheduled", found->scheduled}};
+  }
+
+  CodesignResult searched(const CodesignPlan& plan) const {
+    return CodesignRun(plan, {.interrupted = context_.interrupted, .in_memory = true, .costs = costs_}).run();
+  }
+
+  std::vector<std::string> with_limits(std::vector<std::string> more) const {
+    more.insert(more.begin(), limits_.begin(), limits_.end());
+    return more;
+  }
+
+  Json one_run(uint64_t seed) const {
+    const CodesignPlan plan = plan_of(options_, context_, seed, limits_);
+    Json json = {{"seed", seed}};
+    const CodesignResult result = searched(plan);
+    for (const CodesignMethod& method : result.methods) json["methods"][method.name] = method_json(method);
+    const double quality = *metric_value(result.methods.front().metrics, kCodesignQuality);
+    for (const CodesignMethod& method : result.methods) {
+      const bool worse = !method.within_limits || *metric_value(method.metrics, kCodesignQuality) < quality;
+      json["methods"][method.name]["worse"] = worse ? 1 : 0;
+    }
+    if (options_.integer("random_factor") > 0) json["random"] = random_run(plan, seed, quality);
+    if (options_.boolean("unpruned")) {
+      const CodesignPlan all =
+          plan_of(options_, context_, seed, with_limits({"search.prune_before_training=false", "baselines=[]"}));
+      json["unpruned"] = method_json(searched(all).methods.front());
+    }
+    return json;
+  }
+
+  Json random_run(const CodesignPlan& plan, uint64_t seed, double quality) const {
+    const int64_t designs = options_.integer("random_factor") * plan.search.cost_evaluations;
+    const CodesignPlan other = plan_of(
+        options_, context_, seed,
+        with_limits({fmt::format("search={{strategy: random, cost_evaluations: {}, seed: {}, bound_designs: {}}}",
+                                 designs, seed, plan.search.bound_designs),
+                     "baselines=[]"}));
+    const CodesignResult drawn = searched(other);
+    const double first = best_after(drawn.trials, plan.search.cost_evaluations).value_or(0);
+    const double last = best_after(drawn.trials, designs).value_or(0);
+    return {{"quality", first},
+            {"quality_after_all", last},
+            {"cost_evaluations", drawn.methods.front().cost_evaluations},
+            {"not_yet_as_good", last < quality ? 1 : 0}};
+  }
+
+  // Means over the runs of every number of every method: shares of runs where the number is 0 or 1.
+  static Json summary(const Json& runs) {
+    Json sums = Json::object();
+    const auto add = [&](const std::string& name, const Json& values) {
+      for (const auto& [key, value] : values.items())
+        if (value.is_number())
+          sums[name][key] = sums[name].value(key, 0.0) + value.get<double>() / static_cast<double>(runs.size());
+      const auto counters = values.find("statistics");
+      if (counters == values.end()) return;
+      for (const auto& [key, value] : counters->items())
+        if (value.is_number())
+          sums[name][key] = sums[name].value(key, 0.0) + value.get<double>() / static_cast<double>(runs.size());
     };
-    json["random"] = {{"quality", at(plan.search.cost_evaluations)},
-                      {"quality_after_all", at(other.search.cost_evaluations)},
-                      {"cost_evaluations", drawn.methods.front().cost_evaluations}};
-    json["random"]["not_yet_as_good"] = json["random"]["quality_after_all"].get<double>() < quality ? 1 : 0;
+    for (const Json& run : runs) {
+      for (const auto& [name, method] : run.at("methods").items()) add(name, method);
+      for (const char* name : {"random", "unpruned"})
+        if (run.contains(name)) add(name, run.at(name));
+    }
+    return sums;
   }
-  if (options.boolean("unpruned")) {
-    std::vector<std::string> all = more;
-    all.insert(all.end(), {"search.prune_before_training=false", "baselines=[]"});
-    const CodesignPlan other = plan_of(options, context, all);
-    json["unpruned"] = method_json(CodesignRun(other, run_options).run().methods.front());
-  }
-  return json;
-}
+
+  const Options& options_;
+  const ProbeContext& context_;
+  std::vector<std::string> limits_;       // as an override
+  std::shared_ptr<CodesignCosts> costs_;  // shared by all runs: a network of a class is costed once on an accelerator
+};
 
 }  // namespace
 
@@ -136,6 +193,12 @@ void add_codesign_probe(Registry<ProbeFactory>& registry) {
                        .type = ParameterType::boolean,
                        .description = "nothing is searched: the best design within the limits, by exhaustion",
                        .default_value = false},
+                      {.name = "runs",
+                       .type = ParameterType::integer,
+                       .description = "searches with seeds one after another, sharing what was costed",
+                       .default_value = 1,
+                       .minimum = 1,
+                       .maximum = 1000},
                       {.name = "random_factor",
                        .type = ParameterType::integer,
                        .description = "random search of so many times the cost evaluations; 0: none",
@@ -147,7 +210,7 @@ void add_codesign_probe(Registry<ProbeFactory>& registry) {
                        .description = "the search once more with every network evaluated, whatever it costs",
                        .default_value = false}},
        .example = "probe: codesign\nconfiguration: \"{root}/examples/codesign_nasbench201.yaml\""},
-      probe_codesign);
+      [](const Options& options, const ProbeContext& context) { return CodesignProbe(options, context).run(); });
 }
 
 }  // namespace nacre

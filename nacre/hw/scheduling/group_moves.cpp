@@ -17,6 +17,7 @@ namespace nacre {
 namespace {
 
 constexpr double kRounding = 1e-12;
+constexpr size_t kUsefulMoves = 4;  // at each turn: of those that shorten the schedule, the first by their estimates
 
 class GroupMover {
  public:
@@ -90,29 +91,46 @@ class GroupMover {
     now_ = tried();
   }
 
+  // The moves with the best estimates: energy for each cycle that the present core gets rid of (without a limit: the change of cycles).
+  std::vector<std::pair<Group*, size_t>> moves() {
+    std::vector<std::pair<double, std::pair<Group*, size_t>>> all;
+    for (Group& group : groups_) {
+      const Sum& present = group.sums[group.core];
+      for (size_t core = 0; core < cores_; ++core) {
+        const Sum& other = group.sums[core];
+        if (core == group.core || !other.runs || present.cycles <= 0) continue;
+        const double extra = other.energy_j - present.energy_j;
+        all.push_back({!limit_ ? other.cycles - present.cycles : extra / present.cycles, {&group, core}});
+      }
+    }
+    std::ranges::stable_sort(all, std::ranges::less{}, [](const auto& move) { return move.first; });
+    std::vector<std::pair<Group*, size_t>> best;
+    for (const auto& [estimate, move] : all) best.push_back(move);
+    return best;
+  }
+
   void hasten() {
     while (!limit_ || !within(now_)) {
       Group* best = nullptr;
-      size_t best_core = 0;
+      size_t best_core = 0, useful = 0;
       double least = std::numeric_limits<double>::infinity();
       Schedule after;
-      for (Group& group : groups_) {
-        const size_t present = group.core;
-        for (size_t core = 0; core < cores_; ++core) {
-          if (core == present || !group.sums[core].runs) continue;
-          group.core = core;
-          Schedule schedule = tried();
-          const double saved = now_.makespan - schedule.makespan;
-          if (saved <= now_.makespan * kRounding) continue;
-          const double extra = schedule.energy_j - now_.energy_j;
-          const double worth = !limit_ ? -saved : (extra > 0 ? extra / saved : extra * saved);
-          if (worth >= least) continue;
+      for (const auto& [group, core] : moves()) {
+        const size_t present = group->core;
+        group->core = core;
+        Schedule schedule = tried();
+        group->core = present;
+        const double saved = now_.makespan - schedule.makespan;
+        if (saved <= now_.makespan * kRounding) continue;
+        const double extra = schedule.energy_j - now_.energy_j;
+        const double worth = !limit_ ? -saved : (extra > 0 ? extra / saved : extra * saved);
+        if (worth < least) {
           least = worth;
-          best = &group;
+          best = group;
           best_core = core;
           after = std::move(schedule);
         }
-        group.core = present;
+        if (++useful == kUsefulMoves) break;
       }
       if (best == nullptr) return;
       best->core = best_core;
