@@ -57,7 +57,7 @@ std::string accelerator_yaml_of(const CodesignPlan& plan, const CodesignMethod& 
   target["mac_energy_j"] = plan.constants.mac_energy_j;
   target["l1_bytes"] = plan.constants.l1_bytes;
   target["l2_bytes"] = plan.constants.l2_bytes;
-  return yaml_text(target);
+  return yaml_text({{"target", target}});
 }
 
 Json schedule_json(const CodesignPlan& plan, const CodesignCosts::Scheduled& scheduled) {
