@@ -22,6 +22,8 @@ void add_network_arguments(Command& verb, MappingArguments& arguments) {
   verb.add_option("--weights", arguments.weights, "number format of weights, e.g. int8; left out: the accelerator's");
   verb.add_option("--activations", arguments.activations, "of activations; left out: the accelerator's");
   verb.add_option("--partial-sums", arguments.partial_sums, "of partial sums; left out: the accelerator's");
+  verb.add_flag("--fuse", arguments.fuse,
+                "chains of layers run depth first where that is better; what is between them stays on the chip");
   verb.add_flag("--no-fuse-elementwise", arguments.no_fuse_elementwise,
                 "element-wise operators run by themselves, not while their producer's results pass by");
 }
@@ -45,6 +47,7 @@ MappingPlan read_mapping_arguments(const MappingArguments& arguments) {
   add("weights", arguments.weights);
   add("activations", arguments.activations);
   add("partial_sums", arguments.partial_sums);
+  if (arguments.fuse) add("fuse_layers", "true");
   if (arguments.no_fuse_elementwise) add("fuse_elementwise", "false");
   const Options options = resolve_options(root, mapping_parameters("exact"), "mapping");
   return mapping_plan(options, "mapping", ".");

@@ -13,11 +13,12 @@ namespace nacre {
 struct MappingArguments {
   std::string method, dataflow, objective, factors, evaluations, time_s, seed, weights, activations, partial_sums;
   bool no_fuse_elementwise = false;
+  bool fuse = false;  // layers
 };
 
 // Those of a search: --method, --factors, --evaluations, --time-s, --seed.
 void add_search_arguments(Command& verb, MappingArguments& arguments);
-// --objective, --dataflow, the number formats, --no-fuse-elementwise.
+// --objective, --dataflow, the number formats, --no-fuse-elementwise, --fuse.
 void add_network_arguments(Command& verb, MappingArguments& arguments);
 // UserError that names the option.
 MappingPlan read_mapping_arguments(const MappingArguments& arguments);

@@ -8,6 +8,7 @@
 #include "nacre/hw/accelerator/network_cost.hpp"
 #include "nacre/hw/command_target.hpp"
 #include "nacre/hw/counted_cost.hpp"
+#include "nacre/hw/fusion/layer_fusion.hpp"
 #include "nacre/hw/mapper/mapping_plan.hpp"
 #include "nacre/hw/target_registry.hpp"
 
@@ -41,7 +42,7 @@ class AcceleratorTarget final : public Target {
     for (const auto& [graph_name, graph] : design.graphs) {
       const Graph deployed = graph_to_measure(graph, deployment);
       const NetworkCost network =
-          network_cost(deployed, accelerator_, product_mapper(accelerator_, plan_, cache_), plan_.work);
+          planned_cost(deployed, accelerator_, plan_, product_mapper(accelerator_, plan_, cache_), cache_).cost;
       latency_s = sum(latency_s, network.latency_s);
       energy_j = sum(energy_j, network.energy_j);
       cost.not_covered.insert(cost.not_covered.end(), network.not_covered.begin(), network.not_covered.end());

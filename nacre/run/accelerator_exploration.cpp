@@ -11,6 +11,7 @@
 #include "nacre/base/log.hpp"
 #include "nacre/hw/accelerator/description_file.hpp"
 #include "nacre/hw/command_target.hpp"
+#include "nacre/hw/fusion/layer_fusion.hpp"
 #include "nacre/run/configuration.hpp"
 #include "nacre/run/csv_cell.hpp"
 #include "nacre/run/formulation.hpp"
@@ -213,7 +214,7 @@ class ExploredAccelerator final : public Target {
     double work = 0, possible = 0;
     for (const ExploredNetwork& network : plan_.networks) {
       const NetworkCost one =
-          network_cost(design.graphs.find(network.name)->second, accelerator, mapper, plan_.mapping.work);
+          planned_cost(design.graphs.find(network.name)->second, accelerator, plan_.mapping, mapper, cache_).cost;
       cost.not_covered.insert(cost.not_covered.end(), one.not_covered.begin(), one.not_covered.end());
       latency_s = sum(latency_s, scaled(one.latency_s, network.weight));
       energy_j = sum(energy_j, scaled(one.energy_j, network.weight));

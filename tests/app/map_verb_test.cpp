@@ -105,6 +105,20 @@ TEST(MapVerb, WhatDoesNotFitIsExplained) {
               testing::AllOf(HasSubstr("level 'line'"), HasSubstr("missing")));
 }
 
+TEST(MapVerb, FusedLayersShowWhatTheyGain) {
+  const Scratch scratch;
+  const std::string arguments =
+      "map " + model_in(scratch.path()) + " -a edge_npu --method dataflow --dataflow dla --fuse";
+  const Outcome outcome = run_program(arguments + " --json");
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  const Json json = parse_json(outcome.out, "stdout");
+  ASSERT_FALSE(json["fused"].empty());
+  for (const Json& group : json["fused"])
+    EXPECT_LT(group["outermost_bytes"].get<double>(), group["separate_outermost_bytes"].get<double>());
+  EXPECT_LT(json["energy_j"].get<double>(), json["separate"]["energy_j"].get<double>());
+  EXPECT_THAT(run_program(arguments).out, HasSubstr("fused layers"));
+}
+
 TEST(MapVerb, BadInput) {
   const Scratch scratch;
   const std::string model = model_in(scratch.path());

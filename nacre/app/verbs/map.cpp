@@ -22,6 +22,7 @@
 #include "nacre/hw/accelerator/description_file.hpp"
 #include "nacre/hw/accelerator/network_breakdown.hpp"
 #include "nacre/hw/command_target.hpp"
+#include "nacre/hw/fusion/layer_fusion.hpp"
 #include "nacre/run/csv_cell.hpp"
 #include "nacre/run/mapping_file.hpp"
 #include "nacre/run/network_file.hpp"
@@ -39,12 +40,23 @@ struct MapVerbOptions {
   std::string csv, report, timeloop, cache;
 };
 
+// Layers that are fused, with their cost one after the other.
+struct FusionGain {
+  FusedGroup group;
+  std::string layers;  // "first, second"
+  double cycles = 0, separate_cycles = 0;
+  std::optional<double> energy_j = 0, separate_energy_j = 0;
+  double bytes = 0, separate_bytes = 0;  // through the outermost memory
+};
+
 struct MappedNetwork {
   AcceleratorDescription accelerator;
   MappingPlan plan;
   NetworkCost cost;
   NetworkBreakdown breakdown;
   MappedAhead ahead;
+  std::optional<NetworkCost> separate = {};  // layer by layer, where layers may be fused
+  std::vector<FusionGain> fused = {};
 };
 
 // As product_mapper; what does not fit is a result.
@@ -56,6 +68,36 @@ ProductMapper tolerant(ProductMapper mapper) {
       return ProductMapping{.mapping = {}, .cost = {}, .misfit = error.what(), .method = {}};
     }
   };
+}
+
+std::optional<double> sum(std::optional<double> a, std::optional<double> b) {
+  if (!a || !b) return std::nullopt;
+  return *a + *b;
+}
+
+double outermost_bytes(const MappingCost& cost) {
+  double bits = 0;
+  for (const TensorTraffic& tensor : cost.levels[0].tensors)
+    bits += tensor.bits * static_cast<double>(tensor.reads + tensor.fills + tensor.updates);
+  return bits / 8;
+}
+
+FusionGain gain_of(FusedGroup group, const MappedNetwork& mapped) {
+  FusionGain gain;
+  for (std::size_t i = 0; i < group.nodes.size(); ++i) {
+    const auto separate =
+        std::ranges::find(mapped.separate->nodes, group.nodes[i], [](const NodeCost& node) { return node.work.node; });
+    const MappingCost &now = group.mapped[i].cost, &before = separate->products[0].mapped.cost;
+    gain.layers += (i == 0 ? "" : ", ") + separate->products[0].workload.name;
+    gain.cycles += now.cycles;
+    gain.separate_cycles += before.cycles;
+    gain.energy_j = sum(gain.energy_j, now.energy_j);
+    gain.separate_energy_j = sum(gain.separate_energy_j, before.energy_j);
+    gain.bytes += outermost_bytes(now);
+    gain.separate_bytes += outermost_bytes(before);
+  }
+  gain.group = std::move(group);
+  return gain;
 }
 
 MappedNetwork map_network(const MapVerbOptions& options) {
@@ -78,8 +120,11 @@ MappedNetwork map_network(const MapVerbOptions& options) {
   ahead.interrupted = [] { return interrupt_requested(); };
   ahead.progress = [](int64_t done, int64_t all) { log_info("mapped {} of {} shapes of layers", done, all); };
   mapped.ahead = map_ahead({&graph}, mapped.accelerator, mapped.plan, cache, ahead);
-  mapped.cost = network_cost(graph, mapped.accelerator,
-                             tolerant(product_mapper(mapped.accelerator, mapped.plan, cache)), mapped.plan.work);
+  PlannedCost planned = planned_cost(graph, mapped.accelerator, mapped.plan,
+                                     tolerant(product_mapper(mapped.accelerator, mapped.plan, cache)), cache);
+  mapped.cost = std::move(planned.cost);
+  mapped.separate = std::move(planned.separate);
+  for (FusedGroup& group : planned.groups) mapped.fused.push_back(gain_of(std::move(group), mapped));
   mapped.breakdown = network_breakdown(graph, mapped.accelerator, mapped.cost);
   return mapped;
 }
@@ -133,6 +178,26 @@ void print_shares(const MappedNetwork& mapped) {
   for (const auto& [what, cycles] : bound)
     time.add({what, quantity_text(cycles, "cycles", ""), fmt::format("{:.1f} %", 100 * cycles / mapped.cost.cycles)});
   std::cout << "\n" << time.text();
+}
+
+std::string fusion_text(const FusionGain& gain) {
+  return fmt::format("{} tiles of {} rows{}, {} of {}", gain.group.tiles, gain.group.choice.tile_rows,
+                     gain.group.choice.weights_stay ? ", weights stay" : "",
+                     quantity_text(gain.group.held_bits / 8, "bytes", "B"), gain.group.level);
+}
+
+void print_fused(const MappedNetwork& mapped) {
+  if (!mapped.separate) return;
+  TextTable table({"fused layers", "how", ">cycles", ">apart", ">energy", ">apart", ">outermost bytes", ">apart"});
+  for (const FusionGain& gain : mapped.fused)
+    table.add({gain.layers, fusion_text(gain), quantity_text(gain.cycles, "cycles", ""),
+               quantity_text(gain.separate_cycles, "cycles", ""), energy_text(gain.energy_j),
+               energy_text(gain.separate_energy_j), quantity_text(gain.bytes, "bytes", "B"),
+               quantity_text(gain.separate_bytes, "bytes", "B")});
+  table.add({"the network", mapped.fused.empty() ? "nothing is better fused" : "",
+             quantity_text(mapped.cost.cycles, "cycles", ""), quantity_text(mapped.separate->cycles, "cycles", ""),
+             energy_text(mapped.cost.energy_j), energy_text(mapped.separate->energy_j), "", ""});
+  std::cout << "\n" << table.text();
 }
 
 void print_mappings(const NetworkBreakdown& breakdown) {
@@ -201,6 +266,23 @@ Json result_json(const MapVerbOptions& options, const MappedNetwork& mapped) {
     json["energy_by_component_j"][mapped.breakdown.components[i]] = known(mapped.breakdown.parts_j[i]);
   json["idle_leakage_j"] = known(mapped.breakdown.idle_leakage_j);
   json["shapes"] = mapped.ahead.shapes;
+  if (mapped.separate) {
+    json["separate"] = {{"cycles", mapped.separate->cycles}, {"energy_j", known(mapped.separate->energy_j)}};
+    Json& fused = json["fused"] = Json::array();
+    for (const FusionGain& gain : mapped.fused)
+      fused.push_back({{"layers", gain.layers},
+                       {"tile_rows", gain.group.choice.tile_rows},
+                       {"tiles", gain.group.tiles},
+                       {"weights_stay", gain.group.choice.weights_stay},
+                       {"level", gain.group.level},
+                       {"held_bytes", gain.group.held_bits / 8},
+                       {"cycles", gain.cycles},
+                       {"separate_cycles", gain.separate_cycles},
+                       {"energy_j", known(gain.energy_j)},
+                       {"separate_energy_j", known(gain.separate_energy_j)},
+                       {"outermost_bytes", gain.bytes},
+                       {"separate_outermost_bytes", gain.separate_bytes}});
+  }
   json["searched"] = mapped.ahead.searched;
   for (const LayerBreakdown& layer : mapped.breakdown.layers)
     json["layers"].push_back(layer_json(mapped.breakdown, layer));
@@ -235,7 +317,7 @@ std::vector<std::string> write_timeloop_folder(const MappedNetwork& mapped, cons
   std::set<std::string> seen;
   for (const NodeCost& node : mapped.cost.nodes)
     for (const ProductCost& product : node.products)
-      if (seen.insert(workload_key(product.workload)).second)
+      if (product.mapped.text.empty() && seen.insert(workload_key(product.workload)).second)
         layers.push_back({product.workload, mapped.accelerator, product.mapped.mapping});
   if (layers.empty()) throw UserError("--timeloop: no layer of the network has a mapping");
   std::vector<std::string> warnings;
@@ -255,6 +337,12 @@ std::string render(const MapVerbOptions& options, const MappedNetwork& mapped) {
                      .facts = {}};
   data.facts.push_back(
       {"layers", fmt::format("{} of {} shapes with multiply-accumulates", mapped.ahead.layers, mapped.ahead.shapes)});
+  for (const FusionGain& gain : mapped.fused)
+    data.facts.push_back(
+        {"fused: " + gain.layers,
+         fmt::format("{}; cycles {} instead of {}, energy {} instead of {}", fusion_text(gain),
+                     quantity_text(gain.cycles, "cycles", ""), quantity_text(gain.separate_cycles, "cycles", ""),
+                     energy_text(gain.energy_j), energy_text(gain.separate_energy_j))});
   data.facts.push_back({"file", options.model});
   if (!mapped.accelerator.source.empty()) data.facts.push_back({"accelerator", mapped.accelerator.source});
   return render_map_report(data);
@@ -285,6 +373,7 @@ void run_map(const MapVerbOptions& options, Session& session) {
   print_layers(mapped.breakdown);
   if (options.mappings) print_mappings(mapped.breakdown);
   if (mapped.cost.infeasible == 0) print_shares(mapped);
+  print_fused(mapped);
   print_totals(mapped);
   for (const std::string& path : written) std::cout << path << "\n";
 }

@@ -113,7 +113,9 @@ class Breakdown {
     row.parts_j[levels] = sum(row.parts_j[levels], cost.compute_energy_j);
     row.proved = row.proved && product.mapped.proved;
     if (product.mapped.gap) row.gap = std::max(row.gap.value_or(0), *product.mapped.gap);
-    row.mappings.push_back(mapping_text(product.mapped.mapping, product.workload, accelerator_));
+    row.mappings.push_back(product.mapped.text.empty()
+                               ? mapping_text(product.mapped.mapping, product.workload, accelerator_)
+                               : product.mapped.text);
   }
 
   // Vector operations and transfers of the node and of what runs inside it.

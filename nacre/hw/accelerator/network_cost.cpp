@@ -18,8 +18,9 @@ std::optional<double> sum(std::optional<double> a, std::optional<double> b) {
 
 class NetworkCoster {
  public:
-  NetworkCoster(const Graph& graph, const AcceleratorDescription& accelerator, const ProductMapper& mapper)
-      : graph_(graph), accelerator_(accelerator), mapper_(mapper) {
+  NetworkCoster(const Graph& graph, const AcceleratorDescription& accelerator, const ProductMapper& mapper,
+                const std::map<NodeId, ProductMapping>& decided)
+      : graph_(graph), accelerator_(accelerator), mapper_(mapper), decided_(decided) {
     if (accelerator.levels.empty()) throw UserError("accelerator '" + accelerator.name + "' has no memory levels");
   }
 
@@ -123,6 +124,7 @@ class NetworkCoster {
   }
 
   ProductMapping mapped(NodeId node, const Workload& workload) {
+    if (const auto found = decided_.find(node); found != decided_.end()) return found->second;
     const std::string key = workload_key(workload);
     const auto known = mappings_.find(key);
     if (known != mappings_.end()) return known->second;
@@ -174,6 +176,7 @@ class NetworkCoster {
   const Graph& graph_;
   const AcceleratorDescription& accelerator_;
   const ProductMapper& mapper_;
+  const std::map<NodeId, ProductMapping>& decided_;
   std::map<NodeId, size_t> index_;
   std::map<std::string, ProductMapping> mappings_;
   NetworkCost result_;
@@ -223,8 +226,9 @@ NetworkWorkOptions with_native_formats(NetworkWorkOptions options, const Acceler
 }
 
 NetworkCost network_cost(const Graph& graph, const AcceleratorDescription& accelerator, const ProductMapper& mapper,
-                         const NetworkWorkOptions& options) {
-  return NetworkCoster(graph, accelerator, mapper).cost(network_work(graph, with_native_formats(options, accelerator)));
+                         const NetworkWorkOptions& options, const std::map<NodeId, ProductMapping>& decided) {
+  return NetworkCoster(graph, accelerator, mapper, decided)
+      .cost(network_work(graph, with_native_formats(options, accelerator)));
 }
 
 }  // namespace nacre

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -28,6 +29,7 @@ struct ProductMapping {
   bool proved = false;             // no mapping of the space that was asked for is better
   std::optional<double> gap = {};  // share by which a better one might be, when not proved and a bound is known
   std::string method;              // "exhaustive", "dataflow dla", ...
+  std::string text = {};           // of a mapping to another chip than the one it is costed on (hw/fusion): for people
 };
 
 // Answers for one product. When nothing fits (it says which tensor on which level): UserError, or an answer with `misfit` where the
@@ -63,9 +65,9 @@ struct NetworkCost {
   std::vector<std::string> not_covered;
 };
 
-// Equal products are mapped once. The mapper may throw; the message then names the node.
+// Products of nodes in `decided` are taken as they stand there (fused layers). Equal products are mapped once. The mapper may throw; the message then names the node.
 NetworkCost network_cost(const Graph& graph, const AcceleratorDescription& accelerator, const ProductMapper& mapper,
-                         const NetworkWorkOptions& options = {});
+                         const NetworkWorkOptions& options = {}, const std::map<NodeId, ProductMapping>& decided = {});
 
 // `options` with the accelerator's own formats where they name none.
 NetworkWorkOptions with_native_formats(NetworkWorkOptions options, const AcceleratorDescription& accelerator);

@@ -58,7 +58,12 @@ std::vector<Parameter> format_parameters() {
           {.name = "fuse_elementwise",
            .type = ParameterType::boolean,
            .description = "element-wise operators run while their producer's results pass by",
-           .default_value = true}};
+           .default_value = true},
+          {.name = "fuse_layers",
+           .type = ParameterType::boolean,
+           .description = "chains of layers run depth first in tiles of rows where that is better; what is between "
+                          "them stays on the chip",
+           .default_value = false}};
 }
 
 // The work of several threads over a list of workloads; results go to the cache one at a time.
@@ -130,8 +135,9 @@ class Searches {
 }  // namespace
 
 std::string MappingPlan::text() const {
-  return searches() ? fmt::format("mapped for {} by {}", mapping_objective_name(mapper.objective), method)
-                    : "dataflow " + dataflow.name;
+  return (searches() ? fmt::format("mapped for {} by {}", mapping_objective_name(mapper.objective), method)
+                     : "dataflow " + dataflow.name) +
+         (fuse_layers ? ", layers fused" : "");
 }
 
 std::string MappingPlan::identity() const {
@@ -139,8 +145,8 @@ std::string MappingPlan::identity() const {
                               ? fmt::format("{} {} {} {} {}", mapping_objective_name(mapper.objective), mapper.time_s,
                                             mapper.evaluations, mapper.seed, int(mapper.constraints.factors))
                               : dataflow_yaml(dataflow);
-  return fmt::format("{}\n{}\n{} {} {} {}", method, how, work.formats.weights, work.formats.activations,
-                     work.formats.partial_sums, work.fuse_elementwise);
+  return fmt::format("{}\n{}\n{} {} {} {} {}", method, how, work.formats.weights, work.formats.activations,
+                     work.formats.partial_sums, work.fuse_elementwise, fuse_layers);
 }
 
 std::vector<Parameter> mapping_parameters(const std::string& default_method) {
@@ -181,6 +187,7 @@ MappingPlan mapping_plan(const Options& options, const std::string& owner, const
   MappingPlan plan;
   plan.method = options.text("method");
   plan.work.fuse_elementwise = options.boolean("fuse_elementwise");
+  plan.fuse_layers = options.boolean("fuse_layers");
   read_formats(options, owner, plan.work.formats);
   refuse_ignored(options, owner);
   if (!plan.searches()) {

@@ -20,13 +20,14 @@ struct MappingPlan {
   Dataflow dataflow = {};           // of method dataflow
   MapperOptions mapper = {};        // of the others
   NetworkWorkOptions work = {};
+  bool fuse_layers = false;  // hw/fusion/layer_fusion.hpp
 
   bool searches() const { return method != "dataflow"; }
   std::string text() const;      // "dataflow dla", "mapped for edp by exact"
   std::string identity() const;  // all that the mappings depend on beside accelerator and workload
 };
 
-// method, dataflow, objective, factors, evaluations, time_s, seed, weights, activations, partial_sums, fuse_elementwise.
+// method, dataflow, objective, factors, evaluations, time_s, seed, weights, activations, partial_sums, fuse_elementwise, fuse_layers.
 std::vector<Parameter> mapping_parameters(const std::string& default_method);
 // UserError with position for settings of another method and unknown formats; `owner` names the section ("target").
 MappingPlan mapping_plan(const Options& options, const std::string& owner, const std::filesystem::path& base_folder);
