@@ -17,6 +17,11 @@
 //     given the factors of the level that are chosen (a table that is filled on demand).
 //  5. Cycles: iterations of the busiest multiplier (the inner slots tell), by all multipliers not yet placed; and what 1. to 3. move
 //     by the bandwidth of all instances.
+//  6. Where every dimension is lacking in one tensor at most, children are divided: what several share of one tensor, they do not
+//     share of another, so the product of all shares is at most the number of children. Spreading what outputs lack either merges
+//     partial sums on the way (fewer updates) or begins sums of their own (fewer come back); for every number of children that do so
+//     the others get what is left, and the best number is taken.
+//  7. Wires of a fan-out carry what reaches its children: only fan-outs further in lessen it.
 // Energy is a sum of these with coefficients that are not negative, so the bound of a product is the product of the bounds.
 //
 // Orders: with halos aside only the run matters, so of all orders of a level those are kept that put one class of dimensions (those
