@@ -116,7 +116,8 @@ double drawn_sqnr_db(const Format& format, const ValueDistribution& distribution
   Random random = Random::stream(seed, "distribution");
   std::vector<float> values(static_cast<size_t>(samples)), out(values.size());
   for (float& value : values) value = static_cast<float>(distribution.draw(random));
-  fake_quantize(values, out, std::vector<int64_t>{samples}, 0, format, seed);
+  const int axis = format.scale.granularity == Granularity::channel ? 0 : 1;  // the row is one channel
+  fake_quantize(values, out, std::vector<int64_t>{1, samples}, axis, format, seed);
   return sqnr_db(values, out);
 }
 

@@ -48,9 +48,10 @@ void rotate(std::span<float> values, const ScaleUnits& units, const Format& form
 }
 
 std::vector<uint8_t> scale_bytes(const std::vector<uint32_t>& codes, ScaleCodec codec) {
-  std::vector<uint8_t> bytes;
-  for (const uint32_t code : codes)
-    for (int bit = 0; bit < scale_bits(codec); bit += 8) bytes.push_back(static_cast<uint8_t>(code >> bit));
+  const size_t width = static_cast<size_t>(scale_bits(codec)) / 8;
+  std::vector<uint8_t> bytes(codes.size() * width);
+  for (size_t i = 0; i < codes.size(); ++i)
+    for (size_t byte = 0; byte < width; ++byte) bytes[i * width + byte] = static_cast<uint8_t>(codes[i] >> (8 * byte));
   return bytes;
 }
 

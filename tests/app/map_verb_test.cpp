@@ -127,7 +127,7 @@ TEST(MapVerb, BadInput) {
            {model + " -a eyerisss", "did you mean 'eyeriss'"},
            {model + " -a eyeriss --objective speed", "speed"},
            {model + " -a eyeriss --method lattice --time-s 1", "belongs to exact as the method"},
-           {model + " -a eyeriss --weights int99", "unknown number format 'int99'"},
+           {model + " -a eyeriss --weights int99", "number format 'int99'"},
            {model + " -a eyeriss --bind past", "expected name=number"},
            {"nowhere.onnx -a eyeriss", "nowhere.onnx"}}) {
     const Outcome outcome = run_program("map " + arguments);

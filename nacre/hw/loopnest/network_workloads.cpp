@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <map>
 #include <optional>
 
@@ -11,6 +10,7 @@
 #include "nacre/ir/operators/einsum.hpp"
 #include "nacre/ir/operators/window.hpp"
 #include "nacre/ir/schema.hpp"
+#include "nacre/quant/format.hpp"
 
 namespace nacre {
 namespace {
@@ -65,8 +65,10 @@ class WorkloadBuilder {
       workload_.partial_sum_bits = format_bits(formats_.partial_sums);
     } else {
       const WorkloadTensor& output = workload_.tensors.back();
-      const bool integer = output.format.starts_with("int") || output.format.starts_with("uint");
-      workload_.partial_sum_bits = integer ? std::max<int64_t>(32, output.bits) : output.bits;
+      // Sums of integers, and of blocks whose scales differ, are wider than what they sum.
+      const bool wider = output.format.starts_with("int") || output.format.starts_with("uint") ||
+                         output.format.starts_with("mx") || output.format.starts_with("nv");
+      workload_.partial_sum_bits = wider ? std::max<int64_t>(32, output.bits) : output.bits;
     }
     workload_.points();  // refuses an overflow
     return std::move(workload_);
@@ -405,20 +407,11 @@ class NetworkWorkBuilder {
 int64_t format_bits(const std::string& format) {
   const ElementType type = element_type_from_name(format);
   if (type != ElementType::undefined && element_bits(type) > 0) return element_bits(type);
-  static const std::map<std::string, int64_t, std::less<>> kNamed = {{"fp32", 32}, {"tf32", 32},   {"fp16", 16},
-                                                                     {"bf16", 16}, {"ternary", 2}, {"binary", 1}};
-  const auto named = kNamed.find(format);
-  if (named != kNamed.end()) return named->second;
-  for (const auto& [prefix, upper] :
-       std::initializer_list<std::pair<std::string_view, int64_t>>{{"int", 64}, {"uint", 64}, {"fp", 16}}) {
-    if (!format.starts_with(prefix)) continue;
-    int64_t bits = 0;
-    const char* end = format.data() + format.size();
-    const auto [rest, error] = std::from_chars(format.data() + prefix.size(), end, bits);
-    const bool whole = rest == end || (prefix == "fp" && *rest == '_');
-    if (error == std::errc() && whole && bits >= 1 && bits <= upper) return bits;
-  }
-  throw UserError("unknown number format '" + format + "'; expected e.g. int8, int4, fp16, bf16, fp8_e4m3 or float32");
+  // A format is parsed once, not for every value of a network: its tables of codes are made on the way.
+  thread_local std::map<std::string, int64_t, std::less<>> known;
+  const auto found = known.find(format);
+  if (found != known.end()) return found->second;
+  return known[format] = parse_format(format).grid->bits;
 }
 
 NetworkWork network_work(const Graph& graph, const NetworkWorkOptions& options) {

@@ -16,8 +16,8 @@
 
 namespace nacre {
 
-// Bits of one element of a format by name: int2..int16, uint.., fp32, fp16, bf16, fp8_*, fp4_*, or an element type. UserError for
-// others.
+// Bits of one element of a number format (docs/formats.md: int8, fp8_e4m3, mxfp4, pow2:3, ...) or an element type. The scales of
+// blocks, 0.125 to 0.5 bits an element, are not counted: loop nests move whole bits. UserError for others.
 int64_t format_bits(const std::string& format);
 
 struct NodeWork {

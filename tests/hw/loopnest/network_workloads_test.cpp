@@ -125,6 +125,9 @@ TEST(NetworkWorkloads, FormatsComeFromAnnotationThenOptionThenType) {
   EXPECT_THAT(bits({.weights = "int4", .activations = "int8"}), testing::ElementsAre(4, 8, 8, 32));
   EXPECT_THAT(bits({.weights = "fp8_e4m3", .activations = "fp16", .partial_sums = "fp32"}),
               testing::ElementsAre(8, 16, 16, 32));
+  EXPECT_THAT(bits({.weights = "mxfp4", .activations = "mxint8"}), testing::ElementsAre(4, 8, 8, 32));
+  EXPECT_THAT(bits({.weights = "pow2:3", .activations = "mxint8", .partial_sums = "int24"}),
+              testing::ElementsAre(3, 8, 8, 24));
   graph.value(graph.nodes()[0].inputs[1]).format = "int2";
   EXPECT_THAT(bits({.weights = "int4", .activations = "int8"}), testing::ElementsAre(2, 8, 8, 32));
 }
@@ -135,7 +138,7 @@ TEST(NetworkWorkloads, UnknownFormatsAreRefused) {
       format_bits(format);
       ADD_FAILURE() << format;
     } catch (const UserError& error) {
-      EXPECT_THAT(error.what(), HasSubstr("unknown number format '" + std::string(format) + "'"));
+      EXPECT_THAT(error.what(), HasSubstr("number format '" + std::string(format) + "'"));
     }
   }
 }
