@@ -67,9 +67,9 @@ const FormatRegistry& format_registry() {
     FormatRegistry list("format", "formats");
     for (const Known& known : kFormats) {
       const std::string name = known.name;
-      list.add(
-          {.name = name, .summary = known.summary, .source = known.source, .example = "nacre formats show " + name},
-          name);
+      const bool accumulator = std::string_view(known.summary).find("accumulators") != std::string_view::npos;
+      const std::string example = accumulator ? "nacre formats list" : "nacre formats show " + name;
+      list.add({.name = name, .summary = known.summary, .source = known.source, .example = example}, name);
     }
     return list;
   }();

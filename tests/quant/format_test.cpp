@@ -74,6 +74,7 @@ TEST(Format, EveryListedFormatParsesPrintsAndHasBits) {
     const std::string printed = format_text(format);
     EXPECT_EQ(format_text(parse_format(printed)), printed) << entry.name;
     EXPECT_GE(bits_per_element(format), 1) << entry.name;
+    EXPECT_EQ(entry.example, format.grid->coded() ? "nacre formats show " + entry.name : "nacre formats list");
   }
 }
 
