@@ -42,6 +42,7 @@ void add_verify(Command& program, Session& session);
 void add_cells(Command& program, Session& session);
 void add_import(Command& program, Session& session);
 void add_map(Command& program, Session& session);
+void add_calibrate(Command& program, Session& session);
 void add_measure(Command& program, Session& session);
 void add_explore(Command& program, Session& session);
 void add_list(Command& program, Session& session);

@@ -71,6 +71,32 @@ struct VectorUnit {
   std::string source = {};
 };
 
+// How long moving a tile takes one instruction, one request to the outer memory and one byte.
+struct CommandTransfer {
+  double instruction_cycles = 0;
+  double request_cycles = 0;
+  double byte_cycles = 0;
+};
+
+// A chip that works off commands of a host: one command a tile of `level`, which loads the tile's operands anew, computes on a
+// systolic array whose weights stay, and stores finished outputs (hw/loopnest/command_time.hpp). All in cycles of the clock.
+struct CommandStream {
+  std::string level;               // whose tiles commands work off
+  int64_t rows = 1;                // rows of inputs that an instruction streams at most
+  int64_t request_bytes = 64;      // that a request to the outer memory moves at most
+  double issue_cycles = 0;         // of the host between two commands
+  double window_issue_cycles = 0;  // the same more where inputs are read through windows (convolutions)
+  double command_cycles = 0;       // of each command, overlapping with nothing
+  double layer_cycles = 0;         // of each layer: first load, last store
+  double row_cycles = 1;           // of the array for each row
+  double instruction_cycles = 0;   // of the array for each instruction, beside its rows
+  double preload_cycles = 0;       // of the array for each block of weights
+  CommandTransfer load = {};
+  CommandTransfer store = {};
+  std::optional<double> overlap = {};  // nothing: the slowest of issue, load, compute and store; p: (sum of t^p)^(1/p)
+  std::string source = {};
+};
+
 // Number formats by name ("int8", "fp16"). Empty: that of the value's element type; of partial sums: at least 32 bits for integers,
 // the outputs' own format for floats.
 struct OperandFormats {
@@ -90,6 +116,7 @@ struct AcceleratorDescription {
   ComputeArray compute = {};
   OperandFormats native = {};  // what it computes with when nobody asks for other formats
   std::optional<VectorUnit> vector_unit = {};
+  std::optional<CommandStream> commands = {};  // nothing: work is never short of commands
   std::optional<double> other_area_mm2 = {};   // control, pads, whatever no level holds
   std::vector<std::string> not_modelled = {};  // what an imported file says and nacre does not model
 

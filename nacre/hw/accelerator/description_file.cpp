@@ -73,6 +73,7 @@ std::vector<Parameter> top_parameters() {
           levels,
           any("compute", "the multipliers; left out: one multiply-accumulate a cycle of unknown energy"),
           any("vector_unit", "where element-wise operators run; left out: none"),
+          any("commands", "a host that hands out one tile a command; left out: work is never short of commands"),
           any("formats",
               "number formats that it computes with when nobody asks for others; left out: those of the network"),
           positive("other_area_mm2", "area that no level holds: control, pads; left out: 0", "mm2"),
@@ -132,6 +133,28 @@ std::vector<Parameter> compute_parameters() {
           estimate,
           positive("area_mm2", "of one unit", "mm2"),
           text("source", "where the constants come from")};
+}
+
+// The numbers of a stream of commands, by key: the schema, the reader, the writer and calibration go through this list.
+std::vector<Parameter> command_stream_parameters() {
+  Parameter level = text("level", "whose tiles commands work off: loops outside it are the host's");
+  level.required = true;
+  std::vector<Parameter> parameters = {
+      level, count("rows", "of inputs that an instruction streams through the array at most", 1),
+      count("request_bytes", "that a request to the outer memory moves at most", 64)};
+  for (const CommandConstant& constant : command_constants()) {
+    Parameter parameter = positive(constant.key, constant.description, "cycles");
+    parameter.default_value = constant.value(CommandStream{});
+    parameters.push_back(std::move(parameter));
+  }
+  Parameter overlap = positive(
+      "overlap",
+      "issue, load, compute and store of a command take (sum of t^overlap)^(1/overlap); left out: the slowest", "");
+  overlap.minimum = 1;
+  overlap.maximum = 64;
+  parameters.push_back(std::move(overlap));
+  parameters.push_back(text("source", "where the constants come from"));
+  return parameters;
 }
 
 std::vector<Parameter> format_parameters() {
@@ -337,6 +360,20 @@ std::optional<VectorUnit> read_vector_unit(const ConfigNode* node, const Estimat
   return unit;
 }
 
+std::optional<CommandStream> read_commands(const ConfigNode* node) {
+  if (node == nullptr || node->is_null()) return std::nullopt;
+  const Options options = resolve_options(*node, command_stream_parameters(), "commands");
+  CommandStream stream;
+  stream.level = options.text("level");
+  stream.rows = options.integer("rows");
+  stream.request_bytes = options.integer("request_bytes");
+  for (const CommandConstant& constant : command_constants())
+    constant.value(stream) = not_negative(options, constant.key).value_or(0.0);
+  if (options.has("overlap")) stream.overlap = options.real("overlap");
+  stream.source = text_of(options, "source");
+  return stream;
+}
+
 bool is_level_name(const std::string& name) {
   return !name.empty() && std::ranges::all_of(name, [](char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-' || c == '.';
@@ -368,6 +405,26 @@ void check_level(const MemoryLevel& level, const SourcePosition& position) {
   if (*level.capacity_bits / parts < level.access_bits) {
     fail(fmt::format("its capacity of {} bit{} cannot take one access of {} bit", *level.capacity_bits,
                      level.double_buffered ? ", halved by double buffering," : "", level.access_bits));
+  }
+}
+
+void check_commands(const CommandStream& stream, const AcceleratorDescription& accelerator,
+                    const SourcePosition& position) {
+  const auto fail = [&](const std::string& what) { throw UserError(position, "commands: " + what); };
+  std::vector<std::string> names;
+  for (const MemoryLevel& level : accelerator.levels) names.push_back(level.name);
+  const auto found = std::ranges::find(names, stream.level);
+  if (found == names.end()) fail(unknown_name_message("level", stream.level, names));
+  if (found == names.begin())
+    fail(fmt::format("level '{}' is the outermost, it has no tiles that a host could hand out", stream.level));
+  for (auto outer = names.begin(); outer != found; ++outer) {
+    if (accelerator.levels[static_cast<std::size_t>(outer - names.begin())].fanout.count() > 1)
+      fail(fmt::format("level '{}' has several instances; commands of one chip go to one", stream.level));
+  }
+  if (stream.rows < 1 || stream.request_bytes < 1) fail("rows and request_bytes must be at least 1");
+  for (const CommandConstant& constant : command_constants()) {
+    const double value = constant.value(stream);
+    if (!std::isfinite(value) || value < 0) fail(fmt::format("{} must be at least 0, found {}", constant.key, value));
   }
 }
 
@@ -441,6 +498,14 @@ Json compute_json(const ComputeArray& compute) {
   return json;
 }
 
+Json commands_json(const CommandStream& stream) {
+  Json json = {{"level", stream.level}, {"rows", stream.rows}, {"request_bytes", stream.request_bytes}};
+  for (const CommandConstant& constant : command_constants()) json[constant.key] = number_json(constant.value(stream));
+  if (stream.overlap) json["overlap"] = number_json(*stream.overlap);
+  if (!stream.source.empty()) json["source"] = stream.source;
+  return json;
+}
+
 OperandFormats read_formats(const ConfigNode& node) {
   const Options options = resolve_options(node, format_parameters(), "formats");
   OperandFormats formats;
@@ -460,12 +525,40 @@ OperandFormats read_formats(const ConfigNode& node) {
 
 }  // namespace
 
+const std::vector<CommandConstant>& command_constants() {
+  static const std::vector<CommandConstant> constants = {
+      {"issue_cycles", "of the host between two commands", [](CommandStream& s) -> double& { return s.issue_cycles; }},
+      {"window_issue_cycles", "the same more where inputs are read through windows",
+       [](CommandStream& s) -> double& { return s.window_issue_cycles; }},
+      {"command_cycles", "of each command, overlapping with nothing",
+       [](CommandStream& s) -> double& { return s.command_cycles; }},
+      {"layer_cycles", "of each layer: first load, last store",
+       [](CommandStream& s) -> double& { return s.layer_cycles; }},
+      {"row_cycles", "of the array for each row", [](CommandStream& s) -> double& { return s.row_cycles; }},
+      {"instruction_cycles", "of the array for each instruction, beside its rows",
+       [](CommandStream& s) -> double& { return s.instruction_cycles; }},
+      {"preload_cycles", "of the array for each block of weights",
+       [](CommandStream& s) -> double& { return s.preload_cycles; }},
+      {"load_instruction_cycles", "of each instruction that loads",
+       [](CommandStream& s) -> double& { return s.load.instruction_cycles; }},
+      {"load_request_cycles", "of each request for operands",
+       [](CommandStream& s) -> double& { return s.load.request_cycles; }},
+      {"load_byte_cycles", "of each byte loaded", [](CommandStream& s) -> double& { return s.load.byte_cycles; }},
+      {"store_instruction_cycles", "of each instruction that stores",
+       [](CommandStream& s) -> double& { return s.store.instruction_cycles; }},
+      {"store_request_cycles", "of each request that stores",
+       [](CommandStream& s) -> double& { return s.store.request_cycles; }},
+      {"store_byte_cycles", "of each byte stored", [](CommandStream& s) -> double& { return s.store.byte_cycles; }}};
+  return constants;
+}
+
 const char* tensor_role_name(TensorRole role) { return kRoles[static_cast<size_t>(role)].c_str(); }
 
 std::vector<AcceleratorKeys> accelerator_keys() {
   return {{"the accelerator", top_parameters()},     {"levels[]", level_parameters()},
           {"levels[].fanout", fanout_parameters()},  {"compute", compute_parameters()},
-          {"vector_unit", vector_unit_parameters()}, {"formats", format_parameters()}};
+          {"vector_unit", vector_unit_parameters()}, {"commands", command_stream_parameters()},
+          {"formats", format_parameters()}};
 }
 
 void check_accelerator(const AcceleratorDescription& accelerator, const SourcePosition& position) {
@@ -485,6 +578,7 @@ void check_accelerator(const AcceleratorDescription& accelerator, const SourcePo
                        accelerator.levels.front().name));
     }
   }
+  if (accelerator.commands) check_commands(*accelerator.commands, accelerator, position);
   if (accelerator.compute.lanes <= 0) fail("compute.lanes must be at least 1");
   try {
     int64_t lanes = 0;
@@ -529,6 +623,7 @@ AcceleratorDescription accelerator_from_config(const ConfigNode& node, const std
   }
   accelerator.compute = read_compute(node.find("compute"), estimator);
   accelerator.vector_unit = read_vector_unit(node.find("vector_unit"), estimator);
+  accelerator.commands = read_commands(node.find("commands"));
   if (const ConfigNode* formats = node.find("formats"); formats != nullptr) accelerator.native = read_formats(*formats);
   check_accelerator(accelerator, node.position);
   return accelerator;
@@ -555,6 +650,7 @@ std::string accelerator_yaml(const AcceleratorDescription& accelerator) {
     if (unit.area_mm2) vector["area_mm2"] = *unit.area_mm2;
     if (!unit.source.empty()) vector["source"] = unit.source;
   }
+  if (accelerator.commands) json["commands"] = commands_json(*accelerator.commands);
   for (const auto& [key, format] :
        {std::pair{"weights", accelerator.native.weights}, std::pair{"activations", accelerator.native.activations},
         std::pair{"partial_sums", accelerator.native.partial_sums}})

@@ -38,6 +38,17 @@ void check_accelerator(const AcceleratorDescription& accelerator, const SourcePo
 // exists. UserError with the nearest names otherwise.
 AcceleratorDescription load_accelerator(const std::string& name_or_path, const std::filesystem::path& base_folder = {});
 
+// The numbers of a stream of commands by key: read, written and calibrated by this list.
+struct CommandConstant {
+  std::string key;
+  std::string description;
+  double& (*place)(CommandStream&);
+
+  double& value(CommandStream& stream) const { return place(stream); }
+  double value(const CommandStream& stream) const { return place(const_cast<CommandStream&>(stream)); }
+};
+const std::vector<CommandConstant>& command_constants();
+
 // The keys of each part, for the reference.
 struct AcceleratorKeys {
   std::string part;  // "the accelerator", "levels[]", "levels[].fanout", "compute", "vector_unit"

@@ -124,10 +124,11 @@ void BulkEvaluator::evaluate(std::span<const int64_t> bounds, std::span<const in
               "a row of coefficients for each result");
   for (std::size_t first = 0; first < results.size(); first += kBulkLanes) {
     const std::size_t count = std::min<std::size_t>(kBulkLanes, results.size() - first);
-    unsigned alone = 0;  // lanes, as bits
-    bulk_kernel(*this, bounds.subspan(first * loops, count * loops),
-                coefficients.empty() ? coefficients : coefficients.subspan(first * dimensions, count * dimensions),
-                results.subspan(first, count), alone);
+    unsigned alone = accelerator_.commands ? (1u << count) - 1 : 0;  // lanes, as bits; commands have no vector form
+    if (alone == 0)
+      bulk_kernel(*this, bounds.subspan(first * loops, count * loops),
+                  coefficients.empty() ? coefficients : coefficients.subspan(first * dimensions, count * dimensions),
+                  results.subspan(first, count), alone);
     for (std::size_t lane = 0; alone && lane < count; ++lane)
       if (alone >> lane & 1u)
         evaluate_alone(

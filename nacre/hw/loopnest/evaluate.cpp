@@ -79,6 +79,7 @@ MappingCost evaluate_mapping(const Workload& workload, const AcceleratorDescript
     longest = own;
     result.bottleneck = accelerator.levels[i].name;
   }
+  if (cost.command_cycles > 0 && cost.command_cycles >= cost.cycles) result.bottleneck = "commands";
   result.utilization =
       static_cast<double>(cost.multiply_accumulates) /
       (static_cast<double>(accelerator.units()) * static_cast<double>(accelerator.compute.lanes) * cost.cycles);

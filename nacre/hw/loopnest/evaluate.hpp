@@ -80,8 +80,8 @@ struct MappingCost {
   std::vector<LevelCost> levels;  // as the accelerator's
   int64_t multiply_accumulates = 0;
   int64_t compute_cycles = 0;
-  double cycles = 0;       // the slowest of compute and levels
-  std::string bottleneck;  // "compute" or the level's name
+  double cycles = 0;       // the slowest of compute, levels and commands
+  std::string bottleneck;  // "compute", "commands" or the level's name
   double utilization = 0;  // multiply-accumulates over units * lanes * cycles
   int64_t units_used = 0;
   std::optional<double> compute_energy_j = {};

@@ -64,6 +64,7 @@ NestEvaluator::NestEvaluator(const Workload& workload, const AcceleratorDescript
     mac_energy_j_ = found->second;
   if (const auto found = accelerator.compute.rate.find(format); found != accelerator.compute.rate.end())
     rate_ = found->second;
+  if (accelerator.commands) commands_.emplace(workload, accelerator);
 }
 
 // --- counts -----------------------------------------------------------------------------------------------------------
@@ -180,7 +181,7 @@ void NestEvaluator::cost(const Nest& nest, NestCost& result) const {
   result.units_used = used_instances(nest, nest.levels);
   const int64_t steps = temporal_steps(nest, nest.levels);
   result.compute_cycles = rate_ == 1 ? steps : static_cast<int64_t>(std::ceil(static_cast<double>(steps) / rate_));
-  time(result);
+  time(nest, result);
   energy(result);
 }
 
@@ -224,7 +225,7 @@ double timeloop_cycles(const MemoryLevel& level, const NestLevelCost& cost, std:
 
 }  // namespace
 
-void NestEvaluator::time(NestCost& result) const {
+void NestEvaluator::time(const Nest& nest, NestCost& result) const {
   result.cycles = static_cast<double>(result.compute_cycles);
   const bool timeloop = rules_.halos == HaloRule::timeloop_3_0 || rules_.halos == HaloRule::timeloop_head;
   double stalls = 0;
@@ -268,6 +269,8 @@ void NestEvaluator::time(NestCost& result) const {
     stalls += cost.stall_cycles;
   }
   result.cycles += stalls;
+  result.command_cycles = commands_ && !timeloop ? commands_->cycles(nest) : 0.0;
+  result.cycles = std::max(result.cycles, result.command_cycles);
 }
 
 // --- energy -----------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 
+#include "nacre/hw/loopnest/command_time.hpp"
 #include "nacre/hw/loopnest/evaluate.hpp"
 #include "nacre/hw/loopnest/nest.hpp"
 #include "nacre/hw/loopnest/traffic.hpp"
@@ -44,6 +45,7 @@ struct NestCost {
   int64_t multiply_accumulates = 0;
   int64_t compute_cycles = 0;
   int64_t units_used = 0;
+  double command_cycles = 0;  // of the stream of commands; 0 without one
   double cycles = 0;
   double energy_j = 0;
   bool energy_known = true;
@@ -81,7 +83,7 @@ class NestEvaluator {
                           std::span<const int64_t> through) const;
   void count_output_node(NestTensorCost& parent, NestTensorCost* child, int64_t at_parent, int64_t distinct_parent,
                          int64_t at_child, int64_t distinct_child) const;
-  void time(NestCost& result) const;
+  void time(const Nest& nest, NestCost& result) const;
   void energy(NestCost& result) const;
 
   Workload workload_;
@@ -92,6 +94,7 @@ class NestEvaluator {
   uint32_t multicast_ = 0, reduction_ = 0;  // levels, as bits
   double rate_ = 1;
   std::optional<double> mac_energy_j_;
+  std::optional<CommandCounter> commands_;
 };
 
 }  // namespace nacre

@@ -230,6 +230,42 @@ TEST(AcceleratorRegistry, EveryPresetReadsWhollyAndIsWrittenBackEqual) {
   EXPECT_EQ(load_accelerator("tpu_like").units(), 65536);
 }
 
+std::string with_commands(const std::string& keys) {
+  return "name: chip\nlevels:\n  - {name: DRAM}\n  - {name: pad}\ncommands: {" + keys + "}\n";
+}
+
+TEST(AcceleratorFile, ReadsAndWritesCommands) {
+  const AcceleratorDescription chip = read(
+      with_commands("level: pad, rows: 16, issue_cycles: 126, load_byte_cycles: 0.125, overlap: 4.5, source: RTL"));
+  ASSERT_TRUE(chip.commands);
+  EXPECT_EQ(chip.commands->level, "pad");
+  EXPECT_EQ(chip.commands->rows, 16);
+  EXPECT_EQ(chip.commands->request_bytes, 64);
+  EXPECT_EQ(chip.commands->issue_cycles, 126);
+  EXPECT_EQ(chip.commands->row_cycles, 1);
+  EXPECT_EQ(chip.commands->load.byte_cycles, 0.125);
+  const AcceleratorDescription again = read(accelerator_yaml(chip));
+  ASSERT_TRUE(again.commands);
+  for (const CommandConstant& constant : command_constants())
+    EXPECT_EQ(constant.value(*again.commands), constant.value(*chip.commands)) << constant.key;
+  EXPECT_EQ(again.commands->overlap, chip.commands->overlap);
+  EXPECT_EQ(again.commands->source, "RTL");
+  EXPECT_FALSE(read(with_level("capacity_kib: 1")).commands);
+}
+
+TEST(AcceleratorFile, CommandsThatCannotBeAreErrors) {
+  EXPECT_THAT(error_of(with_commands("level: pat")),
+              AllOf(HasSubstr("chip.yaml:1"), HasSubstr("unknown level 'pat'; did you mean 'pad'")));
+  EXPECT_THAT(error_of(with_commands("level: DRAM")), HasSubstr("is the outermost"));
+  EXPECT_THAT(error_of(with_commands("rows: 4")), HasSubstr("level"));
+  EXPECT_THAT(error_of(with_commands("level: pad, issue_cycle: 4")), HasSubstr("did you mean 'issue_cycles'"));
+  EXPECT_THAT(error_of(with_commands("level: pad, issue_cycles: -4")), HasSubstr("chip.yaml:5:"));
+  EXPECT_THAT(error_of(with_commands("level: pad, overlap: 0.5")), HasSubstr("overlap"));
+  EXPECT_THAT(error_of("name: chip\nlevels:\n  - {name: DRAM, fanout: {x: 2}}\n  - {name: pad}\n"
+                       "commands: {level: pad}\n"),
+              HasSubstr("has several instances"));
+}
+
 // The published ratios of Eyeriss, on the estimate of its multiply-accumulate.
 TEST(AcceleratorRegistry, EyerissKeepsItsRatios) {
   const AcceleratorDescription chip = load_accelerator("eyeriss");
