@@ -5,11 +5,12 @@
 namespace nacre {
 namespace {
 
-constexpr AddVerb kVerbs[] = {
-    add_search,  add_resume,  add_specialize, add_train,    add_evaluate,  add_inspect,    add_rewrite,   add_verify,
-    add_measure, add_map,     add_explore,    add_import,   add_calibrate, add_cells,      add_list,      add_describe,
-    add_study,   add_explain, add_proxies,    add_scale,    add_codesign,  add_generate,   add_formats,   add_report,
-    add_export,  add_repro,   add_bench,      add_coverage, add_doctor,    add_completion, add_reference, add_worker};
+constexpr AddVerb kVerbs[] = {add_search,     add_resume,    add_specialize, add_train,    add_evaluate, add_inspect,
+                              add_rewrite,    add_verify,    add_measure,    add_map,      add_explore,  add_import,
+                              add_rtl,        add_calibrate, add_cells,      add_list,     add_describe, add_study,
+                              add_explain,    add_proxies,   add_scale,      add_codesign, add_generate, add_formats,
+                              add_report,     add_export,    add_repro,      add_bench,    add_coverage, add_doctor,
+                              add_completion, add_reference, add_worker};
 
 }  // namespace
 

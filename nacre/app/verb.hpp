@@ -39,6 +39,7 @@ void add_evaluate(Command& program, Session& session);
 void add_inspect(Command& program, Session& session);
 void add_rewrite(Command& program, Session& session);
 void add_verify(Command& program, Session& session);
+void add_rtl(Command& program, Session& session);
 void add_cells(Command& program, Session& session);
 void add_import(Command& program, Session& session);
 void add_map(Command& program, Session& session);

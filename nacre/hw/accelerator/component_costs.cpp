@@ -9,6 +9,7 @@
 
 #include "nacre/base/error.hpp"
 #include "nacre/base/json.hpp"
+#include "nacre/hw/rtl/mac_price.hpp"
 
 namespace nacre {
 namespace {
@@ -177,10 +178,29 @@ ComponentCost register_file_cost(const ComponentQuery& query) {
   return cost;
 }
 
+ComponentCost mac_cost(const ComponentQuery& query);
+
+// Formats that no constant is published for: the cost of int8 times the ratio of the gates.
+ComponentCost priced_mac_cost(const ComponentQuery& query) {
+  const std::optional<DotUnit> unit = dot_unit_of_formats(query.format);
+  if (!unit) {
+    throw UserError(unknown_name_message("format to estimate", query.format, estimated_formats(),
+                                         "or one that nacre rtl prices lists, or weights*activations"));
+  }
+  const MacPrice price = mac_price(*unit);
+  ComponentQuery int8 = query;
+  int8.format = "int8";
+  ComponentCost cost = mac_cost(int8);
+  cost.energy_j = *cost.energy_j * price.relative;
+  cost.area_mm2 = *cost.area_mm2 * price.relative;
+  cost.source += fmt::format("; times {:.3f} for {}: {}", price.relative, query.format,
+                             price.counted ? "dot unit, gates counted" : price.source);
+  return cost;
+}
+
 ComponentCost mac_cost(const ComponentQuery& query) {
   const auto* found = std::ranges::find(kArithmetic, query.format, &Arithmetic::format);
-  if (found == kArithmetic.end())
-    throw UserError(unknown_name_message("format to estimate", query.format, estimated_formats()));
+  if (found == kArithmetic.end()) return priced_mac_cost(query);
   const double node_nm = node_of(query);
   ComponentCost cost;
   cost.energy_j =
