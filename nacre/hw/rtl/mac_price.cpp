@@ -64,11 +64,35 @@ bool same_unit(const DotUnit& left, const DotUnit& right) {
   return key(left) == key(right);
 }
 
+struct StoredTransistors {
+  std::optional<double> count = {};
+  std::string source = {};
+};
+
+// Of that unit, or through two of other numbers of lanes: a part for each lane and a part for all.
+StoredTransistors stored_transistors(const DotUnit& unit) {
+  std::vector<const PricedUnit*> others;
+  for (const PricedUnit& row : priced_units()) {
+    if (same_unit(row.unit, unit)) {
+      return {.count = static_cast<double>(row.transistors),
+              .source = fmt::format("dot unit of {} lanes, synthesized by {}", unit.lanes, row.tool)};
+    }
+    DotUnit other = row.unit;
+    other.lanes = unit.lanes;
+    if (same_unit(other, unit)) others.push_back(&row);
+  }
+  if (others.size() < 2) return {};
+  const PricedUnit &few = *others.front(), &many = *others.back();
+  const double each =
+      static_cast<double>(many.transistors - few.transistors) / static_cast<double>(many.unit.lanes - few.unit.lanes);
+  return {.count = static_cast<double>(few.transistors) + each * (unit.lanes - few.unit.lanes),
+          .source = fmt::format("dot unit of {} lanes, through {} and {} lanes synthesized by {}", unit.lanes,
+                                few.unit.lanes, many.unit.lanes, few.tool)};
+}
+
 double price_of_int8() {
   const DotUnit int8 = unit_of("int8", "int8", 4, 32);
-  const auto found =
-      std::ranges::find_if(priced_units(), [&](const PricedUnit& row) { return same_unit(row.unit, int8); });
-  return found == priced_units().end() ? counted_transistors(int8) / 4 : static_cast<double>(found->transistors) / 4;
+  return stored_transistors(int8).count.value_or(counted_transistors(int8)) / int8.lanes;
 }
 
 }  // namespace
@@ -107,9 +131,12 @@ std::vector<DotUnit> units_to_price() {
     units.push_back(unit_of(weights, activations, 4));
   for (const char* format : {"int8", "fp8_e4m3", "fp8_e5m2"})
     units.push_back(unit_of(format, format, 4, format == std::string_view("int8") ? 32 : 0, RtlScale::none, true));
-  for (const char* format : {"int8", "int6", "int4", "fp8_e4m3", "fp8_e5m2", "fp6_e2m3", "fp6_e3m2", "fp4_e2m1"})
-    units.push_back(unit_of(format, format, kMxBlock, 0, RtlScale::e8m0));
-  for (const char* format : {"int4", "fp4_e2m1"}) units.push_back(unit_of(format, format, kNvBlock, 0, RtlScale::e4m3));
+  // Blocks at two sizes: what each lane adds and what the scales cost once (mac_price).
+  for (const int lanes : {4, 8}) {
+    for (const char* format : {"int8", "int6", "int4", "fp8_e4m3", "fp8_e5m2", "fp6_e2m3", "fp6_e3m2", "fp4_e2m1"})
+      units.push_back(unit_of(format, format, lanes, 0, RtlScale::e8m0));
+    for (const char* format : {"int4", "fp4_e2m1"}) units.push_back(unit_of(format, format, lanes, 0, RtlScale::e4m3));
+  }
   return units;
 }
 
@@ -137,14 +164,11 @@ MacPrice mac_price(const DotUnit& unit) {
   const DotUnit design = checked(unit);
   MacPrice price;
   price.lanes = design.lanes;
-  const auto found =
-      std::ranges::find_if(priced_units(), [&](const PricedUnit& row) { return same_unit(row.unit, design); });
-  price.counted = found == priced_units().end();
-  const double transistors = price.counted ? counted_transistors(design) : static_cast<double>(found->transistors);
-  price.transistors = transistors / design.lanes;
+  const StoredTransistors stored = stored_transistors(design);
+  price.counted = !stored.count;
+  price.transistors = stored.count.value_or(counted_transistors(design)) / design.lanes;
   price.relative = price.transistors / price_of_int8();
-  price.source = price.counted ? std::string("gates of the netlist, counted")
-                               : fmt::format("dot unit of {} lanes, synthesized by {}", design.lanes, found->tool);
+  price.source = price.counted ? std::string("gates of the netlist, counted") : stored.source;
   return price;
 }
 
