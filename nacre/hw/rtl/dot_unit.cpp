@@ -259,6 +259,7 @@ void DotUnitWriter::fixed_point_body() {
   if (unit_.float_result) {
     module_.line(fmt::format("fixed_to_float32 convert(.x(accumulator), .exponent(12'd{}), .y(result));",
                              static_cast<unsigned>(step_exponent(unit_)) & 0xfffU));
+    module_.counts += float32_gates(width, false);
   } else {
     module_.line("assign result = accumulator;");
   }

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
 #include <sstream>
 #include <string_view>
 #include <tuple>
 #include <utility>
 
 #include "nacre/base/error.hpp"
+#include "nacre/quant/format.hpp"
 
 namespace nacre {
 
@@ -22,10 +22,14 @@ namespace {
 
 constexpr int kMxBlock = 32;  // OCP microscaling v1.0
 constexpr int kNvBlock = 16;
+constexpr int kLanes = 4;             // of formats without blocks
+constexpr int kInt8Accumulator = 32;  // what everything is compared with: int8 as accelerators have it
 constexpr const char* kHeader = "weights,activations,lanes,accumulator_bits,scale,result,transistors,flip_flops,tool";
 
-// Transistors of static CMOS by least squares on the table: relative errors, all units.
-constexpr double kAnd = 6, kXor = 12, kFullAdder = 36, kHalfAdder = 18, kAdderBit = 40, kMultiplexer = 12;
+// Transistors a gate, by least squares on the relative errors of the table. Not those of the gate alone: the number of partial products
+// and that of the adders behind them go together, so that one carries the other.
+constexpr double kAnd = 32.21, kXor = 18.62, kFullAdder = 9.38, kHalfAdder = 18.64, kAdderBit = 10.24,
+                 kMultiplexer = 7.27;
 
 constexpr std::array<std::pair<RtlScale, std::string_view>, 3> kScales = {
     {{RtlScale::none, "none"}, {RtlScale::e8m0, "e8m0"}, {RtlScale::e4m3, "e4m3"}}};
@@ -69,29 +73,34 @@ struct StoredTransistors {
   std::string source = {};
 };
 
-// Of that unit, or through two of other numbers of lanes: a part for each lane and a part for all.
+const PricedUnit* stored(const DotUnit& unit) {
+  const auto found =
+      std::ranges::find_if(priced_units(), [&](const PricedUnit& row) { return same_unit(row.unit, unit); });
+  return found == priced_units().end() ? nullptr : &*found;
+}
+
+// Of that unit. With other lanes than the stored one: each lane more at what a lane costs without scales.
 StoredTransistors stored_transistors(const DotUnit& unit) {
-  std::vector<const PricedUnit*> others;
-  for (const PricedUnit& row : priced_units()) {
-    if (same_unit(row.unit, unit)) {
-      return {.count = static_cast<double>(row.transistors),
-              .source = fmt::format("dot unit of {} lanes, synthesized by {}", unit.lanes, row.tool)};
-    }
-    DotUnit other = row.unit;
-    other.lanes = unit.lanes;
-    if (same_unit(other, unit)) others.push_back(&row);
+  if (const PricedUnit* row = stored(unit)) {
+    return {.count = static_cast<double>(row->transistors),
+            .source = fmt::format("dot unit of {} lanes, synthesized by {}", unit.lanes, row->tool)};
   }
-  if (others.size() < 2) return {};
-  const PricedUnit &few = *others.front(), &many = *others.back();
-  const double each =
-      static_cast<double>(many.transistors - few.transistors) / static_cast<double>(many.unit.lanes - few.unit.lanes);
-  return {.count = static_cast<double>(few.transistors) + each * (unit.lanes - few.unit.lanes),
-          .source = fmt::format("dot unit of {} lanes, through {} and {} lanes synthesized by {}", unit.lanes,
-                                few.unit.lanes, many.unit.lanes, few.tool)};
+  DotUnit base = unit;
+  base.lanes = kLanes;
+  DotUnit lane = base;
+  lane.scale = RtlScale::none;
+  lane.float_result = false;
+  if (unit.scale != RtlScale::none) lane.accumulator_bits = 0;
+  const PricedUnit *row = stored(base), *lanes = stored(checked(lane));
+  if (!row || !lanes) return {};
+  return {
+      .count = static_cast<double>(row->transistors) +
+               static_cast<double>(lanes->transistors) / kLanes * (unit.lanes - kLanes),
+      .source = fmt::format("dot unit of {} lanes, from units of {} synthesized by {}", unit.lanes, kLanes, row->tool)};
 }
 
 double price_of_int8() {
-  const DotUnit int8 = unit_of("int8", "int8", 4, 32);
+  const DotUnit int8 = unit_of("int8", "int8", kLanes, kInt8Accumulator);
   return stored_transistors(int8).count.value_or(counted_transistors(int8)) / int8.lanes;
 }
 
@@ -109,10 +118,10 @@ const std::vector<PricedUnit>& priced_units() {
 }
 
 std::vector<DotUnit> units_to_price() {
-  std::vector<DotUnit> units = {unit_of("int8", "int8", 4, 32)};
+  std::vector<DotUnit> units = {unit_of("int8", "int8", kLanes, kInt8Accumulator)};
   for (const char* format : {"int2", "int3", "int4", "int5", "int6", "int8", "int10", "int12", "int16", "fp8_e2m5",
                              "fp8_e3m4", "fp8_e4m3", "fp8_e5m2", "fp6_e2m3", "fp6_e3m2", "fp4_e2m1", "fp16_e5m10"})
-    units.push_back(unit_of(format, format, 4));
+    units.push_back(unit_of(format, format, kLanes));
   for (const auto& [weights, activations] :
        std::initializer_list<std::pair<const char*, const char*>>{{"binary", "binary"},
                                                                   {"binary", "int8"},
@@ -131,12 +140,10 @@ std::vector<DotUnit> units_to_price() {
     units.push_back(unit_of(weights, activations, 4));
   for (const char* format : {"int8", "fp8_e4m3", "fp8_e5m2"})
     units.push_back(unit_of(format, format, 4, format == std::string_view("int8") ? 32 : 0, RtlScale::none, true));
-  // Blocks at two sizes: what each lane adds and what the scales cost once (mac_price).
-  for (const int lanes : {4, 8}) {
-    for (const char* format : {"int8", "int6", "int4", "fp8_e4m3", "fp8_e5m2", "fp6_e2m3", "fp6_e3m2", "fp4_e2m1"})
-      units.push_back(unit_of(format, format, lanes, 0, RtlScale::e8m0));
-    for (const char* format : {"int4", "fp4_e2m1"}) units.push_back(unit_of(format, format, lanes, 0, RtlScale::e4m3));
-  }
+  // Blocks: larger ones follow from these and from the units without scales (mac_price).
+  for (const char* format : {"int8", "int6", "int4", "fp8_e4m3", "fp8_e5m2", "fp6_e2m3", "fp6_e3m2", "fp4_e2m1"})
+    units.push_back(unit_of(format, format, kLanes, 0, RtlScale::e8m0));
+  for (const char* format : {"int4", "fp4_e2m1"}) units.push_back(unit_of(format, format, kLanes, 0, RtlScale::e4m3));
   return units;
 }
 
@@ -173,22 +180,22 @@ MacPrice mac_price(const DotUnit& unit) {
 }
 
 std::optional<DotUnit> dot_unit_of_formats(const std::string& formats) {
-  static const std::map<std::string, std::tuple<std::string, int, RtlScale>, std::less<>> kBlocks = {
-      {"mxint8", {"int8", kMxBlock, RtlScale::e8m0}},         {"mxint6", {"int6", kMxBlock, RtlScale::e8m0}},
-      {"mxint4", {"int4", kMxBlock, RtlScale::e8m0}},         {"mxfp8_e4m3", {"fp8_e4m3", kMxBlock, RtlScale::e8m0}},
-      {"mxfp8_e5m2", {"fp8_e5m2", kMxBlock, RtlScale::e8m0}}, {"mxfp6_e2m3", {"fp6_e2m3", kMxBlock, RtlScale::e8m0}},
-      {"mxfp6_e3m2", {"fp6_e3m2", kMxBlock, RtlScale::e8m0}}, {"mxfp4", {"fp4_e2m1", kMxBlock, RtlScale::e8m0}},
-      {"mxfp8", {"fp8_e4m3", kMxBlock, RtlScale::e8m0}},      {"mxfp6", {"fp6_e2m3", kMxBlock, RtlScale::e8m0}},
-      {"nvint4", {"int4", kNvBlock, RtlScale::e4m3}},         {"nvfp4", {"fp4_e2m1", kNvBlock, RtlScale::e4m3}}};
-  if (const auto block = kBlocks.find(formats); block != kBlocks.end()) {
-    const auto& [element, lanes, scale] = block->second;
-    return unit_of(element, element, lanes, 0, scale);
-  }
   const size_t star = formats.find('*');
   const std::string weights = formats.substr(0, star);
   const std::string activations = star == std::string::npos ? weights : formats.substr(star + 1);
   try {
-    return unit_of(weights, activations, 4, weights == "int8" && activations == "int8" ? 32 : 0);
+    const Format weight = parse_format(weights), activation = parse_format(activations);
+    if (weight.family != activation.family) return std::nullopt;
+    const bool scaled = !weight.family.empty();
+    const bool int8 = weight.grid->name == "int8" && activation.grid->name == "int8";
+    return unit_of(weight.grid->name, activation.grid->name,
+                   weight.family == "mx"   ? kMxBlock
+                   : weight.family == "nv" ? kNvBlock
+                                           : kLanes,
+                   int8 && !scaled ? kInt8Accumulator : 0,
+                   weight.family == "mx"   ? RtlScale::e8m0
+                   : weight.family == "nv" ? RtlScale::e4m3
+                                           : RtlScale::none);
   } catch (const UserError&) {
     return std::nullopt;
   }

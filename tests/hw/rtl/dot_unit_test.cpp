@@ -12,6 +12,7 @@
 #include "nacre/base/random.hpp"
 #include "nacre/base/temporary_folder.hpp"
 #include "nacre/hw/rtl/rtl_tools.hpp"
+#include "nacre/quant/format.hpp"
 
 namespace nacre {
 namespace {
@@ -52,6 +53,26 @@ TEST(RtlOperand, DecodesAsTheFormatsAreDefined) {
   EXPECT_EQ(value_of("ternary", 3), -1);
   EXPECT_EQ(value_of("binary", 0), 1);
   EXPECT_EQ(value_of("binary", 1), -1);
+}
+
+// The unit's arithmetic and the codec were written apart.
+TEST(RtlOperand, EveryCodeIsWhatTheCodecDecodes) {
+  for (const char* name : {"int2", "int4", "int8", "int13", "fp4_e2m1", "fp6_e2m3", "fp6_e3m2", "fp8_e4m3", "fp8_e5m2",
+                           "fp8_e3m4", "fp8_e2m5", "pow2:2", "pow2:3", "pow2:5", "ternary", "binary"}) {
+    const Format format = parse_format(name);
+    const ElementGrid& grid = *format.grid;
+    const RtlOperand operand = rtl_operand(name);
+    ASSERT_EQ(operand.bits, grid.bits) << name;
+    // A grid of powers of two ends at 1, the unit's begins there: one factor for all codes.
+    double factor = 0;
+    for (uint32_t code = 0; code < grid.values.size(); ++code) {
+      if (!std::isfinite(grid.values[code])) continue;
+      const double value = value_of(name, code);
+      if (factor == 0 && value != 0) factor = grid.values[code] / value;
+      EXPECT_EQ(static_cast<double>(grid.values[code]), factor * value) << name << " " << code;
+    }
+    EXPECT_EQ(std::exp2(std::round(std::log2(std::abs(factor)))), std::abs(factor)) << name;
+  }
 }
 
 TEST(RtlOperand, OtherFormatsAreRefusedWithWhatIsAccepted) {
