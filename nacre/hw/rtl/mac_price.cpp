@@ -68,6 +68,12 @@ bool same_unit(const DotUnit& left, const DotUnit& right) {
   return key(left) == key(right);
 }
 
+// Where the point of an integer is and which of its codes are used is nothing to the hardware.
+std::string element_of(const Format& format) {
+  const std::string& name = format.grid->name;
+  return name.substr(0, std::min(name.find(":fraction="), name.find(":clip=")));
+}
+
 struct StoredTransistors {
   std::optional<double> count = {};
   std::string source = {};
@@ -187,8 +193,8 @@ std::optional<DotUnit> dot_unit_of_formats(const std::string& formats) {
     const Format weight = parse_format(weights), activation = parse_format(activations);
     if (weight.family != activation.family) return std::nullopt;
     const bool scaled = !weight.family.empty();
-    const bool int8 = weight.grid->name == "int8" && activation.grid->name == "int8";
-    return unit_of(weight.grid->name, activation.grid->name,
+    const bool int8 = element_of(weight) == "int8" && element_of(activation) == "int8";
+    return unit_of(element_of(weight), element_of(activation),
                    weight.family == "mx"   ? kMxBlock
                    : weight.family == "nv" ? kNvBlock
                                            : kLanes,
