@@ -100,7 +100,8 @@ TEST(ComponentCosts, ScalingIsConsistent) {
 
 TEST(ComponentCosts, WhatIsNotKnownIsRefused) {
   EXPECT_THAT(error_of({.component = "sramm", .access_bits = 8, .node_nm = 45}), HasSubstr("did you mean 'sram'"));
-  EXPECT_THAT(error_of({.component = "mac", .format = "int77", .node_nm = 45}), HasSubstr("unknown format to estimate"));
+  EXPECT_THAT(error_of({.component = "mac", .format = "int77", .node_nm = 45}),
+              HasSubstr("unknown format to estimate"));
   EXPECT_THAT(error_of({.component = "mac", .format = "int8", .name = "mac"}), HasSubstr("give node_nm"));
   EXPECT_THAT(error_of({.component = "mac", .format = "int8", .node_nm = 3}), HasSubstr("expected 7 .. 130"));
   EXPECT_THAT(error_of(sram(64, 16, 45)), HasSubstr("use register_file"));
